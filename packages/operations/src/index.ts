@@ -1,0 +1,28 @@
+import { draftOperations } from "./draft.ts";
+import { providerOperations } from "./providers.ts";
+import { runOperations } from "./runs.ts";
+import { systemOperations } from "./system.ts";
+import { workbenchOperations } from "./workbenches.ts";
+import { workshopOperations } from "./workshop.ts";
+
+/** Every operation there is, by id. */
+export const operations = {
+  ...systemOperations,
+  ...providerOperations,
+  ...runOperations,
+  ...workbenchOperations,
+  ...draftOperations,
+  ...workshopOperations,
+} as const;
+
+export type Operations = typeof operations;
+export type OperationId = keyof Operations;
+
+export * from "./define.ts";
+export * from "./draft.ts";
+export * from "./pagination.ts";
+export * from "./providers.ts";
+export * from "./runs.ts";
+export * from "./system.ts";
+export * from "./workbenches.ts";
+export * from "./workshop.ts";

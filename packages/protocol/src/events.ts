@@ -1,0 +1,270 @@
+import { z } from "zod";
+import { errorActions, errorCodes, phases, type ErrorInfo as ErrorInfoShape } from "./errors.ts";
+import { AssistantMessage, Contract, FinishReason, Json, Usage } from "./messages.ts";
+
+/**
+ * The journal's words. A run is a sequence of these events, `seq` dense from 0; the invariants that hold for
+ * every sequence are in `invariants.ts`. Everything a surface shows is read from them.
+ */
+
+export const errorInfoSchema: z.ZodType<ErrorInfoShape> = z.object({
+  error_code: z.enum(errorCodes),
+  phase: z.enum(phases),
+  subphase: z.string().optional(),
+  retryable: z.boolean(),
+  actions: z.array(z.enum(errorActions)),
+  provider_id: z.string().optional(),
+  model_id: z.string().optional(),
+  run_id: z.string().optional(),
+  workbench_id: z.string().optional(),
+  detail: z
+    .record(z.string(), z.union([z.string(), z.number(), z.boolean(), z.null(), z.array(z.string())]))
+    .optional(),
+  detail_ref: z.string().optional(),
+}) as unknown as z.ZodType<ErrorInfoShape>;
+
+/** `error` of a tool result, an `Error` event and a REST response: the message beside the info. */
+export const Failure = z.intersection(z.object({ message: z.string() }), errorInfoSchema);
+export type Failure = { message: string } & ErrorInfoShape;
+
+/** Fields that every event has. `at` is ISO 8601 with milliseconds, UTC. */
+const base = {
+  runId: z.string(),
+  seq: z.int().nonnegative(),
+  at: z.string(),
+  traceId: z.string(),
+  spanId: z.string(),
+};
+
+function event<const Type extends string, Shape extends z.ZodRawShape>(type: Type, shape: Shape) {
+  return z.object({ type: z.literal(type), ...base, ...shape });
+}
+
+/** What a run is: its kind decides which program drives it (`prompt`, `agent`, `publish`, `restore`, …). */
+export const RunStarted = event("RunStarted", {
+  kind: z.string(),
+  userId: z.string(),
+  toolId: z.string().optional(),
+  workspaceId: z.string().optional(),
+  workbenchId: z.string().optional(),
+  sessionId: z.string().optional(),
+  parentRunId: z.string().optional(),
+  /** The model asked for, `provider/model`. */
+  model: z.string().optional(),
+  contract: Contract,
+  /** What the program needs to run again: the prompt, the task, the checkpoint to restore. */
+  input: Json,
+  /** Milliseconds between the request and this event. */
+  queuedMs: z.number().nonnegative().optional(),
+});
+
+export const StepStarted = event("StepStarted", { step: z.int().positive() });
+export const StepFinished = event("StepFinished", { step: z.int().positive(), durationMs: z.number().nonnegative() });
+
+export const ProviderCallStarted = event("ProviderCallStarted", {
+  callId: z.string(),
+  providerId: z.string(),
+  modelId: z.string(),
+  attempt: z.int().positive(),
+  /** sha256 of the canonical request, so that a replay can prove that it asks the same. */
+  requestHash: z.string(),
+  messageCount: z.int().nonnegative(),
+});
+
+/** Text of one provider call as it arrives. Adjacent deltas of a channel may be joined before they are committed. */
+export const OutputDelta = event("OutputDelta", {
+  callId: z.string(),
+  channel: z.enum(["text", "reasoning", "refusal"]),
+  text: z.string(),
+});
+
+export const ProviderCallFinished = event("ProviderCallFinished", {
+  callId: z.string(),
+  outcome: z.enum(["success", "error", "canceled"]),
+  /** What the model said, whole; partial when the outcome is not `success`. */
+  message: AssistantMessage.optional(),
+  finishReason: FinishReason.optional(),
+  usage: Usage.optional(),
+  costMicros: z.int().nonnegative().optional(),
+  /** The provider's own id of the response. */
+  responseId: z.string().optional(),
+  error: Failure.optional(),
+  firstTokenMs: z.number().nonnegative().optional(),
+  durationMs: z.number().nonnegative(),
+});
+
+export const ToolCallRequested = event("ToolCallRequested", {
+  callId: z.string(),
+  name: z.string(),
+  arguments: Json,
+  idempotent: z.boolean(),
+});
+
+export const ToolCallFinished = event("ToolCallFinished", {
+  callId: z.string(),
+  name: z.string(),
+  /** `unknown`: the process ended while the tool ran, so nobody knows whether it took effect. */
+  outcome: z.enum(["success", "error", "denied", "canceled", "unknown"]),
+  /** What the model is told. */
+  content: z.string(),
+  error: Failure.optional(),
+  durationMs: z.number().nonnegative(),
+});
+
+export const PhaseChanged = event("PhaseChanged", {
+  phase: z.string(),
+  detail: z.record(z.string(), Json).optional(),
+  /** Work done and to do in this phase, in its own unit (files). */
+  done: z.int().nonnegative().optional(),
+  total: z.int().nonnegative().optional(),
+});
+
+export const RetryScheduled = event("RetryScheduled", {
+  callId: z.string(),
+  attempt: z.int().positive(),
+  delayMs: z.number().nonnegative(),
+  error: Failure,
+});
+
+export const TimedOut = event("TimedOut", {
+  scope: z.enum(["connect", "first-token", "idle", "tool", "run"]),
+  limitMs: z.number().nonnegative(),
+  callId: z.string().optional(),
+});
+
+/** History that did not fit; truncation is never silent. */
+export const ContextTrimmed = event("ContextTrimmed", {
+  droppedMessages: z.int().positive(),
+  keptMessages: z.int().nonnegative(),
+  estimatedTokensDropped: z.int().nonnegative(),
+});
+
+export const HintInjected = event("HintInjected", { text: z.string(), userId: z.string().optional() });
+
+export const ConsentRequired = event("ConsentRequired", {
+  providerId: z.string(),
+  modelId: z.string(),
+  scopeHash: z.string(),
+  fileCount: z.int().nonnegative(),
+  totalBytes: z.int().nonnegative(),
+});
+
+/** Which ceiling of the contract ended the run, and how far it had come. */
+export const BudgetExceeded = event("BudgetExceeded", {
+  limit: z.enum(["maxSteps", "maxTotalTokens", "maxCostMicros", "maxDurationMs"]),
+  allowed: z.number(),
+  actual: z.number(),
+});
+
+export const Suspended = event("Suspended", { reason: z.string(), callId: z.string().optional() });
+export const Resumed = event("Resumed", { reason: z.string() });
+
+/** One file of the Draft changed. `sha256` and `previousSha256` are blobs; null means absent. */
+export const DraftChanged = event("DraftChanged", {
+  draftId: z.string(),
+  revision: z.int().positive(),
+  path: z.string(),
+  change: z.enum(["added", "modified", "deleted", "reverted"]),
+  sha256: z.string().nullable(),
+  previousSha256: z.string().nullable(),
+  bytes: z.int().nonnegative(),
+  callId: z.string().optional(),
+});
+
+export const CheckpointCreated = event("CheckpointCreated", {
+  checkpointId: z.string(),
+  reason: z.enum(["publish", "pre-restore", "manual", "files-changed"]),
+  manifestHash: z.string(),
+  fileCount: z.int().nonnegative(),
+});
+
+export const ArtifactWritten = event("ArtifactWritten", {
+  artifactId: z.string(),
+  name: z.string(),
+  mediaType: z.string(),
+  sha256: z.string(),
+  bytes: z.int().nonnegative(),
+});
+
+/** Times of a run, in milliseconds since its start, and what it used. */
+export const RunTotals = z.object({
+  steps: z.int().nonnegative(),
+  toolCalls: z.int().nonnegative(),
+  usage: Usage,
+  costMicros: z.int().nonnegative().optional(),
+  queuedMs: z.number().nonnegative(),
+  firstTokenMs: z.number().nonnegative().optional(),
+  durationMs: z.number().nonnegative(),
+  tokensPerSecond: z.number().nonnegative().optional(),
+});
+export type RunTotals = z.infer<typeof RunTotals>;
+
+export const Completed = event("Completed", {
+  finishReason: FinishReason,
+  /** The final answer's text, or what the program of the run reports. */
+  output: z.string(),
+  result: Json.optional(),
+  totals: RunTotals,
+});
+
+export const ErrorEvent = event("Error", { error: Failure, totals: RunTotals });
+
+export const RunEvent = z.discriminatedUnion("type", [
+  RunStarted,
+  StepStarted,
+  StepFinished,
+  ProviderCallStarted,
+  OutputDelta,
+  ProviderCallFinished,
+  ToolCallRequested,
+  ToolCallFinished,
+  PhaseChanged,
+  RetryScheduled,
+  TimedOut,
+  ContextTrimmed,
+  HintInjected,
+  ConsentRequired,
+  BudgetExceeded,
+  Suspended,
+  Resumed,
+  DraftChanged,
+  CheckpointCreated,
+  ArtifactWritten,
+  Completed,
+  ErrorEvent,
+]);
+export type RunEvent = z.infer<typeof RunEvent>;
+export type RunEventType = RunEvent["type"];
+export type EventOf<Type extends RunEventType> = Extract<RunEvent, { type: Type }>;
+
+/** An event before the journal gives it its place: no run, sequence number, trace or time yet. */
+export type EventInput<Type extends RunEventType = RunEventType> = Type extends RunEventType
+  ? Omit<EventOf<Type>, "runId" | "seq" | "at" | "traceId" | "spanId"> & { spanId?: string }
+  : never;
+
+/** On disk (fsync) before the next thing happens. Every other event survives a killed process, not a power cut. */
+export const barrierTypes: ReadonlySet<RunEventType> = new Set([
+  "RunStarted",
+  "StepStarted",
+  "StepFinished",
+  "ProviderCallFinished",
+  "ToolCallRequested",
+  "ToolCallFinished",
+  "PhaseChanged",
+  "ConsentRequired",
+  "Suspended",
+  "Resumed",
+  "DraftChanged",
+  "CheckpointCreated",
+  "ArtifactWritten",
+  "Completed",
+  "Error",
+]);
+
+export function isTerminal(event: { readonly type: RunEventType }): boolean {
+  return event.type === "Completed" || event.type === "Error";
+}
+
+/** States of a run and of its ledger row (`workbench_runs.status`). */
+export const RunStatus = z.enum(["pending", "success", "error", "budget_exceeded", "replay"]);
+export type RunStatus = z.infer<typeof RunStatus>;

@@ -1,0 +1,5 @@
+export * from "./errors.ts";
+export * from "./events.ts";
+export * from "./identifiers.ts";
+export * from "./messages.ts";
+export type * from "./ports.ts";

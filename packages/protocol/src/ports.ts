@@ -1,0 +1,95 @@
+import type { EventInput, RunEvent, RunStatus } from "./events.ts";
+import type { Contract, Json } from "./messages.ts";
+
+/** What is known of a run before its first event; the ledger row and `RunStarted` are made of it in one commit. */
+export interface RunInit {
+  readonly runId: string;
+  readonly traceId: string;
+  readonly kind: string;
+  readonly userId: string;
+  readonly toolId?: string;
+  readonly workspaceId?: string;
+  readonly workbenchId?: string;
+  readonly sessionId?: string;
+  readonly parentRunId?: string;
+  readonly model?: string;
+  readonly contract: Contract;
+  readonly input: Json;
+  readonly queuedMs?: number;
+}
+
+/**
+ * The one writer of one run, under a lease with a fencing epoch.
+ *
+ * Events get `seq`, `at`, `traceId` and `spanId` here. Nothing that is written is visible to any reader before it
+ * is committed. After the terminal event, or once the lease is lost, `write` throws `RUN_INTERRUPTED`.
+ */
+export interface JournalWriter {
+  readonly runId: string;
+  readonly traceId: string;
+  /** Queues one event in order and returns at once. Adjacent `OutputDelta`s of one call and channel may be joined while a commit is in flight. */
+  write(event: EventInput): void;
+  /**
+   * Resolves once everything written so far is committed, and on disk where a barrier event is among it.
+   * Rejects with `RUN_INTERRUPTED` when another writer holds the run, `DISK_FULL` when there is no room; the
+   * writer is unusable from then on.
+   */
+  committed(): Promise<void>;
+  /** Text queued and not yet committed, in UTF-16 units. The loop waits for `committed()` above its high-water mark. */
+  readonly pending: number;
+  /** Gives the lease back. Uncommitted events are committed first. */
+  close(): Promise<void>;
+}
+
+export interface ReadOptions {
+  /** Events with `seq` greater than this; from the start when absent. */
+  readonly after?: number;
+  readonly limit?: number;
+}
+
+/** Append-only event sequences, one a run. Reading never sees an uncommitted event and never slows a writer. */
+export interface Journal {
+  /** Starts a run: ledger row, lease and `RunStarted` in one durable commit. Rejects with `RUN_REPLAYED` when the id is taken. */
+  create(run: RunInit): Promise<JournalWriter>;
+  /** Takes over a run whose lease is free or expired, with the next epoch. Rejects with `NOT_FOUND`, or `RUN_INTERRUPTED` when the lease is held. */
+  acquire(runId: string): Promise<JournalWriter>;
+  /** One page of committed events in order of `seq`. */
+  read(runId: string, options?: ReadOptions): Promise<RunEvent[]>;
+  /**
+   * Committed events from a cursor on: first what is stored, then live, until the terminal event (included).
+   * Ends early, without throwing, when the signal aborts. A slow consumer holds no memory: it reads again from the store.
+   */
+  follow(runId: string, options?: ReadOptions, signal?: AbortSignal): AsyncIterable<RunEvent>;
+}
+
+/** What a ledger row says (`workbench_runs`). Money in micro-dollars, times in ISO 8601 UTC. */
+export interface RunRecord {
+  readonly runId: string;
+  readonly traceId: string;
+  readonly kind: string;
+  readonly toolId: string | null;
+  readonly userId: string;
+  readonly workspaceId: string | null;
+  readonly workbenchId: string | null;
+  readonly sessionId: string | null;
+  readonly parentRunId: string | null;
+  readonly contract: Contract;
+  readonly providerId: string | null;
+  readonly modelId: string | null;
+  readonly status: RunStatus;
+  readonly inputTokens: number;
+  readonly outputTokens: number;
+  readonly costMicros: number | null;
+  readonly steps: number;
+  readonly toolCalls: number;
+  readonly firstTokenMs: number | null;
+  readonly durationMs: number | null;
+  readonly errorCode: string | null;
+  /** First 200 characters of the prompt or task, for lists. */
+  readonly title: string;
+  readonly startedAt: string;
+  readonly finishedAt: string | null;
+  /** Length of the journal and the hash of its last event, so that a cut tail shows. */
+  readonly eventCount: number;
+  readonly headHash: string;
+}

@@ -1,0 +1,305 @@
+/**
+ * The `ops` schema as Kysely sees it. Unqualified names: the schema is the SQLite file, or `search_path` on PostgreSQL.
+ *
+ * Conventions, the same on both databases: ids and times are text (times ISO 8601 UTC with milliseconds), JSON is text,
+ * booleans are 0 and 1, money is integer micro-dollars, sizes are bytes.
+ */
+
+type Flag = 0 | 1;
+
+/** Organisations. One row, `default`, until a team makes more. */
+export interface WorkspacesTable {
+  id: string;
+  name: string;
+  created_at: string;
+}
+
+export interface ProjectsTable {
+  id: string;
+  workspace_id: string;
+  name: string;
+  description: string;
+  template: string | null;
+  created_at: string;
+  updated_at: string;
+}
+
+/** Compute sessions: a notebook or a terminal in a sandbox. (Conversations are `conversations`.) */
+export interface SessionsTable {
+  id: string;
+  project_id: string;
+  user_id: string;
+  kind: string;
+  runtime: string;
+  profile: string;
+  status: string;
+  idle_timeout_seconds: number;
+  created_at: string;
+  last_active_at: string;
+  ended_at: string | null;
+}
+
+export interface ExperimentsTable {
+  id: string;
+  project_id: string;
+  name: string;
+  description: string;
+  created_at: string;
+}
+
+export interface ModelsTable {
+  id: string;
+  project_id: string;
+  name: string;
+  version: number;
+  stage: string;
+  run_id: string | null;
+  artifact_id: string | null;
+  created_at: string;
+}
+
+export interface AppsTable {
+  id: string;
+  project_id: string;
+  name: string;
+  framework: string;
+  release: number;
+  status: string;
+  artifact_id: string | null;
+  created_at: string;
+  updated_at: string;
+}
+
+export interface ArtifactsTable {
+  id: string;
+  run_id: string;
+  name: string;
+  media_type: string;
+  sha256: string;
+  bytes: number;
+  created_at: string;
+}
+
+/** One row a run: its lease and the head of its journal. */
+export interface RunsTable {
+  id: string;
+  trace_id: string;
+  kind: string;
+  /** Who writes it now; null once nobody does. */
+  lease_owner: string | null;
+  /** Fencing: grows with every acquisition; an append names the epoch it believes in. */
+  lease_epoch: number;
+  lease_until: string | null;
+  event_count: number;
+  head_hash: string;
+  /** 0 until the terminal event is committed. */
+  finished: Flag;
+  created_at: string;
+}
+
+/** The journal. `body` is the event's JSON text exactly as hashed: hash = sha256(previous hash + body). */
+export interface RunEventsTable {
+  run_id: string;
+  seq: number;
+  type: string;
+  hash: string;
+  body: string;
+}
+
+/** The ledger. `run_id` is unique among rows whose status is not `replay`. */
+export interface WorkbenchRunsTable {
+  id: string;
+  run_id: string;
+  trace_id: string;
+  kind: string;
+  tool_id: string | null;
+  user_id: string;
+  workspace_id: string | null;
+  workbench_id: string | null;
+  session_id: string | null;
+  parent_run_id: string | null;
+  contract_version: string | null;
+  contract: string;
+  provider_id: string | null;
+  model_id: string | null;
+  status: "pending" | "success" | "error" | "budget_exceeded" | "replay";
+  input_tokens: number;
+  output_tokens: number;
+  cost_micros: number | null;
+  steps: number;
+  tool_calls: number;
+  first_token_ms: number | null;
+  duration_ms: number | null;
+  error_code: string | null;
+  title: string;
+  metadata: string;
+  started_at: string;
+  finished_at: string | null;
+}
+
+export interface ConversationsTable {
+  id: string;
+  workspace_id: string;
+  workbench_id: string | null;
+  user_id: string;
+  title: string;
+  created_at: string;
+}
+
+export interface WorkbenchesTable {
+  id: string;
+  workspace_id: string;
+  name: string;
+  /** `name` case-folded, unique within the workspace. */
+  name_key: string;
+  session_id: string;
+  /** Blob of the manifest that is published now. */
+  manifest_hash: string;
+  file_count: number;
+  total_bytes: number;
+  created_at: string;
+  updated_at: string;
+  /** Set first when a workbench is deleted; start-up finishes what a crash left. */
+  deleting: Flag;
+}
+
+/** At most one row a workbench. */
+export interface DraftsTable {
+  id: string;
+  workbench_id: string;
+  base_manifest_hash: string;
+  revision: number;
+  created_at: string;
+  updated_at: string;
+}
+
+/** The Draft is the newest row of each path; older rows are its revisions. `sha256` null means deleted; `reverted` means "as in the base". */
+export interface DraftChangesTable {
+  draft_id: string;
+  revision: number;
+  path: string;
+  change: "added" | "modified" | "deleted" | "reverted";
+  sha256: string | null;
+  bytes: number;
+  /** A person has confirmed this deletion. */
+  confirmed: Flag;
+  run_id: string | null;
+  call_id: string | null;
+  at: string;
+}
+
+export interface CheckpointsTable {
+  id: string;
+  workbench_id: string;
+  reason: "publish" | "pre-restore" | "manual" | "files-changed";
+  message: string | null;
+  manifest_hash: string;
+  file_count: number;
+  total_bytes: number;
+  run_id: string | null;
+  created_at: string;
+}
+
+/** At most one row a workbench, present from before the first rename until after the last: what start-up has to finish or roll back. */
+export interface PublishIntentsTable {
+  workbench_id: string;
+  run_id: string | null;
+  /** `publish`, `restore`, `add`, `remove`, `adopt`, `revert`. */
+  action: string;
+  from_manifest_hash: string;
+  to_manifest_hash: string;
+  draft_id: string | null;
+  checkpoint_id: string | null;
+  created_at: string;
+}
+
+export interface ProvidersTable {
+  name: string;
+  kind: string;
+  base_url: string;
+  local: Flag;
+  /** Name of the key in the secrets file; null when the provider needs none. */
+  secret_ref: string | null;
+  prices: string | null;
+  created_at: string;
+}
+
+/** Persisted consent: one tuple. `scope_hash` follows the workbench's own publishes only. */
+export interface ConsentsTable {
+  workbench_id: string;
+  provider_id: string;
+  model_id: string;
+  scope_hash: string;
+  user_id: string;
+  created_at: string;
+}
+
+export interface EgressEventsTable {
+  id: string;
+  at: string;
+  purpose: string;
+  outcome: string;
+  method: string;
+  host: string;
+  provider_id: string | null;
+  model_id: string | null;
+  run_id: string | null;
+  workbench_id: string | null;
+  scope_hash: string | null;
+  bytes_sent: number;
+  bytes_received: number;
+  status: number | null;
+  error_code: string | null;
+}
+
+/** Browser sessions; only the hash of the cookie is kept. */
+export interface SignInsTable {
+  token_hash: string;
+  user_id: string;
+  created_at: string;
+  expires_at: string;
+}
+
+export interface IdempotencyKeysTable {
+  user_id: string;
+  key: string;
+  operation: string;
+  request_hash: string;
+  /** Null while the first request is still being served. */
+  status: number | null;
+  response: string | null;
+  created_at: string;
+}
+
+/** Blobs that were uploaded and not used yet. */
+export interface UploadsTable {
+  sha256: string;
+  bytes: number;
+  user_id: string;
+  created_at: string;
+}
+
+export interface Tables {
+  workspaces: WorkspacesTable;
+  projects: ProjectsTable;
+  sessions: SessionsTable;
+  experiments: ExperimentsTable;
+  models: ModelsTable;
+  apps: AppsTable;
+  artifacts: ArtifactsTable;
+  runs: RunsTable;
+  run_events: RunEventsTable;
+  workbench_runs: WorkbenchRunsTable;
+  conversations: ConversationsTable;
+  workbenches: WorkbenchesTable;
+  drafts: DraftsTable;
+  draft_changes: DraftChangesTable;
+  checkpoints: CheckpointsTable;
+  publish_intents: PublishIntentsTable;
+  providers: ProvidersTable;
+  consents: ConsentsTable;
+  egress_events: EgressEventsTable;
+  sign_ins: SignInsTable;
+  idempotency_keys: IdempotencyKeysTable;
+  uploads: UploadsTable;
+}
