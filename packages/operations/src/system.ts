@@ -77,6 +77,19 @@ export const systemOperations = {
     output: Identity,
     errors: ["AUTH_REQUIRED"],
   }),
+  "signIn.createLink": operation({
+    id: "signIn.createLink",
+    rpc: "SignInCreateLink",
+    method: "POST",
+    path: "/api/v1/sign-in/links",
+    permission: "system:read",
+    status: 201,
+    summary: "A console address that signs one browser in: good once, for ten minutes.",
+    input: Empty,
+    /** The token is in the fragment (`/#token=…`), which no browser sends and no log keeps; the console posts it to signIn.create. */
+    output: z.object({ url: z.string(), expiresAt: z.string() }),
+    errors: [],
+  }),
   "signIn.end": operation({
     id: "signIn.end",
     rpc: "SignInEnd",

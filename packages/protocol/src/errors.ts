@@ -67,6 +67,8 @@ export const errorRules = {
   PERMISSION_DENIED: rule("runtime", 403, false, "open_settings"),
   /** The ledger has this run id already; the attempt is recorded as a row of its own. */
   RUN_REPLAYED: rule("runtime", 409, false, "view_report"),
+  /** This `Idempotency-Key` belongs to another request, or its first request is still being served (then retryable). */
+  IDEMPOTENCY_CONFLICT: rule("runtime", 409, false),
   /** A named object does not exist (or not for this identity); none of the codes above says so. */
   NOT_FOUND: rule("runtime", 404, false),
   /** The process that executed the run ended before the run did, or another worker took its lease. */
