@@ -1,0 +1,64 @@
+import type { OfferedTool } from "./conversation.ts";
+
+export interface Step {
+  readonly name: string;
+  readonly arguments: Readonly<Record<string, string>>;
+}
+
+export interface Plan {
+  readonly steps: readonly Step[];
+  /** Calls to ask for in one move. */
+  readonly atOnce: number;
+  readonly answer: string;
+}
+
+export type Change =
+  | { readonly kind: "write"; readonly path: string; readonly content: string; readonly says: string }
+  | {
+      readonly kind: "edit";
+      readonly path: string;
+      readonly before: string;
+      readonly after: string;
+      readonly whole: string;
+      readonly says: string;
+    }
+  | { readonly kind: "delete"; readonly path: string; readonly says: string };
+
+/** Steps in the names that the request's own tools and parameters have. */
+export function toolbox(tools: readonly OfferedTool[]) {
+  const find = (pattern: RegExp): OfferedTool => {
+    const found = tools.find((tool) => pattern.test(tool.name));
+    if (!found) throw new Error(`no tool like ${pattern} among ${tools.map((tool) => tool.name).join(", ")}`);
+    return found;
+  };
+  const write = (file: string, content: string): Step =>
+    step(find(/write|create/), [path(file), [/content|text/i, "content", content]]);
+  return {
+    list: (): Step => ({ name: find(/list/).name, arguments: {} }),
+    read: (file: string): Step => step(find(/read/), [path(file)]),
+    write,
+    change(change: Change): Step {
+      if (change.kind === "write") return write(change.path, change.content);
+      if (change.kind === "delete") return step(find(/delete|remove/), [path(change.path)]);
+      const edit = tools.find((tool) => /edit|replace/.test(tool.name));
+      if (edit === undefined) return write(change.path, change.whole);
+      const before: [RegExp, string, string] = [/^(?:old|find|search|before)/i, "old", change.before];
+      return step(edit, [path(change.path), before, [/^(?:new|replace|after)/i, "new", change.after]]);
+    },
+  };
+}
+
+function parameter(tool: OfferedTool, pattern: RegExp, fallback: string): string {
+  return tool.parameters.find((name) => pattern.test(name)) ?? fallback;
+}
+
+/** The parameter that names a file. */
+function path(value: string): [RegExp, string, string] {
+  return [/path|file/i, "path", value];
+}
+
+/** Values as [parameter name pattern, name when none matches, value]. */
+function step(tool: OfferedTool, values: readonly [RegExp, string, string][]): Step {
+  const named = values.map(([pattern, fallback, value]) => [parameter(tool, pattern, fallback), value]);
+  return { name: tool.name, arguments: Object.fromEntries(named) as Record<string, string> };
+}
