@@ -1,0 +1,82 @@
+import { isIP } from "node:net";
+import { BenchtopError, type ErrorCode } from "@benchtop/protocol";
+import { isLoopbackAddress } from "./addresses.ts";
+
+/** Where a request may go, judged from the URL alone: no lookup happens here. */
+
+/**
+ * Checks the base URL of a provider as a person gives it. Returns the parsed URL, whose `host` is what the allowlist
+ * holds. Throws `VALIDATION_FAILED` for what is no base URL at all, `EGRESS_BLOCKED_BY_POLICY` for what is never allowed.
+ */
+export function checkProviderUrl(url: string, options: { readonly local: boolean }): URL {
+  const text = url.trim();
+  if (/^[\w.-]+(:\d+)?(\/|$)/.test(text)) {
+    throw invalid(`“${shorten(text)}” has no scheme. Start it with ${options.local ? "http:// or " : ""}https://.`);
+  }
+  if (!/^[a-z][a-z0-9+.-]*:/i.test(text)) throw invalid(`“${shorten(text)}” is not a URL.`);
+  const parsed = checkDestination(text, options);
+  if (parsed.search !== "" || parsed.hash !== "") {
+    throw invalid("A base URL has no “?” or “#” part: paths are added to it.");
+  }
+  return parsed;
+}
+
+/**
+ * Checks the URL of one request. The URL parser itself turns every notation of an IPv4 address (decimal, octal, hex, short,
+ * full-width digits, percent-encoded) into dotted decimal, so literals are recognised on the parsed host, which is also
+ * what the connection is made to: there is no second parser that could read it differently.
+ */
+export function checkDestination(input: string | URL, options: { readonly local: boolean }): URL {
+  const url = URL.parse(String(input));
+  if (!url) throw blocked("That URL names no host that can be checked.");
+  if (url.username !== "" || url.password !== "") {
+    throw blocked("A URL must not hold a user name or password. Give the key with --api-key-env instead.");
+  }
+  if (options.local) checkLocal(url);
+  else checkRemote(url);
+  return url;
+}
+
+function checkLocal(url: URL): void {
+  if (url.protocol !== "http:" && url.protocol !== "https:")
+    throw blocked(`${scheme(url)} is not allowed: use http or https.`);
+  if (!isLoopbackHost(url.hostname)) {
+    throw blocked(
+      `${url.hostname} is not this machine's loopback, so it cannot be a local provider. ` +
+        "Use localhost or 127.0.0.1, or add it without --local, by host name and HTTPS.",
+    );
+  }
+}
+
+function checkRemote(url: URL): void {
+  const host = url.hostname;
+  const hint = isLoopbackHost(host) ? " For a model server on this machine, add the provider with --local." : "";
+  if (url.protocol !== "https:") throw blocked(`${scheme(url)} is not allowed: only https leaves this machine.${hint}`);
+  if (host.startsWith("[") || isIP(host) !== 0) {
+    throw blocked(`${host} is an IP address: only host names are allowed.${hint}`);
+  }
+  if (host === "localhost" || host.endsWith(".localhost")) throw blocked(`${host} is this machine.${hint}`);
+  if (!hostName.test(host)) throw blocked(`“${shorten(host)}” is not a host name that can be checked.`);
+}
+
+/** Letters, digits, dashes and underscores in labels of 1 to 63, 253 in all; no trailing dot, which would be a second spelling. */
+const hostName = /^(?=.{1,253}$)[a-z0-9_](?:[a-z0-9_-]{0,61}[a-z0-9_])?(?:\.[a-z0-9_](?:[a-z0-9_-]{0,61}[a-z0-9_])?)*$/;
+
+/** `hostname` as the URL parser writes it. `localhost` counts because it is pinned to loopback without a lookup. */
+function isLoopbackHost(hostname: string): boolean {
+  return hostname === "localhost" || isLoopbackAddress(hostname.replace(/^\[(.*)\]$/, "$1"));
+}
+
+function scheme(url: URL): string {
+  return `“${shorten(url.protocol.slice(0, -1))}”`;
+}
+
+function shorten(text: string): string {
+  return text.length > 80 ? `${text.slice(0, 80)}…` : text;
+}
+
+function refusal(code: ErrorCode, message: string): BenchtopError {
+  return new BenchtopError(code, message, { phase: "settings", subphase: "egress" });
+}
+const invalid = (message: string) => refusal("VALIDATION_FAILED", message);
+const blocked = (message: string) => refusal("EGRESS_BLOCKED_BY_POLICY", message);

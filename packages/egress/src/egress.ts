@@ -1,0 +1,318 @@
+import { BenchtopError, type ErrorCode } from "@benchtop/protocol";
+import { openConnections, type ConnectionOptions } from "./connections.ts";
+import { checkDestination } from "./destination.ts";
+import { exchange } from "./exchange.ts";
+import { transportFailure } from "./failure.ts";
+
+/** Where requests may go now. */
+export interface EgressPolicy {
+  /**
+   * The one host each configured provider may be reached at, by provider id: `URL.host` of its base URL, so the port is
+   * part of it unless it is the scheme's own.
+   */
+  readonly allowedHosts: ReadonlyMap<string, string>;
+}
+
+export type EgressPurpose = "model-call" | "provider-test" | "model-list";
+
+/** On whose behalf a request is made. `provider-test` and `model-list` carry no content: GET, no query, no body. */
+export interface EgressContext {
+  readonly purpose: EgressPurpose;
+  readonly providerId: string;
+  /** The provider is on this machine's loopback; nothing else can then be reached, and no consent is needed. */
+  readonly local: boolean;
+  readonly modelId?: string;
+  readonly runId?: string;
+  readonly workbenchId?: string;
+  readonly scopeHash?: string;
+}
+
+export interface ConsentQuestion {
+  readonly providerId: string;
+  readonly modelId: string;
+  readonly scopeHash: string;
+  readonly runId?: string;
+  readonly workbenchId?: string;
+}
+
+/** Who knows what a person consented to. Anything but `true`, a throw included, means no. */
+export interface ConsentPort {
+  isConsented(question: ConsentQuestion): Promise<boolean> | boolean;
+}
+
+/** One attempt, after its end. `sent`: an answer came; `blocked`: refused by us; `failed`: the network or provider broke it. */
+export interface EgressRecord {
+  /** When the attempt began; ISO 8601 UTC. */
+  readonly at: string;
+  readonly purpose: EgressPurpose;
+  readonly outcome: "sent" | "blocked" | "failed";
+  readonly method: string;
+  /** Host, with the port where it is not the scheme's own. Never a path or query. */
+  readonly host: string;
+  readonly providerId: string;
+  readonly modelId: string | null;
+  readonly runId: string | null;
+  readonly workbenchId: string | null;
+  readonly scopeHash: string | null;
+  /** Bytes of the bodies, without headers. */
+  readonly bytesSent: number;
+  readonly bytesReceived: number;
+  readonly status: number | null;
+  readonly errorCode: ErrorCode | null;
+}
+
+export interface EgressOptions extends ConnectionOptions {
+  /** Asked at every request. */
+  policy(): EgressPolicy;
+  readonly consent: ConsentPort;
+  /** Called exactly once an attempt, when its body has ended or was given up. Must return at once and not throw. */
+  record(event: EgressRecord): void;
+  /** Bytes of one body; 64 MiB each unless told. */
+  readonly limits?: { readonly requestBytes?: number; readonly responseBytes?: number };
+}
+
+export interface Egress {
+  /**
+   * `fetch`, gated. Rejects with `EGRESS_BLOCKED_BY_POLICY` or `EGRESS_CONSENT_REQUIRED` before any lookup or byte, with
+   * `NETWORK_UNAVAILABLE` / `PROVIDER_UNAVAILABLE` when the wire fails, and with the signal's reason on abort. Redirects
+   * are refused. The body must be read or cancelled.
+   */
+  fetch(input: string | URL, init: RequestInit, context: EgressContext): Promise<Response>;
+  /** A `fetch` whose every request is made in this context. */
+  bind(context: EgressContext): typeof globalThis.fetch;
+  /** Breaks what is open. Requests made afterwards fail. */
+  close(): Promise<void>;
+}
+
+export function createEgress(options: EgressOptions): Egress {
+  const connections = openConnections(options);
+  const closing = new AbortController();
+  const maxRequestBytes = options.limits?.requestBytes ?? 64 * 1024 * 1024;
+  const maxResponseBytes = options.limits?.responseBytes ?? 64 * 1024 * 1024;
+
+  async function gatedFetch(input: string | URL, init: RequestInit, given: EgressContext): Promise<Response> {
+    const context = { ...given };
+    const attempt = new Attempt(input, init, context, (event) => options.record(event));
+    try {
+      const url = checkDestination(input, context);
+      checkAllowed(url, context, options);
+      checkContentFree(url, attempt.method, init, context);
+      await checkConsent(options.consent, url, context);
+      const { headers, body } = await readRequest(init, attempt.method, maxRequestBytes);
+      const dispatcher = await (context.local ? connections.local() : connections.remote());
+      const explain = (thrown: unknown) =>
+        transportFailure(thrown, url.host, {
+          local: context.local,
+          proxied: !context.local && options.proxy !== undefined,
+        });
+      return await exchange(
+        dispatcher,
+        { url, method: attempt.method, headers, body, maxResponseBytes, explain },
+        (end) => attempt.end(end),
+        init.signal ? AbortSignal.any([init.signal, closing.signal]) : closing.signal,
+      );
+    } catch (thrown) {
+      attempt.end({ bytesSent: 0, bytesReceived: 0, status: null, error: BenchtopError.from(thrown) });
+      throw place(thrown, context);
+    }
+  }
+
+  return {
+    fetch: gatedFetch,
+    bind: (context) => async (input, init) => {
+      if (!(input instanceof Request)) return gatedFetch(input, init ?? {}, context);
+      const request = new Request(input, init);
+      const body = request.body === null ? null : await request.arrayBuffer();
+      const { method, headers, signal } = request;
+      return gatedFetch(request.url, { method, headers, signal, body }, context);
+    },
+    async close() {
+      closing.abort(new BenchtopError("USER_CANCELED", "Benchtop is shutting down."));
+      await connections.close();
+    },
+  };
+}
+
+/** Fail closed: a policy that cannot be read allows nothing. The request must go to the provider it is made for. */
+function checkAllowed(url: URL, context: EgressContext, options: EgressOptions): void {
+  let cause: unknown;
+  try {
+    if (options.policy().allowedHosts.get(context.providerId) === url.host) return;
+  } catch (thrown) {
+    cause = thrown;
+  }
+  throw new BenchtopError(
+    "EGRESS_BLOCKED_BY_POLICY",
+    `${url.host} is not the host of the provider “${context.providerId}”, so nothing was sent. ` +
+      "Add or correct the provider in the settings.",
+    { detail: { host: url.host }, cause },
+  );
+}
+
+/** Only a model call may carry content; otherwise the other purposes would be a way around consent. */
+function checkContentFree(url: URL, method: string, init: RequestInit, context: EgressContext): void {
+  if (!methods.has(method)) {
+    throw new BenchtopError("EGRESS_BLOCKED_BY_POLICY", `The method ${method} is not allowed.`, {
+      detail: { host: url.host },
+    });
+  }
+  if (context.purpose !== "provider-test" && context.purpose !== "model-list") return;
+  if (method === "GET" && (init.body === undefined || init.body === null) && url.search === "") return;
+  throw new BenchtopError(
+    "EGRESS_BLOCKED_BY_POLICY",
+    "A provider is tested and listed by GET alone, without content.",
+    {
+      detail: { host: url.host },
+    },
+  );
+}
+
+const methods: ReadonlySet<string> = new Set(["GET", "HEAD", "POST", "PUT", "PATCH", "DELETE"]);
+
+async function checkConsent(port: ConsentPort, url: URL, context: EgressContext): Promise<void> {
+  if (context.local || context.purpose === "provider-test" || context.purpose === "model-list") return;
+  const { providerId, modelId, scopeHash, runId, workbenchId } = context;
+  const required = (cause?: unknown) =>
+    new BenchtopError(
+      "EGRESS_CONSENT_REQUIRED",
+      `${url.host} would be shown content that nobody consented to send, so nothing was sent. ` +
+        "Consent to this model and these files, or use a model on this machine.",
+      { subphase: "consent", detail: { host: url.host, scope_hash: scopeHash ?? null }, cause },
+    );
+  if (modelId === undefined || scopeHash === undefined) throw required();
+  const question = {
+    providerId,
+    modelId,
+    scopeHash,
+    ...(runId !== undefined && { runId }),
+    ...(workbenchId !== undefined && { workbenchId }),
+  };
+  let answer: unknown;
+  try {
+    answer = await port.isConsented(question);
+  } catch (thrown) {
+    throw required(thrown);
+  }
+  if (answer !== true) throw required();
+}
+
+/** Headers and body as they go out. Headers that steer the connection are ours alone: a `Host` of the caller would be a way around the allowlist. */
+async function readRequest(
+  init: RequestInit,
+  method: string,
+  maxBytes: number,
+): Promise<{ headers: Record<string, string>; body: Uint8Array | null }> {
+  const headers: Record<string, string> = {};
+  for (const [name, value] of new Headers(init.headers)) {
+    if (!connectionHeaders.has(name) && !name.startsWith("proxy-")) headers[name] = value;
+  }
+  headers["user-agent"] ??= "benchtop";
+  headers["accept-encoding"] = "identity";
+  if (init.body === undefined || init.body === null) return { headers, body: null };
+  if (method === "GET" || method === "HEAD") {
+    throw new BenchtopError("VALIDATION_FAILED", `A ${method} request has no body.`);
+  }
+  const body = await bytesOf(init.body, headers);
+  if (body.byteLength > maxBytes) {
+    throw new BenchtopError(
+      "CONTEXT_EXHAUSTED",
+      `The request has ${body.byteLength} bytes; ${maxBytes} is the limit. Send fewer or smaller files.`,
+      { detail: { bytes: body.byteLength, maxBytes } },
+    );
+  }
+  return { headers, body };
+}
+
+const connectionHeaders: ReadonlySet<string> = new Set([
+  "host",
+  "connection",
+  "content-length",
+  "expect",
+  "http2-settings",
+  "keep-alive",
+  "te",
+  "trailer",
+  "transfer-encoding",
+  "upgrade",
+]);
+
+/** Text, what model calls send, takes the short way; everything else that `fetch` knows is read by `Response`. */
+async function bytesOf(body: NonNullable<RequestInit["body"]>, headers: Record<string, string>): Promise<Uint8Array> {
+  if (typeof body === "string") {
+    headers["content-type"] ??= "text/plain;charset=UTF-8";
+    return encoder.encode(body);
+  }
+  if (body instanceof Uint8Array) return body;
+  const read = new Response(body);
+  const type = read.headers.get("content-type");
+  if (type !== null) headers["content-type"] ??= type;
+  return new Uint8Array(await read.arrayBuffer());
+}
+const encoder = new TextEncoder();
+
+/** One attempt's record, written once whichever way it ends. */
+class Attempt {
+  readonly method: string;
+  readonly #host: string;
+  readonly #context: EgressContext;
+  readonly #at = new Date().toISOString();
+  #record: ((event: EgressRecord) => void) | undefined;
+
+  constructor(input: string | URL, init: RequestInit, context: EgressContext, record: (event: EgressRecord) => void) {
+    this.method = (init.method ?? "GET").toUpperCase();
+    this.#host = URL.parse(String(input))?.host ?? "";
+    this.#context = context;
+    this.#record = record;
+  }
+
+  end(end: { bytesSent: number; bytesReceived: number; status: number | null; error?: BenchtopError }): void {
+    const record = this.#record;
+    if (!record) return;
+    this.#record = undefined;
+    const { purpose, providerId, modelId, runId, workbenchId, scopeHash } = this.#context;
+    const errorCode = end.error?.code ?? null;
+    record({
+      at: this.#at,
+      purpose,
+      outcome: outcomeOf(errorCode, end.status),
+      method: this.method,
+      host: this.#host,
+      providerId,
+      modelId: modelId ?? null,
+      runId: runId ?? null,
+      workbenchId: workbenchId ?? null,
+      scopeHash: scopeHash ?? null,
+      bytesSent: end.bytesSent,
+      bytesReceived: end.bytesReceived,
+      status: end.status,
+      errorCode,
+    });
+  }
+}
+
+function outcomeOf(errorCode: ErrorCode | null, status: number | null): EgressRecord["outcome"] {
+  switch (errorCode) {
+    case null:
+      return "sent";
+    case "EGRESS_BLOCKED_BY_POLICY":
+    case "EGRESS_CONSENT_REQUIRED":
+    case "VALIDATION_FAILED":
+    case "CONTEXT_EXHAUSTED":
+      return "blocked";
+    case "USER_CANCELED":
+      return status === null ? "failed" : "sent";
+    default:
+      return "failed";
+  }
+}
+
+/** Errors of ours say whose request it was; what a caller's signal carries is thrown as it is, as `fetch` does. */
+function place(thrown: unknown, context: EgressContext): unknown {
+  if (!BenchtopError.is(thrown)) return thrown;
+  return thrown.at({
+    providerId: context.providerId,
+    ...(context.modelId !== undefined && { modelId: context.modelId }),
+    ...(context.runId !== undefined && { runId: context.runId }),
+    ...(context.workbenchId !== undefined && { workbenchId: context.workbenchId }),
+  });
+}

@@ -1,0 +1,14 @@
+export { isLoopbackAddress, isPublicAddress } from "./addresses.ts";
+export type { Resolve, ResolvedAddress, Timeouts } from "./connections.ts";
+export { checkProviderUrl } from "./destination.ts";
+export {
+  createEgress,
+  type ConsentPort,
+  type ConsentQuestion,
+  type Egress,
+  type EgressContext,
+  type EgressOptions,
+  type EgressPolicy,
+  type EgressPurpose,
+  type EgressRecord,
+} from "./egress.ts";
