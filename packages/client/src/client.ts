@@ -1,0 +1,71 @@
+import { operations, type InputOf, type OperationId, type Operations, type OutputOf } from "@benchtop/operations";
+import type { RunEvent } from "@benchtop/protocol";
+import { followRun, type FollowOptions } from "./follow.ts";
+import { Requests, type CallOptions, type RequestOptions } from "./request.ts";
+
+export type ClientOptions = RequestOptions;
+
+/** Operations that answer with JSON; the others have methods of their own. */
+export type CallableId = {
+  [Id in OperationId]: Operations[Id] extends { readonly transfer: string } ? never : Id;
+}[OperationId];
+
+/**
+ * The API of one daemon. Failures are `BenchtopError`s with the `ErrorInfo` that the daemon sent;
+ * a daemon that cannot be reached is `NETWORK_UNAVAILABLE`.
+ */
+export interface Client {
+  readonly url: string;
+  /**
+   * Calls an operation. Changes carry an `Idempotency-Key`, so that an attempt that was cut off is made again (a few
+   * times, within seconds) without being executed twice.
+   */
+  call<Id extends CallableId>(
+    id: Id,
+    input: InputOf<Operations[Id]>,
+    options?: CallOptions,
+  ): Promise<OutputOf<Operations[Id]>>;
+  /**
+   * The events of a run from a cursor on, then live, until the run ends: each once, in order, across lost connections.
+   * Throws when the daemon stays away for longer than `giveUpAfterMs`. Ends without throwing when the signal aborts.
+   */
+  follow(runId: string, options?: FollowOptions): AsyncIterable<RunEvent>;
+  /** Stores bytes in the daemon; `files.add` then gives them a path. A stream is sent once and not attempted again. */
+  upload(body: UploadBody, options?: CallOptions): Promise<OutputOf<Operations["files.upload"]>>;
+  /** One file's bytes. Consume or cancel the body. */
+  download(input: InputOf<Operations["files.read"]>, options?: CallOptions): Promise<DownloadedFile>;
+}
+
+export type UploadBody = Uint8Array | Blob | ReadableStream<Uint8Array>;
+
+export interface DownloadedFile {
+  readonly mediaType: string;
+  readonly bytes: number;
+  readonly body: ReadableStream<Uint8Array>;
+  arrayBuffer(): Promise<ArrayBuffer>;
+}
+
+export function createClient(options: ClientOptions): Client {
+  const requests = new Requests(options);
+  return {
+    url: requests.url,
+    async call<Id extends CallableId>(id: Id, input: InputOf<Operations[Id]>, callOptions: CallOptions = {}) {
+      const response = await requests.send(operations[id], input, callOptions);
+      return (await requests.readJson(response)) as OutputOf<Operations[Id]>;
+    },
+    follow: (runId, followOptions = {}) => followRun(requests, runId, followOptions),
+    async upload(body, callOptions = {}) {
+      const response = await requests.send(operations["files.upload"], {}, { ...callOptions, body });
+      return (await requests.readJson(response)) as OutputOf<Operations["files.upload"]>;
+    },
+    async download(input, callOptions = {}) {
+      const response = await requests.send(operations["files.read"], input, callOptions);
+      return {
+        mediaType: response.headers.get("content-type") ?? "application/octet-stream",
+        bytes: Number(response.headers.get("content-length") ?? 0),
+        body: response.body ?? new Blob([]).stream(),
+        arrayBuffer: () => response.arrayBuffer(),
+      };
+    },
+  };
+}
