@@ -130,7 +130,9 @@ export class Requests {
 function withQuery(url: string, fields: Readonly<Record<string, unknown>>): string {
   const query = new URLSearchParams();
   for (const [name, value] of Object.entries(fields)) {
-    if (value !== undefined && value !== null) query.set(name, String(value));
+    if (typeof value === "string" || typeof value === "number" || typeof value === "boolean") {
+      query.set(name, String(value));
+    }
   }
   return query.size === 0 ? url : `${url}?${query.toString()}`;
 }
