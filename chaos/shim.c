@@ -213,6 +213,11 @@ int unlinkat(int dir, const char *name, int flags) {
 }
 int unlink(const char *path) { return unlinkat(AT_FDCWD, path, 0); }
 int rmdir(const char *path) { return unlinkat(AT_FDCWD, path, AT_REMOVEDIR); }
+/* libc's own remove() would not come by here; libstdc++, which removes trees for Node, calls it. */
+int remove(const char *path) {
+  int result = unlink(path);
+  return result && errno == EISDIR ? rmdir(path) : result;
+}
 
 int mkdirat(int dir, const char *name, mode_t mode) {
   char path[PATH_MAX];
