@@ -10,6 +10,8 @@ export const idPrefixes = {
   session: "ses",
   file: "file",
   artifact: "art",
+  egress: "egr",
+  ledgerEntry: "led",
 } as const;
 export type IdKind = keyof typeof idPrefixes;
 
