@@ -1,0 +1,264 @@
+import { createHash, randomBytes } from "node:crypto";
+import { constants } from "node:fs";
+import { lstat, mkdir, open, readdir, rename, unlink, type FileHandle } from "node:fs/promises";
+import { dirname, join } from "node:path";
+import { Readable } from "node:stream";
+import { BenchtopError } from "@benchtop/protocol";
+
+export interface BlobRef {
+  readonly sha256: string;
+  readonly bytes: number;
+}
+
+/** The fsyncs of this many puts overlap; more would only fill the thread pool that all file access shares. */
+const parallelPuts = 8;
+const readChunk = 256 * 1024;
+
+/** Windows has no such flag, and no links that an ordinary user could make. */
+const readFlags = constants.O_RDONLY | (constants.O_NOFOLLOW ?? 0);
+
+/**
+ * Content-addressed files: `blobs/ab/<sha256>`. A blob is on disk before `put` resolves, and a crash leaves nothing
+ * but files in `blobs/temporary`, which the next start removes. Blobs are never changed; symbolic links are never
+ * followed.
+ */
+export class Blobs {
+  readonly #root: string;
+  readonly #temporary: string;
+  readonly #slots = new Slots(parallelPuts);
+  /** Folders that this process has put on disk. */
+  readonly #folders = new Map<string, Promise<void>>();
+  /** Puts of the same content at the same time are one. */
+  readonly #putting = new Map<string, Promise<void>>();
+
+  /** `root` is this store's alone: what an earlier process left half written is removed. */
+  static async open(root: string): Promise<Blobs> {
+    const blobs = new Blobs(root);
+    await mkdir(blobs.#temporary, { recursive: true, mode: 0o700 });
+    for (const left of await readdir(blobs.#temporary)) await removeIfThere(join(blobs.#temporary, left));
+    return blobs;
+  }
+
+  private constructor(root: string) {
+    this.#root = root;
+    this.#temporary = join(root, "temporary");
+  }
+
+  /** Keeps some bytes; nothing to do where they are kept already. Rejects with `DISK_FULL` or `FILE_WRITE_FAILED`. */
+  async put(bytes: Uint8Array): Promise<BlobRef> {
+    const sha256 = sha256Of(bytes);
+    let put = this.#putting.get(sha256);
+    if (!put) {
+      put = this.#slots.use(() => this.#putOnce(sha256, bytes)).finally(() => this.#putting.delete(sha256));
+      this.#putting.set(sha256, put);
+    }
+    await put;
+    return { sha256, bytes: bytes.length };
+  }
+
+  /** Keeps a stream without holding it in memory. Rejects with `VALIDATION_FAILED` when it is longer than the limit. */
+  putStream(source: AsyncIterable<Uint8Array>, limits: { readonly maxBytes: number }): Promise<BlobRef> {
+    return this.#slots.use(async () => {
+      const hash = createHash("sha256");
+      let bytes = 0;
+      const temporary = await this.#writeTemporary(async (file) => {
+        for await (const chunk of source) {
+          bytes += chunk.length;
+          if (bytes > limits.maxBytes) throw tooLarge(limits.maxBytes);
+          hash.update(chunk);
+          await file.writeFile(chunk);
+        }
+      });
+      const sha256 = hash.digest("hex");
+      await this.#moveIn(temporary, sha256);
+      return { sha256, bytes };
+    });
+  }
+
+  /** The bytes, proven to be those that were put. Rejects with `FILE_READ_FAILED` when they are missing or damaged. */
+  async read(sha256: string): Promise<Uint8Array> {
+    const file = await this.#openForReading(sha256);
+    try {
+      const bytes = await file.readFile();
+      if (sha256Of(bytes) !== sha256) throw damaged(sha256);
+      return bytes;
+    } finally {
+      await file.close();
+    }
+  }
+
+  /** The bytes as a stream; it fails with `FILE_READ_FAILED` before its end when they are not those that were put. */
+  stream(sha256: string): Readable {
+    return Readable.from(this.#chunks(sha256), { objectMode: false });
+  }
+
+  async has(sha256: string): Promise<boolean> {
+    try {
+      return (await lstat(this.pathOf(sha256))).isFile();
+    } catch (error) {
+      if (isMissing(error)) return false;
+      throw error;
+    }
+  }
+
+  /** Where the blob lies, for copying it. Rejects what is not a hash, so that no caller can name another file. */
+  pathOf(sha256: string): string {
+    if (!/^[0-9a-f]{64}$/.test(sha256)) {
+      throw new BenchtopError("VALIDATION_FAILED", "That is not the sha256 of a blob (64 lower-case hex digits).");
+    }
+    return join(this.#root, sha256.slice(0, 2), sha256);
+  }
+
+  async #putOnce(sha256: string, bytes: Uint8Array): Promise<void> {
+    if (await this.has(sha256)) return this.#keepFolder(dirname(this.pathOf(sha256)));
+    const temporary = await this.#writeTemporary((file) => file.writeFile(bytes));
+    await this.#moveIn(temporary, sha256);
+  }
+
+  /** A new file of our own, on disk when this resolves. */
+  async #writeTemporary(write: (file: FileHandle) => Promise<void>): Promise<string> {
+    const path = join(this.#temporary, randomBytes(12).toString("hex"));
+    try {
+      const file = await open(path, "wx", 0o600);
+      try {
+        await write(file);
+        await file.sync();
+      } finally {
+        await file.close();
+      }
+      return path;
+    } catch (error) {
+      await removeIfThere(path);
+      throw BenchtopError.from(error, "FILE_WRITE_FAILED");
+    }
+  }
+
+  async #moveIn(temporary: string, sha256: string): Promise<void> {
+    const path = this.pathOf(sha256);
+    const folder = dirname(path);
+    try {
+      await this.#keepFolder(folder);
+      await rename(temporary, path);
+      await syncFolder(folder);
+    } catch (error) {
+      await removeIfThere(temporary);
+      throw BenchtopError.from(error, "FILE_WRITE_FAILED");
+    }
+  }
+
+  /** Makes a folder and puts it on disk, what an earlier process moved into it included. Once a process. */
+  #keepFolder(folder: string): Promise<void> {
+    let kept = this.#folders.get(folder);
+    if (!kept) {
+      kept = makeFolder(folder).catch((error: unknown) => {
+        this.#folders.delete(folder);
+        throw error;
+      });
+      this.#folders.set(folder, kept);
+    }
+    return kept;
+  }
+
+  async #openForReading(sha256: string): Promise<FileHandle> {
+    const path = this.pathOf(sha256);
+    try {
+      return await open(path, readFlags);
+    } catch (error) {
+      throw new BenchtopError("FILE_READ_FAILED", `The stored content ${short(sha256)} is missing.`, {
+        detail: { sha256 },
+        cause: error,
+      });
+    }
+  }
+
+  async *#chunks(sha256: string): AsyncGenerator<Uint8Array> {
+    const file = await this.#openForReading(sha256);
+    try {
+      const hash = createHash("sha256");
+      let held: Uint8Array | undefined;
+      for (;;) {
+        const { bytesRead, buffer } = await file.read(Buffer.allocUnsafe(readChunk), 0, readChunk, null);
+        if (bytesRead === 0) break;
+        // The last chunk is given only after the whole is proven.
+        if (held) yield held;
+        held = buffer.subarray(0, bytesRead);
+        hash.update(held);
+      }
+      if (hash.digest("hex") !== sha256) throw damaged(sha256);
+      if (held) yield held;
+    } finally {
+      await file.close();
+    }
+  }
+}
+
+/** Lets a number of tasks run at once and the others wait in line. */
+class Slots {
+  #free: number;
+  readonly #waiting: (() => void)[] = [];
+
+  constructor(count: number) {
+    this.#free = count;
+  }
+
+  async use<Result>(task: () => Promise<Result>): Promise<Result> {
+    if (this.#free > 0) this.#free -= 1;
+    else await new Promise<void>((resolve) => this.#waiting.push(resolve));
+    try {
+      return await task();
+    } finally {
+      const next = this.#waiting.shift();
+      if (next) next();
+      else this.#free += 1;
+    }
+  }
+}
+
+async function makeFolder(folder: string): Promise<void> {
+  await mkdir(folder, { recursive: true, mode: 0o700 });
+  await syncFolder(folder);
+  await syncFolder(dirname(folder));
+}
+
+/** Windows cannot open a folder, and keeps its entries by itself. */
+async function syncFolder(folder: string): Promise<void> {
+  if (process.platform === "win32") return;
+  const handle = await open(folder, "r");
+  try {
+    await handle.sync();
+  } finally {
+    await handle.close();
+  }
+}
+
+async function removeIfThere(path: string): Promise<void> {
+  try {
+    await unlink(path);
+  } catch (error) {
+    if (!isMissing(error)) throw error;
+  }
+}
+
+function isMissing(error: unknown): boolean {
+  return (error as NodeJS.ErrnoException).code === "ENOENT";
+}
+
+function sha256Of(bytes: Uint8Array): string {
+  return createHash("sha256").update(bytes).digest("hex");
+}
+
+function short(sha256: string): string {
+  return sha256.slice(0, 12);
+}
+
+function damaged(sha256: string): BenchtopError {
+  return new BenchtopError("FILE_READ_FAILED", `The stored content ${short(sha256)} is damaged.`, {
+    detail: { sha256 },
+  });
+}
+
+function tooLarge(maxBytes: number): BenchtopError {
+  return new BenchtopError("VALIDATION_FAILED", `That is larger than the limit of ${maxBytes} bytes.`, {
+    detail: { max_bytes: maxBytes },
+  });
+}

@@ -1,0 +1,32 @@
+import type { WorkbenchRunsTable } from "../schema.ts";
+
+/** Every column of `workbench_runs`, in the order in which the journal's own statements name them. */
+export const ledgerColumns = [
+  "id",
+  "run_id",
+  "trace_id",
+  "kind",
+  "tool_id",
+  "user_id",
+  "workspace_id",
+  "workbench_id",
+  "session_id",
+  "parent_run_id",
+  "contract_version",
+  "contract",
+  "provider_id",
+  "model_id",
+  "status",
+  "input_tokens",
+  "output_tokens",
+  "cost_micros",
+  "steps",
+  "tool_calls",
+  "first_token_ms",
+  "duration_ms",
+  "error_code",
+  "title",
+  "metadata",
+  "started_at",
+  "finished_at",
+] as const satisfies (keyof WorkbenchRunsTable)[];

@@ -1,0 +1,142 @@
+import { BenchtopError, type Contract, type RunInit, type RunRecord, type RunStatus } from "@benchtop/protocol";
+import type { Kysely, Selectable } from "kysely";
+import type { Tables, WorkbenchRunsTable } from "../schema.ts";
+import { ledgerRow } from "./row.ts";
+
+export interface LedgerFilter {
+  readonly status?: RunStatus | undefined;
+  readonly kind?: string | undefined;
+  readonly toolId?: string | undefined;
+  readonly userId?: string | undefined;
+  readonly workbenchId?: string | undefined;
+  readonly sessionId?: string | undefined;
+  /** What the page before gave as `nextCursor`. */
+  readonly cursor?: string | undefined;
+  /** 1 to 1000; 100 when absent. */
+  readonly limit?: number | undefined;
+}
+
+export interface LedgerPage {
+  readonly items: RunRecord[];
+  readonly nextCursor: string | null;
+}
+
+/** The run ledger (`workbench_runs`): one row a run, written by its journal, and one row for every refused repetition. */
+export class Ledger {
+  readonly #db: Kysely<Tables>;
+
+  constructor(db: Kysely<Tables>) {
+    this.#db = db;
+  }
+
+  /** The row of a run; rows of refused repetitions are in `list` alone. */
+  async get(runId: string): Promise<RunRecord | undefined> {
+    const row = await this.#rows()
+      .where("entry.run_id", "=", runId)
+      .where("entry.status", "<>", "replay")
+      .executeTakeFirst();
+    return row && recordOf(row);
+  }
+
+  /** One page, newest first. Rejects with `VALIDATION_FAILED` when the cursor is not one of ours. */
+  async list(filter: LedgerFilter = {}): Promise<LedgerPage> {
+    const limit = Math.max(1, Math.min(filter.limit ?? 100, 1000));
+    let query = this.#rows();
+    for (const [column, value] of filters(filter)) query = query.where(`entry.${column}`, "=", value);
+    if (filter.cursor !== undefined) {
+      const [startedAt, id] = parseCursor(filter.cursor);
+      query = query.where((where) =>
+        where.or([
+          where("entry.started_at", "<", startedAt),
+          where.and([where("entry.started_at", "=", startedAt), where("entry.id", "<", id)]),
+        ]),
+      );
+    }
+    const rows = await query
+      .orderBy("entry.started_at", "desc")
+      .orderBy("entry.id", "desc")
+      .limit(limit + 1)
+      .execute();
+    const page = rows.slice(0, limit);
+    const last = rows.length > limit ? page.at(-1) : undefined;
+    return { items: page.map(recordOf), nextCursor: last ? cursorAfter(last) : null };
+  }
+
+  /** Notes that somebody asked for a run id that is taken: a row of its own; the run and its row stay as they are (L3). */
+  async recordReplay(run: RunInit): Promise<void> {
+    await this.#db
+      .insertInto("workbench_runs")
+      .values(ledgerRow(run, "replay", new Date().toISOString()))
+      .execute();
+  }
+
+  #rows() {
+    return this.#db
+      .selectFrom("workbench_runs as entry")
+      .leftJoin("runs", (join) => join.onRef("runs.id", "=", "entry.run_id").on("entry.status", "<>", "replay"))
+      .selectAll("entry")
+      .select(["runs.event_count", "runs.head_hash"]);
+  }
+}
+
+type Row = Selectable<WorkbenchRunsTable> & { event_count: number | null; head_hash: string | null };
+type FilterColumn = "status" | "kind" | "tool_id" | "user_id" | "workbench_id" | "session_id";
+
+function filters(filter: LedgerFilter): [FilterColumn, string][] {
+  const all: [FilterColumn, string | undefined][] = [
+    ["status", filter.status],
+    ["kind", filter.kind],
+    ["tool_id", filter.toolId],
+    ["user_id", filter.userId],
+    ["workbench_id", filter.workbenchId],
+    ["session_id", filter.sessionId],
+  ];
+  return all.filter((entry): entry is [FilterColumn, string] => entry[1] !== undefined);
+}
+
+function recordOf(row: Row): RunRecord {
+  return {
+    runId: row.run_id,
+    traceId: row.trace_id,
+    kind: row.kind,
+    toolId: row.tool_id,
+    userId: row.user_id,
+    workspaceId: row.workspace_id,
+    workbenchId: row.workbench_id,
+    sessionId: row.session_id,
+    parentRunId: row.parent_run_id,
+    contract: JSON.parse(row.contract) as Contract,
+    providerId: row.provider_id,
+    modelId: row.model_id,
+    status: row.status,
+    inputTokens: row.input_tokens,
+    outputTokens: row.output_tokens,
+    costMicros: row.cost_micros,
+    steps: row.steps,
+    toolCalls: row.tool_calls,
+    firstTokenMs: row.first_token_ms,
+    durationMs: row.duration_ms,
+    errorCode: row.error_code,
+    title: row.title,
+    startedAt: row.started_at,
+    finishedAt: row.finished_at,
+    eventCount: row.event_count ?? 0,
+    headHash: row.head_hash ?? "",
+  };
+}
+
+function cursorAfter(row: Row): string {
+  return Buffer.from(JSON.stringify([row.started_at, row.id])).toString("base64url");
+}
+
+function parseCursor(cursor: string): [string, string] {
+  try {
+    const value: unknown = JSON.parse(Buffer.from(cursor, "base64url").toString("utf8"));
+    if (Array.isArray(value) && value.length === 2 && value.every((part) => typeof part === "string")) {
+      return value as [string, string];
+    }
+  } catch {
+    // Not JSON: the same answer as for JSON of another shape.
+  }
+  throw new BenchtopError("VALIDATION_FAILED", "The cursor is not one that this list gave. Start without a cursor.");
+}

@@ -1,0 +1,53 @@
+import { BenchtopError } from "@benchtop/protocol";
+import { sql, type Kysely } from "kysely";
+import { firstLight } from "./0001-first-light.ts";
+
+interface Migration {
+  readonly name: string;
+  readonly up: (db: Kysely<unknown>, dialect: Dialect) => Promise<void>;
+}
+type Dialect = "sqlite" | "postgres";
+
+/** In order. Append only: data of every released version opens in later ones (S13). */
+export const migrations: readonly Migration[] = [{ name: "0001-first-light", up: firstLight }];
+
+/** Any number that is ours alone: what processes that open the same PostgreSQL database at once wait for. */
+const advisoryLock = 8_391_254_711;
+
+/**
+ * Brings the database to this version, all of it in one transaction: processes that start together wait for each
+ * other, and a crash leaves the old version whole. Refuses a database that a newer version has written.
+ */
+export async function migrate(db: Kysely<unknown>, dialect: Dialect): Promise<void> {
+  await db.transaction().execute(async (transaction) => {
+    if (dialect === "postgres") {
+      await sql`SELECT pg_advisory_xact_lock(${advisoryLock})`.execute(transaction);
+      await sql`CREATE SCHEMA IF NOT EXISTS ops`.execute(transaction);
+    }
+    const applied = await appliedMigrations(transaction);
+    refuseNewer(applied);
+    for (const { name, up } of migrations.slice(applied.length)) {
+      await up(transaction, dialect);
+      const now = new Date().toISOString();
+      await sql`INSERT INTO migrations (name, applied_at) VALUES (${name}, ${now})`.execute(transaction);
+    }
+  });
+}
+
+async function appliedMigrations(db: Kysely<unknown>): Promise<string[]> {
+  await sql`CREATE TABLE IF NOT EXISTS migrations (name text PRIMARY KEY NOT NULL, applied_at text NOT NULL)`.execute(
+    db,
+  );
+  const { rows } = await sql<{ name: string }>`SELECT name FROM migrations ORDER BY name`.execute(db);
+  return rows.map(({ name }) => name);
+}
+
+function refuseNewer(applied: readonly string[]): void {
+  const unknown = applied.find((name, place) => migrations[place]?.name !== name);
+  if (unknown === undefined) return;
+  throw new BenchtopError(
+    "VALIDATION_FAILED",
+    `This data was written by a newer Benchtop (it has "${unknown}"). Update Benchtop and start it again.`,
+    { phase: "settings", actions: [] },
+  );
+}

@@ -1,0 +1,33 @@
+import { BenchtopError } from "@benchtop/protocol/errors";
+import type { SqlFailure } from "./messages.ts";
+
+/** SQLITE_FULL, and SQLITE_IOERR_SHMSIZE: no room to grow the shared index of the WAL. */
+const noRoom = new Set([13, 4874]);
+
+export function failureOf(error: unknown): SqlFailure {
+  const message = error instanceof Error ? error.message : String(error);
+  const errcode = (error as { errcode?: unknown }).errcode;
+  return typeof errcode === "number" ? { message, errcode } : { message };
+}
+
+/** The error that the caller of the database gets. */
+export function errorOf(failure: SqlFailure): Error {
+  if (noRoom.has(failure.errcode ?? 0)) {
+    return new BenchtopError(
+      "DISK_FULL",
+      "The disk is full: nothing of this change was saved. Free some space and retry.",
+    );
+  }
+  return new SqliteError(failure.message, failure.errcode);
+}
+
+export class SqliteError extends Error {
+  override readonly name = "SqliteError";
+  /** SQLite's extended result code. */
+  readonly errcode: number | undefined;
+
+  constructor(message: string, errcode: number | undefined) {
+    super(message);
+    this.errcode = errcode;
+  }
+}

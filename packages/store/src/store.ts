@@ -1,0 +1,82 @@
+import { mkdir } from "node:fs/promises";
+import { join } from "node:path";
+import type { Kysely } from "kysely";
+import { Blobs } from "./blobs.ts";
+import { DurableJournal } from "./journal/journal.ts";
+import type { JournalStorage } from "./journal/storage.ts";
+import type { RunNotifications } from "./journal/watch.ts";
+import { Ledger } from "./ledger/ledger.ts";
+import { processOwner } from "./owner.ts";
+import type { Tables } from "./schema.ts";
+
+export interface StoreOptions {
+  /** `$BENCHTOP_HOME`: `ops.db` and `blobs/` are made in it. */
+  readonly home: string;
+  /** `postgres://…` keeps the `ops` schema there instead of in `ops.db`; blobs stay in `home`. */
+  readonly databaseUrl?: string | undefined;
+  /**
+   * The caller holds a lock that no second process can hold on the same data, so every lease of another owner is what a
+   * dead process left. Without it, leases of processes of this machine are free once the process is gone, others when
+   * they expire (30 s).
+   */
+  readonly soleOwner?: boolean;
+}
+
+/** Everything durable: rows, journals, the run ledger, blobs. */
+export interface Store {
+  readonly dialect: "sqlite" | "postgres";
+  /** Any SQL on the `ops` schema, the same on both databases. Transactions hold the writer: SQL alone in them, and keep them short. */
+  readonly db: Kysely<Tables>;
+  readonly journal: DurableJournal;
+  readonly ledger: Ledger;
+  readonly blobs: Blobs;
+  /** Resolves when everything committed so far is on disk. (A commit through `db` by itself survives a killed process, not a power cut.) */
+  flush(): Promise<void>;
+  /** Commits what journals have queued, gives leases back, closes files and connections. */
+  close(): Promise<void>;
+}
+
+/** Opens the store of a home folder and brings its data to this version. */
+export async function openStore(options: StoreOptions): Promise<Store> {
+  await mkdir(options.home, { recursive: true, mode: 0o700 });
+  const blobs = await Blobs.open(join(options.home, "blobs"));
+  const database = await openDatabase(options);
+  const { dialect, db, storage, notifications } = database;
+  const owner = processOwner(options.soleOwner ?? false);
+  const journal = new DurableJournal({ db, storage, owner, ...(notifications && { notifications }) });
+  return {
+    dialect,
+    db,
+    journal,
+    ledger: new Ledger(db),
+    blobs,
+    flush: () => database.flush(),
+    async close() {
+      try {
+        await journal.close();
+      } finally {
+        await database.close();
+      }
+    },
+  };
+}
+
+/** What the rest of the store needs of a database. */
+export interface Database {
+  readonly dialect: "sqlite" | "postgres";
+  readonly db: Kysely<Tables>;
+  readonly storage: JournalStorage;
+  readonly notifications?: RunNotifications;
+  flush(): Promise<void>;
+  close(): Promise<void>;
+}
+
+/** `pg` is loaded where it is used alone: it would slow down every other start. */
+async function openDatabase({ home, databaseUrl }: StoreOptions): Promise<Database> {
+  if (databaseUrl === undefined || databaseUrl === "") {
+    const { openSqlite } = await import("./sqlite/open.ts");
+    return openSqlite(join(home, "ops.db"));
+  }
+  const { openPostgres } = await import("./postgres/open.ts");
+  return openPostgres(databaseUrl);
+}
