@@ -1,0 +1,136 @@
+import type { EgressRecord } from "@benchtop/egress";
+import { BenchtopError, newId } from "@benchtop/protocol";
+import type { EgressEventsTable, Store } from "@benchtop/store";
+
+/** One attempt to reach a provider, as the log keeps it. */
+export interface EgressEvent extends EgressRecord {
+  readonly id: string;
+}
+
+export interface EgressEventPage {
+  readonly items: EgressEvent[];
+  readonly nextCursor: string | null;
+}
+
+/**
+ * What was sent where, in the table `egress_events`. `record` only queues, so a call never waits for it; rows are written
+ * in batches. What the database did not take (a full disk) stays queued and is tried again; `list` and `close` wait for
+ * everything queued before them and reject if it cannot be written.
+ */
+export class EgressLog {
+  readonly #store: Pick<Store, "db" | "flush">;
+  #queue: EgressEventsTable[] = [];
+  #writing: Promise<void> | undefined;
+  #timer: NodeJS.Timeout | undefined;
+
+  constructor(options: { readonly store: Pick<Store, "db" | "flush"> }) {
+    this.#store = options.store;
+  }
+
+  record(event: EgressRecord): void {
+    this.#queue.push(toRow(event));
+    this.#timer ??= setTimeout(() => {
+      this.#timer = undefined;
+      // A failure is not lost: the rows are still queued, and whoever lists or closes is told.
+      this.#drain().catch(() => undefined);
+    }, delayMs);
+  }
+
+  /** Newest first. */
+  async list(
+    options: {
+      readonly cursor?: string | undefined;
+      readonly limit?: number | undefined;
+      readonly workbenchId?: string | undefined;
+      readonly runId?: string | undefined;
+    } = {},
+  ): Promise<EgressEventPage> {
+    const { cursor, limit = 100, workbenchId, runId } = options;
+    if (cursor !== undefined && !/^egr_[0-9a-z]{26}$/.test(cursor)) {
+      throw new BenchtopError("VALIDATION_FAILED", "That cursor is not one that a page of this list gave.");
+    }
+    await this.#drain();
+    let query = this.#store.db
+      .selectFrom("egress_events")
+      .selectAll()
+      .orderBy("id", "desc")
+      .limit(limit + 1);
+    if (cursor !== undefined) query = query.where("id", "<", cursor);
+    if (workbenchId !== undefined) query = query.where("workbench_id", "=", workbenchId);
+    if (runId !== undefined) query = query.where("run_id", "=", runId);
+    const rows = await query.execute();
+    const items = rows.slice(0, limit).map(fromRow);
+    return { items, nextCursor: rows.length > limit ? (items.at(-1)?.id ?? null) : null };
+  }
+
+  /** Writes what is queued, durably. */
+  async close(): Promise<void> {
+    clearTimeout(this.#timer);
+    this.#timer = undefined;
+    await this.#drain();
+    await this.#store.flush();
+  }
+
+  async #drain(): Promise<void> {
+    while (this.#writing || this.#queue.length > 0) {
+      this.#writing ??= this.#writeBatch().finally(() => {
+        this.#writing = undefined;
+      });
+      await this.#writing;
+    }
+  }
+
+  async #writeBatch(): Promise<void> {
+    const batch = this.#queue.slice(0, batchRows);
+    // Inserting is repeatable: a batch whose commit was not reported is not written twice.
+    await this.#store.db
+      .insertInto("egress_events")
+      .values(batch)
+      .onConflict((conflict) => conflict.column("id").doNothing())
+      .execute();
+    this.#queue = this.#queue.slice(batch.length);
+  }
+}
+
+const delayMs = 50;
+const batchRows = 200;
+
+function toRow(event: EgressRecord): EgressEventsTable {
+  return {
+    id: newId("egress"),
+    at: event.at,
+    purpose: event.purpose,
+    outcome: event.outcome,
+    method: event.method,
+    host: event.host,
+    provider_id: event.providerId,
+    model_id: event.modelId,
+    run_id: event.runId,
+    workbench_id: event.workbenchId,
+    scope_hash: event.scopeHash,
+    bytes_sent: event.bytesSent,
+    bytes_received: event.bytesReceived,
+    status: event.status,
+    error_code: event.errorCode,
+  };
+}
+
+function fromRow(row: EgressEventsTable): EgressEvent {
+  return {
+    id: row.id,
+    at: row.at,
+    purpose: row.purpose as EgressEvent["purpose"],
+    outcome: row.outcome as EgressEvent["outcome"],
+    method: row.method,
+    host: row.host,
+    providerId: row.provider_id ?? "",
+    modelId: row.model_id,
+    runId: row.run_id,
+    workbenchId: row.workbench_id,
+    scopeHash: row.scope_hash,
+    bytesSent: row.bytes_sent,
+    bytesReceived: row.bytes_received,
+    status: row.status,
+    errorCode: row.error_code as EgressEvent["errorCode"],
+  };
+}

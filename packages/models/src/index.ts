@@ -1,0 +1,13 @@
+export { EgressLog, type EgressEvent, type EgressEventPage } from "./egress-log.ts";
+export {
+  providerKinds,
+  Providers,
+  type Model,
+  type ModelList,
+  type NewProvider,
+  type Provider,
+  type ProviderKind,
+  type ResolvedModel,
+} from "./providers.ts";
+export { Secret } from "./secret.ts";
+export { openSecrets, type Secrets } from "./secrets.ts";

@@ -1,0 +1,317 @@
+import { checkProviderUrl, type Egress } from "@benchtop/egress";
+import { openaiChat, openaiResponses, parseModelRef, type Prices, type ProviderAdapter } from "@benchtop/harness";
+import { BenchtopError, newId } from "@benchtop/protocol";
+import type { ProvidersTable, Store } from "@benchtop/store";
+import { authorization, listModels } from "./model-list.ts";
+import type { Secret } from "./secret.ts";
+import type { Secrets } from "./secrets.ts";
+
+export const providerKinds = ["openai-responses", "openai-chat"] as const;
+export type ProviderKind = (typeof providerKinds)[number];
+
+/** A provider as surfaces show it. The key itself is never shown again. */
+export interface Provider {
+  readonly name: string;
+  readonly kind: ProviderKind;
+  /** Without a slash at its end. */
+  readonly baseUrl: string;
+  /** On this machine's loopback: no consent needed, nothing leaves. */
+  readonly local: boolean;
+  readonly hasApiKey: boolean;
+  readonly prices: Prices | null;
+  readonly createdAt: string;
+}
+
+export interface NewProvider {
+  readonly name: string;
+  readonly kind: ProviderKind;
+  readonly baseUrl: string;
+  readonly apiKey?: string | undefined;
+  readonly local?: boolean | undefined;
+  readonly prices?: Prices | undefined;
+}
+
+export interface Model {
+  readonly ref: string;
+  readonly providerId: string;
+  readonly modelId: string;
+  readonly local: boolean;
+}
+
+export interface ModelList {
+  readonly items: Model[];
+  readonly unavailable: { readonly providerId: string; readonly message: string }[];
+}
+
+/** A model that can be called. */
+export interface ResolvedModel {
+  readonly providerId: string;
+  readonly modelId: string;
+  readonly local: boolean;
+  /** As consent shows it: the host, with the port where it is not the scheme's own. */
+  readonly host: string;
+  readonly prices: Prices | null;
+  /** An adapter whose every request passes the egress gate on behalf of this run. */
+  adapter(context: {
+    readonly runId: string;
+    readonly workbenchId?: string;
+    readonly scopeHash: string;
+  }): ProviderAdapter;
+}
+
+/**
+ * The configured providers: rows of the table `providers`, their keys in the secrets file by reference.
+ *
+ * `allowedHosts()` is what the egress policy lets through. It holds the hosts of the providers read last, so it follows every
+ * change made here at once, and a provider that another process removed is gone from it the next time it is asked for.
+ */
+export class Providers {
+  readonly #store: Pick<Store, "db" | "flush">;
+  readonly #secrets: Secrets;
+  readonly #egress: Egress;
+  readonly #hosts = new Map<string, string>();
+  /** Adding and removing touch the row and the keys; one at a time, so that neither drops what the other has just kept. */
+  #lastChange: Promise<unknown> = Promise.resolve();
+
+  constructor(options: {
+    readonly store: Pick<Store, "db" | "flush">;
+    readonly secrets: Secrets;
+    readonly egress: Egress;
+  }) {
+    this.#store = options.store;
+    this.#secrets = options.secrets;
+    this.#egress = options.egress;
+  }
+
+  /** Hosts by provider name, for `EgressPolicy.allowedHosts`. */
+  allowedHosts(): ReadonlyMap<string, string> {
+    return this.#hosts;
+  }
+
+  async list(): Promise<Provider[]> {
+    return (await this.#rows()).map(toProvider);
+  }
+
+  /**
+   * Adds or replaces a provider, wholly: without `apiKey` it has none, also where it had one, because a key must not
+   * follow a changed address. When host or kind of address changes, persisted consents to the provider end.
+   *
+   * Throws `VALIDATION_FAILED`, `EGRESS_BLOCKED_BY_POLICY`, or what the secrets file throws.
+   */
+  async add(input: NewProvider): Promise<Provider> {
+    const row = this.#checked(input);
+    return this.#change(() => this.#replace(row, input.apiKey));
+  }
+
+  /** Removes a provider, its key and every persisted consent to it. Throws `PROVIDER_NOT_CONFIGURED`. */
+  async remove(name: string): Promise<void> {
+    await this.#change(async () => {
+      await this.#row(name);
+      this.#hosts.delete(name);
+      await this.#store.db.transaction().execute(async (transaction) => {
+        await transaction.deleteFrom("consents").where("provider_id", "=", name).execute();
+        await transaction.deleteFrom("providers").where("name", "=", name).execute();
+      });
+      await this.#store.flush();
+      await this.#dropKeys(name, null);
+    });
+  }
+
+  /** Asks for the provider's list of models: proves host, certificate and key without sending any content. */
+  async test(name: string): Promise<{ ok: true; models: string[]; latencyMs: number }> {
+    const row = await this.#row(name);
+    const started = performance.now();
+    const models = await listModels(this.#egress, await this.#listing(row), "provider-test", testTimeoutMs);
+    return { ok: true, models, latencyMs: Math.round(performance.now() - started) };
+  }
+
+  /** Models of every provider that answers in time; the others are named with the reason. */
+  async models(): Promise<ModelList> {
+    const rows = await this.#rows();
+    const answers = await Promise.all(
+      rows.map(async (row) => {
+        try {
+          const ids = await listModels(this.#egress, await this.#listing(row), "model-list", listTimeoutMs);
+          return { items: ids.map((modelId) => toModel(row, modelId)), unavailable: [] };
+        } catch (error) {
+          return { items: [], unavailable: [{ providerId: row.name, message: BenchtopError.from(error).message }] };
+        }
+      }),
+    );
+    return {
+      items: answers.flatMap((answer) => answer.items),
+      unavailable: answers.flatMap((answer) => answer.unavailable),
+    };
+  }
+
+  /**
+   * The model that `provider/model` names, ready to be called. Whether the provider has it shows with the first call.
+   * Throws `VALIDATION_FAILED` for a malformed reference, `PROVIDER_NOT_CONFIGURED`, or what the secrets file throws.
+   */
+  async resolve(modelRef: string): Promise<ResolvedModel> {
+    const { providerId, modelId } = parseModelRef(modelRef);
+    const row = await this.#row(providerId, modelId);
+    const apiKey = await this.#key(row);
+    const local = row.local === 1;
+    return {
+      providerId,
+      modelId,
+      local,
+      host: hostOf(row),
+      prices: pricesOf(row),
+      adapter: (context) => {
+        const fetch = this.#egress.bind({ ...context, purpose: "model-call", providerId, modelId, local });
+        const make = row.kind === "openai-responses" ? openaiResponses : openaiChat;
+        return make({ id: providerId, baseUrl: row.base_url, fetch: withKey(fetch, apiKey) });
+      },
+    };
+  }
+
+  #checked(input: NewProvider): ProvidersTable {
+    if (!namePattern.test(input.name)) {
+      throw invalid(
+        "A provider's name has lower-case letters, digits and dashes, 40 at most, and starts with no dash.",
+      );
+    }
+    if (!providerKinds.includes(input.kind)) throw invalid(`A provider's kind is one of ${providerKinds.join(", ")}.`);
+    if (input.apiKey !== undefined) checkedKey(input.apiKey);
+    const local = input.local ?? false;
+    const url = checkProviderUrl(input.baseUrl, { local });
+    return {
+      name: input.name,
+      kind: input.kind,
+      base_url: url.href.replace(/\/+$/, ""),
+      local: local ? 1 : 0,
+      secret_ref: null,
+      prices: input.prices === undefined ? null : JSON.stringify(input.prices),
+      created_at: new Date().toISOString(),
+    };
+  }
+
+  async #replace(row: ProvidersTable, apiKey: string | undefined): Promise<Provider> {
+    // The key first, under a name of its own; the row then switches from the old key to it in one commit.
+    if (apiKey !== undefined) {
+      row.secret_ref = `${secretPrefix(row.name)}${newId("call")}`;
+      await this.#secrets.set(row.secret_ref, checkedKey(apiKey));
+    }
+    await this.#store.db.transaction().execute(async (transaction) => {
+      const { name, ...columns } = row;
+      const former = await transaction.selectFrom("providers").selectAll().where("name", "=", name).executeTakeFirst();
+      if (former && (hostOf(former) !== hostOf(row) || former.local !== row.local)) {
+        await transaction.deleteFrom("consents").where("provider_id", "=", name).execute();
+      }
+      await transaction
+        .insertInto("providers")
+        .values(row)
+        .onConflict((conflict) => conflict.column("name").doUpdateSet(columns))
+        .execute();
+    });
+    await this.#store.flush();
+    this.#hosts.set(row.name, hostOf(row));
+    await this.#dropKeys(row.name, row.secret_ref);
+    return toProvider(row);
+  }
+
+  async #change<Result>(change: () => Promise<Result>): Promise<Result> {
+    const turn = this.#lastChange.then(change);
+    this.#lastChange = turn.catch(() => undefined);
+    return turn;
+  }
+
+  async #rows(): Promise<ProvidersTable[]> {
+    const rows = await this.#store.db.selectFrom("providers").selectAll().orderBy("name").execute();
+    const names = new Set(rows.map((row) => row.name));
+    for (const name of this.#hosts.keys()) if (!names.has(name)) this.#hosts.delete(name);
+    for (const row of rows) this.#hosts.set(row.name, hostOf(row));
+    return rows;
+  }
+
+  async #row(name: string, modelId?: string): Promise<ProvidersTable> {
+    const row = await this.#store.db.selectFrom("providers").selectAll().where("name", "=", name).executeTakeFirst();
+    if (row) {
+      this.#hosts.set(name, hostOf(row));
+      return row;
+    }
+    this.#hosts.delete(name);
+    throw new BenchtopError(
+      "PROVIDER_NOT_CONFIGURED",
+      `There is no provider named “${name}”. Add it in the settings or with: benchtop providers add ${name} …`,
+      { phase: "settings", providerId: name, ...(modelId !== undefined && { modelId }) },
+    );
+  }
+
+  async #listing(row: ProvidersTable) {
+    return { name: row.name, baseUrl: row.base_url, local: row.local === 1, apiKey: await this.#key(row) };
+  }
+
+  async #key(row: ProvidersTable): Promise<Secret | undefined> {
+    if (row.secret_ref === null) return undefined;
+    const key = await this.#secrets.get(row.secret_ref);
+    if (key) return key;
+    throw new BenchtopError(
+      "PROVIDER_AUTH_FAILED",
+      `The API key of “${row.name}” is not in ${this.#secrets.location} any more. Add the provider again with its key.`,
+      { phase: "settings", providerId: row.name },
+    );
+  }
+
+  /** All keys ever kept for the provider but one: the former, and what a crash between key and row left behind. */
+  async #dropKeys(name: string, keep: string | null): Promise<void> {
+    const prefix = secretPrefix(name);
+    for (const key of await this.#secrets.names()) {
+      if (key.startsWith(prefix) && key !== keep) await this.#secrets.delete(key);
+    }
+  }
+}
+
+const namePattern = /^[a-z0-9][a-z0-9-]{0,39}$/;
+const testTimeoutMs = 20_000;
+const listTimeoutMs = 5_000;
+const secretPrefix = (name: string) => `provider/${name}/`;
+
+function hostOf(row: ProvidersTable): string {
+  return new URL(row.base_url).host;
+}
+
+function pricesOf(row: ProvidersTable): Prices | null {
+  return row.prices === null ? null : (JSON.parse(row.prices) as Prices);
+}
+
+function toProvider(row: ProvidersTable): Provider {
+  return {
+    name: row.name,
+    kind: row.kind as ProviderKind,
+    baseUrl: row.base_url,
+    local: row.local === 1,
+    hasApiKey: row.secret_ref !== null,
+    prices: pricesOf(row),
+    createdAt: row.created_at,
+  };
+}
+
+function toModel(row: ProvidersTable, modelId: string): Model {
+  return { ref: `${row.name}/${modelId}`, providerId: row.name, modelId, local: row.local === 1 };
+}
+
+/** The key joins a request here, at the gate, and is in no adapter, request object or journal. */
+function withKey(fetch: typeof globalThis.fetch, apiKey: Secret | undefined): typeof globalThis.fetch {
+  if (apiKey === undefined) return fetch;
+  return (input, init) => {
+    const headers = new Headers(init?.headers);
+    for (const [name, value] of Object.entries(authorization(apiKey))) headers.set(name, value);
+    return fetch(input, { ...init, headers });
+  };
+}
+
+/** What can be a header value. Space around a key comes from the file it was read from. */
+function checkedKey(apiKey: string): string {
+  const key = apiKey.trim();
+  if (/^[\x21-\x7e]+$/.test(key)) return key;
+  throw invalid(
+    key === "" ? "The API key is empty." : "The API key holds a space, a line break or a character that no key has.",
+  );
+}
+
+function invalid(message: string): BenchtopError {
+  return new BenchtopError("VALIDATION_FAILED", message, { phase: "settings" });
+}
