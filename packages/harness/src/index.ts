@@ -1,0 +1,15 @@
+export { agentLoop, type LoopConfig } from "./run/agent-loop.ts";
+export { ceilingsOf, defaultCeilings, type Ceilings } from "./run/contract.ts";
+export type { ControlHandle, Hint, RunBody, RunHandle, RunOutcome, RunResult, RunScope } from "./run/scope.ts";
+export { startRun } from "./run/start-run.ts";
+export { TotalsRecorder } from "./run/totals.ts";
+export { defaultHistoryLimits, type HistoryLimits } from "./context/conversation.ts";
+export { estimateMessageTokens, estimateTokens } from "./context/estimate.ts";
+export { messagesFromEvents } from "./context/from-events.ts";
+export { memoryJournal, type MemoryJournalOptions } from "./journal/memory.ts";
+export { costMicrosOf } from "./model/cost.ts";
+export { formatModelRef, parseModelRef, type ModelPlan, type ModelRef, type Prices } from "./model/model.ts";
+export type { ProviderAdapter, ProviderId, ProviderPart, ProviderRequest } from "./provider/provider.ts";
+export { requestHash } from "./provider/request-hash.ts";
+export { ToolRegistry } from "./tools/registry.ts";
+export type { JsonSchema, Tool, ToolContext, ToolOutput, ToolResult, ToolSpec } from "./tools/tool.ts";

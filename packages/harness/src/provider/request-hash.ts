@@ -1,0 +1,15 @@
+import { createHash } from "node:crypto";
+import type { ProviderRequest } from "./provider.ts";
+
+/** sha256 of the request as canonical JSON, in which the order of an object's members does not matter. */
+export function requestHash(request: ProviderRequest): string {
+  return createHash("sha256").update(canonicalJson(request)).digest("hex");
+}
+
+function canonicalJson(value: unknown): string {
+  if (Array.isArray(value)) return `[${value.map(canonicalJson).join(",")}]`;
+  if (typeof value !== "object" || value === null) return JSON.stringify(value) ?? "null";
+  const members = Object.entries(value).filter(([, member]) => member !== undefined);
+  members.sort(([left], [right]) => (left < right ? -1 : 1));
+  return `{${members.map(([key, member]) => `${JSON.stringify(key)}:${canonicalJson(member)}`).join(",")}}`;
+}

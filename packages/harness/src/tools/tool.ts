@@ -1,0 +1,46 @@
+import type { BenchtopError, EventInput, Json } from "@benchtop/protocol";
+
+/** A JSON Schema (2020-12) of an object: the arguments of a tool. */
+export type JsonSchema = { readonly [keyword: string]: Json };
+
+/** What a model is told of a tool. */
+export interface ToolSpec {
+  readonly name: string;
+  readonly description: string;
+  readonly inputSchema: JsonSchema;
+}
+
+/**
+ * Something a model may call. `execute` gets arguments that satisfy `inputSchema`; what it throws is told to the model
+ * as a failed call, and ends the run only when nothing sensible can follow (a full disk, a canceled run).
+ */
+export interface Tool extends ToolSpec {
+  /** What a call changes: nothing, the Draft (can be discarded), or the world outside (cannot be taken back by us). */
+  readonly effects: "none" | "draft" | "external";
+  /** True when executing the same call twice has the same effect as once, so that an interrupted call may be repeated. */
+  readonly idempotent: boolean;
+  execute(input: Json, context: ToolContext): Promise<ToolOutput>;
+  /** Takes the effect of a finished call back. */
+  compensate?(input: Json, context: ToolContext): Promise<void>;
+}
+
+export interface ToolContext {
+  readonly runId: string;
+  readonly callId: string;
+  /** Aborts when the run is canceled. A tool that goes on regardless is abandoned after a grace period. */
+  readonly signal: AbortSignal;
+  /** Records what the tool changed; resolves once it is on disk. */
+  emit(event: EventInput<"DraftChanged" | "ArtifactWritten">): Promise<void>;
+}
+
+export interface ToolOutput {
+  /** What the model is told. */
+  readonly content: string;
+  readonly isError?: boolean;
+}
+
+/** How a call ended, as journaled. */
+export interface ToolResult extends ToolOutput {
+  readonly outcome: "success" | "error" | "canceled" | "unknown";
+  readonly error?: BenchtopError;
+}
