@@ -13,3 +13,9 @@ export type { ProviderAdapter, ProviderId, ProviderPart, ProviderRequest } from 
 export { requestHash } from "./provider/request-hash.ts";
 export { ToolRegistry } from "./tools/registry.ts";
 export type { JsonSchema, Tool, ToolContext, ToolOutput, ToolResult, ToolSpec } from "./tools/tool.ts";
+export { openaiChat, type OpenAiChatOptions } from "./provider/openai-chat.ts";
+export { openaiResponses } from "./provider/openai-responses.ts";
+export type { ProviderOptions } from "./provider/event-stream.ts";
+export { Harness, HarnessBuilder } from "./harness/harness.ts";
+export { RunBuilder } from "./run/run-builder.ts";
+export { Session, type SessionConfig } from "./session/session.ts";

@@ -1,0 +1,151 @@
+import type { Message } from "@benchtop/protocol";
+import { BenchtopError } from "@benchtop/protocol";
+import { complaintIn, failureOfResponse, failureOfTransport, type FailureContext } from "../errors/provider-failure.ts";
+import { SseDecoder } from "../stream/sse.ts";
+import type { ProviderId, ProviderPart, ProviderRequest } from "./provider.ts";
+
+/** Where a provider is and how it is reached. */
+export interface ProviderOptions {
+  /** The name that model references and errors use. */
+  readonly id: ProviderId;
+  /** For example `https://api.openai.com/v1`. */
+  readonly baseUrl: string;
+  readonly apiKey?: string | undefined;
+  readonly headers?: Readonly<Record<string, string>>;
+  /** How requests are made; the process's own `fetch` when absent. */
+  readonly fetch?: typeof globalThis.fetch;
+}
+
+/** Reads the events of one response. Made anew for each call. */
+export interface EventReader {
+  /** Reads the data of one event and adds the parts that it completes. Throws the provider's own error. */
+  read(data: string, parts: ProviderPart[]): void;
+  /** True once nothing more is expected. */
+  readonly isDone: boolean;
+  /** Adds what is only known at the end, `finish` last. Throws when the answer is not complete. */
+  end(parts: ProviderPart[]): void;
+}
+
+/**
+ * Posts a request and yields what its event stream says, one batch for each network chunk. Aborting the signal, or
+ * leaving the iteration before its end, closes the connection.
+ */
+export async function* streamEvents(
+  options: ProviderOptions,
+  path: string,
+  body: unknown,
+  request: ProviderRequest,
+  reader: EventReader,
+  signal: AbortSignal,
+): AsyncGenerator<readonly ProviderPart[]> {
+  const context = contextOf(options, request);
+  const response = await post(options, path, body, context, signal);
+  const chunks = bodyOf(response, context).getReader();
+  const decoder = new SseDecoder();
+  let complete = false;
+  try {
+    while (!reader.isDone) {
+      const { done, value } = await chunks.read();
+      const parts: ProviderPart[] = [];
+      for (const data of done ? decoder.end() : decoder.push(value)) reader.read(data, parts);
+      if (parts.length > 0) yield parts;
+      if (done) break;
+    }
+    const last: ProviderPart[] = [];
+    reader.end(last);
+    complete = true;
+    yield last;
+  } catch (thrown) {
+    throw failureOfTransport(thrown, signal, true, context);
+  } finally {
+    void (complete ? drain(chunks) : cancel(chunks));
+  }
+}
+
+export function contextOf(
+  { id, apiKey }: ProviderOptions,
+  request: { modelId: string; messages: readonly Message[] },
+): FailureContext {
+  return { providerId: id, apiKey, modelId: request.modelId, messages: request.messages };
+}
+
+async function post(
+  { baseUrl, apiKey, headers, fetch = globalThis.fetch }: ProviderOptions,
+  path: string,
+  body: unknown,
+  context: FailureContext,
+  signal: AbortSignal,
+): Promise<Response> {
+  let response: Response;
+  try {
+    response = await fetch(`${baseUrl.replace(/\/+$/, "")}${path}`, {
+      method: "POST",
+      headers: {
+        "content-type": "application/json",
+        accept: "text/event-stream",
+        ...(apiKey !== undefined && apiKey !== "" && { authorization: `Bearer ${apiKey}` }),
+        ...headers,
+      },
+      body: JSON.stringify(body),
+      redirect: "manual",
+      signal,
+    });
+  } catch (thrown) {
+    throw failureOfTransport(thrown, signal, false, context);
+  }
+  if (response.ok) return response;
+  const complaint = await complaintOf(response);
+  if (signal.aborted) throw failureOfTransport(signal.reason, signal, true, context);
+  throw failureOfResponse(response.status, response.headers, complaint, context);
+}
+
+/** The body of a response that is an event stream; a whole JSON document or a web page is a wrong address or an error. */
+function bodyOf(response: Response, context: FailureContext): ReadableStream<Uint8Array> {
+  const type = response.headers.get("content-type") ?? "";
+  if (response.body && !/^(application\/json|text\/html)/i.test(type)) return response.body;
+  void response.body?.cancel();
+  throw new BenchtopError(
+    "PROVIDER_UNAVAILABLE",
+    `${context.providerId} answered with ${type === "" ? "nothing" : type.split(";")[0]} where a stream was expected. Check its address.`,
+    { retryable: false, actions: ["open_settings", "switch_model"] },
+  );
+}
+
+const longestComplaint = 64 * 1024;
+
+/** An error body is short; what is longer, broken or not JSON is no complaint that anyone could read. */
+async function complaintOf(response: Response): Promise<NonNullable<ReturnType<typeof complaintIn>>> {
+  let text = "";
+  try {
+    const decoder = new TextDecoder();
+    for await (const bytes of response.body ?? []) {
+      text += decoder.decode(bytes, { stream: true });
+      if (text.length > longestComplaint) break;
+    }
+    return complaintIn(JSON.parse(text)) ?? {};
+  } catch {
+    return {};
+  }
+}
+
+const drainMs = 1000;
+
+/** Lets the last bytes of a finished answer arrive, so that the connection can be used again. */
+async function drain(chunks: ReadableStreamDefaultReader<Uint8Array>): Promise<void> {
+  const timer = setTimeout(() => void cancel(chunks), drainMs);
+  try {
+    while (!(await chunks.read()).done);
+  } catch {
+    // The answer was complete; how its connection ends no longer matters.
+  } finally {
+    clearTimeout(timer);
+  }
+}
+
+async function cancel(chunks: ReadableStreamDefaultReader<Uint8Array>): Promise<void> {
+  try {
+    await chunks.cancel();
+  } catch {
+    // The connection is gone already.
+  }
+}
