@@ -1,0 +1,59 @@
+import type { Identity, OperationId, Operations, OutputOf, ParsedInputOf } from "@benchtop/operations";
+
+/** What a handler knows of the request beside its parsed input. */
+export interface RequestContext {
+  readonly requestId: string;
+  readonly identity: Identity;
+  /** What failed sign-ins are counted by. */
+  readonly remoteAddress: string;
+  /** Aborts when the caller goes away. Changes run to their end all the same; streams and downloads stop. */
+  readonly signal: AbortSignal;
+  /** The raw request body, of `upload` operations only. */
+  readonly body: AsyncIterable<Uint8Array>;
+  /** `Last-Event-ID`, of `stream` operations only. */
+  readonly lastEventId: string | undefined;
+  /** The `sign-in` operations' way to the browser's cookie. */
+  readonly browser: BrowserSession;
+}
+
+export interface BrowserSession {
+  signIn(token: string): Promise<Identity>;
+  signOut(): Promise<void>;
+}
+
+/** Events as the journal holds them: `body` is the event's JSON text, passed on as it is. */
+export interface EventSource {
+  /** In batches, until the terminal event; null when the cursor is at the end of a run that has ended. */
+  readonly events: AsyncIterable<readonly StoredEvent[]> | null;
+}
+export interface StoredEvent {
+  readonly seq: number;
+  readonly body: string;
+  readonly event: { readonly type: string };
+}
+
+/** A file's bytes. The answer never lets a browser run them. */
+export interface Download {
+  readonly fileName: string;
+  readonly mediaType: string;
+  readonly sha256: string;
+  readonly bytes: number;
+  readonly content: AsyncIterable<Uint8Array>;
+}
+
+type Answer<Id extends OperationId> = Operations[Id] extends { readonly transfer: "stream" }
+  ? EventSource
+  : Operations[Id] extends { readonly transfer: "download" }
+    ? Download
+    : OutputOf<Operations[Id]>;
+
+export type Handler<Id extends OperationId> = (
+  input: ParsedInputOf<Operations[Id]>,
+  context: RequestContext,
+) => Promise<Answer<Id>>;
+
+/** One handler for each operation; a missing or a wrong one does not compile. */
+export type Handlers = { readonly [Id in OperationId]: Handler<Id> };
+
+/** The part of the table that one capability provides. */
+export type HandlersOf<Part> = { readonly [Id in keyof Part & OperationId]: Handler<Id> };

@@ -1,0 +1,112 @@
+import { createServer, type RequestListener, type Server } from "node:http";
+import type { AddressInfo, Socket } from "node:net";
+import { BenchtopError } from "@benchtop/protocol";
+import type { OwnAddresses } from "../identity/origin.ts";
+import { errorBody } from "./answer.ts";
+
+export interface ListenOptions {
+  /** 0 for any free port. */
+  readonly port: number;
+  readonly host: string;
+  readonly publicUrls: readonly string[];
+}
+
+export interface HttpServer {
+  readonly server: Server;
+  /** `http://host:port`, the port in use. */
+  readonly url: string;
+  readonly addresses: OwnAddresses;
+  /** Takes no new connection. */
+  stop(): void;
+  /** Waits a moment for answers that are on their way, then ends every connection. */
+  close(): Promise<void>;
+}
+
+/** An upload may take as long as this in all; its idle limit is much shorter. */
+const requestTimeoutMs = 15 * 60_000;
+const headersTimeoutMs = 10_000;
+const answersTimeoutMs = 1500;
+
+/** Listens. Throws `VALIDATION_FAILED` for an address that is taken, not ours, or open to others without being meant to. */
+export async function listen(options: ListenOptions, listener: RequestListener): Promise<HttpServer> {
+  const publicOrigins = new Set(options.publicUrls.map(toOrigin));
+  if (!isLoopback(options.host) && publicOrigins.size === 0) {
+    throw new BenchtopError(
+      "VALIDATION_FAILED",
+      `${options.host} can be reached from other machines. Name the public address as well (publicUrls), or listen on 127.0.0.1.`,
+      { phase: "settings", detail: { host: options.host } },
+    );
+  }
+  const server = createServer(
+    {
+      requestTimeout: requestTimeoutMs,
+      headersTimeout: headersTimeoutMs,
+      keepAliveTimeout: 65_000,
+      connectionsCheckingInterval: 5000,
+      // Node would answer a missing Host by itself, outside our envelope; `checkAddress` refuses it.
+      requireHostHeader: false,
+    },
+    listener,
+  );
+  server.on("clientError", (_, socket) => refuseMalformed(socket as Socket));
+  await new Promise<void>((resolve, reject) => {
+    server.once("error", (cause) => reject(cannotListen(options, cause)));
+    server.listen({ port: options.port, host: options.host, backlog: 2048 }, resolve);
+  });
+  const { port } = server.address() as AddressInfo;
+  return {
+    server,
+    url: `http://${options.host.includes(":") ? `[${options.host}]` : options.host}:${port}`,
+    addresses: { port, publicOrigins },
+    stop: () => server.close(),
+    async close() {
+      server.closeIdleConnections();
+      const closed = new Promise<void>((resolve) => {
+        server.close(() => resolve());
+      });
+      const timer = setTimeout(() => server.closeAllConnections(), answersTimeoutMs);
+      await closed;
+      clearTimeout(timer);
+    },
+  };
+}
+
+function isLoopback(host: string): boolean {
+  return host === "localhost" || host === "::1" || /^127(\.\d{1,3}){3}$/.test(host);
+}
+
+function toOrigin(text: string): string {
+  const url = URL.parse(text);
+  if (url !== null && (url.protocol === "https:" || url.protocol === "http:") && url.pathname === "/")
+    return url.origin;
+  throw new BenchtopError("VALIDATION_FAILED", "A public URL is http(s)://HOST[:PORT], without a path.", {
+    phase: "settings",
+    detail: { url: text },
+  });
+}
+
+function cannotListen({ host, port }: ListenOptions, cause: NodeJS.ErrnoException): BenchtopError {
+  const why =
+    cause.code === "EADDRINUSE"
+      ? `Port ${port} is taken by another program. Choose another with BENCHTOP_PORT (0 for any free one).`
+      : `Cannot listen on ${host}:${port}.`;
+  return new BenchtopError("VALIDATION_FAILED", why, {
+    phase: "settings",
+    subphase: "listen",
+    detail: { host, port, ...(cause.code !== undefined && { code: cause.code }) },
+    cause,
+  });
+}
+
+/** What is no HTTP at all, or whose head came too slowly: the same envelope, written by hand. */
+function refuseMalformed(socket: Socket): void {
+  if (!socket.writable) return;
+  const body = errorBody(
+    new BenchtopError("VALIDATION_FAILED", "The request is not well-formed HTTP, or came too slowly.", {
+      phase: "settings",
+    }),
+  );
+  socket.end(
+    `HTTP/1.1 400 Bad Request\r\nContent-Type: application/json; charset=utf-8\r\nContent-Length: ${Buffer.byteLength(body)}\r\nConnection: close\r\n\r\n${body}`,
+  );
+}

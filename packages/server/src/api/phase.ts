@@ -1,0 +1,20 @@
+import type { OperationId } from "@benchtop/operations";
+import type { Phase } from "@benchtop/protocol";
+
+const phaseByCapability: Readonly<Record<string, Phase>> = {
+  runs: "run",
+  workbenches: "workbench",
+  files: "workbench",
+  outsideChanges: "workbench",
+  workshop: "workshop",
+  egress: "workshop",
+  draft: "review",
+  review: "review",
+  checkpoints: "restore",
+};
+
+/** Where in a person's work an operation belongs; `phase` of the errors that the API itself finds. */
+export function phaseOf(id: OperationId): Phase {
+  if (id === "draft.publish") return "publish";
+  return phaseByCapability[id.slice(0, id.indexOf("."))] ?? "settings";
+}

@@ -1,0 +1,147 @@
+import { join, resolve } from "node:path";
+import { createEgress } from "@benchtop/egress";
+import { EgressLog, openSecrets, Providers } from "@benchtop/models";
+import { Runs } from "@benchtop/runs";
+import { openStore } from "@benchtop/store";
+import { Workbenches } from "@benchtop/workbench";
+import { serveRequest, type ApiParts } from "./api/api.ts";
+import { defaultBodyLimits, type BodyLimits } from "./api/body.ts";
+import { IdempotencyKeys } from "./api/idempotency.ts";
+import { listen } from "./api/listen.ts";
+import { ConsoleFiles } from "./console/console-files.ts";
+import { bindHandlers } from "./handlers/handlers.ts";
+import { signInUrl } from "./handlers/system.ts";
+import { readBootstrapToken } from "./home/bootstrap-token.ts";
+import { removeDaemonFile, writeDaemonFile } from "./home/daemon-file.ts";
+import { prepareHome } from "./home/home.ts";
+import { takeHomeLock } from "./home/lock.ts";
+import { Identities } from "./identity/identities.ts";
+import { openLog } from "./log/log.ts";
+import { version } from "./version.ts";
+
+export interface DaemonOptions {
+  /** `$BENCHTOP_HOME`. Made when it does not exist. */
+  readonly home: string;
+  /** 0 for any free port. */
+  readonly port: number;
+  /** `127.0.0.1` unless told. Anything but loopback is refused unless `publicUrls` says that it is meant. */
+  readonly host?: string;
+  /** Addresses under which others reach the daemon (`https://bench.example`), for a proxy in front of it. */
+  readonly publicUrls?: readonly string[];
+  /** PostgreSQL; SQLite in the home when absent. */
+  readonly databaseUrl?: string;
+  /** Where the key of the secrets file is kept: the user's configuration folder unless told. */
+  readonly configDir?: string;
+  /** The built console; the repository's own unless told. */
+  readonly consoleDir?: string;
+  readonly limits?: Partial<BodyLimits>;
+  /** Refuse an answer that does not match its schema; tests and development turn it on. */
+  readonly checkOutputs?: boolean;
+}
+
+export interface Daemon {
+  readonly url: string;
+  /** The bootstrap token. */
+  readonly token: string;
+  /** An address of the console that signs one browser in, once, within ten minutes. */
+  signInUrl(): string;
+  /** Ends live runs with an `Error` event, writes everything down and lets go of the home. Within five seconds. */
+  close(): Promise<void>;
+}
+
+/**
+ * Starts everything that runs in one process, in the order in which one thing needs the other. What fails on the way
+ * takes down what was started before it, so that a failed start leaves no lock, socket or thread behind.
+ */
+export async function startDaemon(options: DaemonOptions): Promise<Daemon> {
+  const { databaseUrl, configDir } = options;
+  const home = resolve(options.home);
+  const startedAt = new Date();
+  const opened = new AsyncDisposableStack();
+  try {
+    const { open } = await prepareHome(home);
+    const lock = takeHomeLock(home);
+    opened.defer(() => lock.release());
+    // A killed daemon left its address behind; nobody must be sent there while this one starts.
+    await removeDaemonFile(home);
+    const log = openLog({ home });
+    opened.defer(() => log.close());
+    if (open) log.warn("home.open-to-others", { home });
+    const { token, repaired } = await readBootstrapToken(home);
+    if (repaired) log.warn("bootstrap-token.was-open-to-others");
+
+    const store = await openStore({ home, databaseUrl, soleOwner: databaseUrl === undefined });
+    opened.defer(() => store.close());
+    const egressLog = new EgressLog({ store });
+    opened.defer(() => egressLog.close());
+    const secrets = await openSecrets({ home, ...(configDir !== undefined && { configDir }) });
+    const egress = createEgress({
+      policy: () => ({ allowedHosts: providers.allowedHosts() }),
+      consent: { isConsented: (question) => workbenches.consent.isConsented(question) },
+      record: (record) => egressLog.record(record),
+    });
+    opened.defer(() => egress.close());
+    const providers = new Providers({ store, secrets, egress });
+    const runs = new Runs({ store });
+    const workbenches = new Workbenches({ store, runs, providers, home });
+    opened.defer(() => workbenches.close());
+    opened.defer(() => runs.shutdown());
+
+    // Files first: only a folder that is finished or rolled back tells whether an interrupted publish took place.
+    await workbenches.recover();
+    const recovered = await runs.recover((run) => workbenches.settle(run));
+
+    const identities = new Identities({ db: store.db, bootstrapToken: token });
+    const limits = { ...defaultBodyLimits, ...options.limits };
+    let stopping = false;
+    const parts: ApiParts = {
+      home,
+      handlers: bindHandlers({
+        home,
+        databaseUrl,
+        startedAt,
+        url: () => http.url,
+        store,
+        runs,
+        secrets,
+        providers,
+        workbenches,
+        identities,
+        egressLog,
+        maxUploadBytes: limits.maxUploadBytes,
+      }),
+      identities,
+      idempotencyKeys: new IdempotencyKeys(store.db),
+      console: new ConsoleFiles(options.consoleDir ?? join(import.meta.dirname, "../../../apps/console/dist")),
+      log,
+      limits,
+      addresses: () => http.addresses,
+      stopping: () => stopping,
+      checkOutputs: options.checkOutputs ?? false,
+    };
+    const { port, host = "127.0.0.1", publicUrls = [] } = options;
+    const http = await listen({ port, host, publicUrls }, (request, response) => {
+      void serveRequest(parts, request, response);
+    });
+    opened.defer(() => http.close());
+    await writeDaemonFile(home, { url: http.url, pid: process.pid, startedAt: startedAt.toISOString() });
+    opened.defer(() => removeDaemonFile(home));
+    log.info("ready", { version, url: http.url, recovered: recovered.length, ms: Date.now() - startedAt.getTime() });
+
+    return {
+      url: http.url,
+      token,
+      signInUrl: () => signInUrl(http.url, identities.createOneTimeToken().token),
+      async close() {
+        stopping = true;
+        http.stop();
+        // Runs end before connections do, so that whoever watches one still reads how it ended.
+        await runs.shutdown();
+        await opened.disposeAsync();
+      },
+    };
+  } catch (thrown) {
+    await opened.disposeAsync();
+    throw thrown;
+  }
+}

@@ -1,0 +1,28 @@
+import { operations } from "@benchtop/operations";
+import type { Handlers } from "../api/handler.ts";
+import { draftHandlers } from "./draft.ts";
+import { providerHandlers } from "./providers.ts";
+import { runHandlers } from "./runs.ts";
+import type { Services } from "./services.ts";
+import { systemHandlers } from "./system.ts";
+import { workbenchHandlers } from "./workbenches.ts";
+import { workshopHandlers } from "./workshop.ts";
+
+/** Every operation's one handler. The compiler finds a missing one; so does the start of a daemon that was built wrongly. */
+export function bindHandlers(services: Services): Handlers {
+  const handlers: Handlers = {
+    ...systemHandlers(services),
+    ...providerHandlers(services),
+    ...runHandlers(services),
+    ...workbenchHandlers(services),
+    ...draftHandlers(services),
+    ...workshopHandlers(services),
+  };
+  for (const id of Object.keys(operations)) {
+    if (!Object.hasOwn(handlers, id)) throw new Error(`The operation ${id} has no handler.`);
+  }
+  for (const id of Object.keys(handlers)) {
+    if (!Object.hasOwn(operations, id)) throw new Error(`There is a handler for ${id}, which is no operation.`);
+  }
+  return handlers;
+}

@@ -1,0 +1,45 @@
+import type { runOperations } from "@benchtop/operations";
+import { BenchtopError, type RunRecord } from "@benchtop/protocol";
+import type { Store } from "@benchtop/store";
+import type { HandlersOf } from "../api/handler.ts";
+import type { Services } from "./services.ts";
+
+export function runHandlers({ store, runs, workbenches }: Services): HandlersOf<typeof runOperations> {
+  const { journal, ledger } = store;
+  return {
+    "runs.start": (input, { identity }) => workbenches.runPrompt({ ...input, userId: identity.userId }),
+    "runs.list": (input) => ledger.list(input),
+    "runs.get": ({ runId }) => findRun(store, runId),
+
+    "runs.events": async ({ runId, after }, { lastEventId, signal }) => {
+      const cursor = lastEventId === undefined ? (after ?? -1) : parseLastEventId(lastEventId);
+      const run = await findRun(store, runId);
+      const isOver = run.finishedAt !== null && cursor >= run.eventCount - 1;
+      return { events: isOver ? null : journal.followPages(runId, { after: cursor }, signal) };
+    },
+    "runs.eventPage": async ({ runId, after = -1, limit }) => {
+      const items = await journal.read(runId, { after, limit });
+      return { items, nextAfter: items.length < limit ? null : (items.at(-1)?.seq ?? null) };
+    },
+    "runs.verify": async ({ runId }) => {
+      await findRun(store, runId);
+      return journal.verify(runId);
+    },
+
+    "runs.abort": async ({ runId, reason }) => ({ aborted: await runs.abort(runId, reason) }),
+    "runs.hint": async ({ runId, text }, { identity }) => ({ accepted: await runs.hint(runId, text, identity.userId) }),
+  };
+}
+
+async function findRun(store: Store, runId: string): Promise<RunRecord> {
+  const run = await store.ledger.get(runId);
+  if (run !== undefined) return run;
+  throw new BenchtopError("NOT_FOUND", `There is no run ${runId}.`, { runId });
+}
+
+function parseLastEventId(text: string): number {
+  if (/^(-1|\d{1,15})$/.test(text)) return Number(text);
+  throw new BenchtopError("VALIDATION_FAILED", "Last-Event-ID must be the `seq` of an event.", {
+    detail: { fields: ["Last-Event-ID"] },
+  });
+}

@@ -1,0 +1,22 @@
+import type { EgressLog, Providers, Secrets } from "@benchtop/models";
+import type { Runs } from "@benchtop/runs";
+import type { Store } from "@benchtop/store";
+import type { Workbenches } from "@benchtop/workbench";
+import type { Identities } from "../identity/identities.ts";
+
+/** What the handlers work with; made once by `startDaemon`. */
+export interface Services {
+  readonly home: string;
+  readonly databaseUrl: string | undefined;
+  readonly startedAt: Date;
+  /** Where the daemon listens. */
+  readonly url: () => string;
+  readonly store: Store;
+  readonly runs: Runs;
+  readonly secrets: Secrets;
+  readonly providers: Providers;
+  readonly workbenches: Workbenches;
+  readonly identities: Identities;
+  readonly egressLog: EgressLog;
+  readonly maxUploadBytes: number;
+}

@@ -1,0 +1,104 @@
+import { join } from "node:path";
+import type { systemOperations } from "@benchtop/operations";
+import { BenchtopError } from "@benchtop/protocol";
+import type { Store } from "@benchtop/store";
+import type { HandlersOf } from "../api/handler.ts";
+import { version } from "../version.ts";
+import type { Services } from "./services.ts";
+
+export function systemHandlers(services: Services): HandlersOf<typeof systemOperations> {
+  const { home, startedAt, url, identities, store } = services;
+  return {
+    "system.health": async () => ({
+      status: "ok",
+      version,
+      uptimeSeconds: (Date.now() - startedAt.getTime()) / 1000,
+    }),
+    "system.ready": async () => {
+      await checkWritable(store);
+      return { status: "ready" };
+    },
+    "system.status": async () => ({
+      version,
+      nodeVersion: process.version,
+      pid: process.pid,
+      home,
+      url: url(),
+      startedAt: startedAt.toISOString(),
+      memoryBytes: process.memoryUsage.rss(),
+      database: await databaseOf(services),
+      runs: { active: services.runs.active().length, total: await countRows(store, "runs") },
+      workbenches: await countRows(store, "workbenches"),
+      providers: await countRows(store, "providers"),
+      otherConnections: otherConnections(services),
+      secrets: { backend: services.secrets.backend, location: services.secrets.location },
+    }),
+    "signIn.create": ({ token }, { browser }) => browser.signIn(token),
+    "signIn.createLink": async () => {
+      const { token, expiresAt } = identities.createOneTimeToken();
+      return { url: signInUrl(url(), token), expiresAt: expiresAt.toISOString() };
+    },
+    "signIn.end": async (_, { browser }) => {
+      await browser.signOut();
+      return {};
+    },
+    "identity.whoami": async (_, { identity }) => identity,
+  };
+}
+
+/** The token travels in the fragment: browsers do not send it, so no log, proxy or `Referer` ever has it. */
+export function signInUrl(url: string, token: string): string {
+  return `${url}/#token=${token}`;
+}
+
+/** One write that leaves nothing behind, committed as any other. */
+async function checkWritable(store: Store): Promise<void> {
+  const at = new Date().toISOString();
+  try {
+    await store.db.transaction().execute(async (transaction) => {
+      const row = { token_hash: "readiness", user_id: "", created_at: at, expires_at: at };
+      await transaction.insertInto("sign_ins").values(row).execute();
+      await transaction.deleteFrom("sign_ins").where("token_hash", "=", "readiness").execute();
+    });
+  } catch (cause) {
+    throw BenchtopError.from(
+      cause instanceof Error && !BenchtopError.is(cause)
+        ? new Error("The database cannot be written.", { cause })
+        : cause,
+      "FILE_WRITE_FAILED",
+      { phase: "settings" },
+    );
+  }
+}
+
+async function countRows(store: Store, table: "runs" | "workbenches" | "providers"): Promise<number> {
+  const { count } = await store.db
+    .selectFrom(table)
+    .select(({ fn }) => fn.countAll<number | string>().as("count"))
+    .executeTakeFirstOrThrow();
+  return Number(count);
+}
+
+async function databaseOf({ home, databaseUrl, store }: Services) {
+  const { name: migration } = await store.db
+    .withTables<{ migrations: { name: string } }>()
+    .selectFrom("migrations")
+    .select("name")
+    .orderBy("name", "desc")
+    .executeTakeFirstOrThrow();
+  return {
+    dialect: store.dialect,
+    location: databaseUrl === undefined ? join(home, "ops.db") : withoutCredentials(databaseUrl),
+    migration,
+  };
+}
+
+/** Sockets that are the operator's configuration and not requests of ours. */
+function otherConnections({ databaseUrl }: Services) {
+  return databaseUrl === undefined ? [] : [{ purpose: "database", target: withoutCredentials(databaseUrl) }];
+}
+
+function withoutCredentials(databaseUrl: string): string {
+  const url = URL.parse(databaseUrl);
+  return url === null ? "postgresql" : `${url.protocol}//${url.host}${url.pathname}`;
+}
