@@ -1,0 +1,149 @@
+import type { Command } from "commander";
+import { Option } from "commander";
+import { BenchtopError } from "@benchtop/protocol/errors";
+import type { Invocation } from "../invocation.ts";
+import { formatCount, formatDuration, printable } from "../output/format.ts";
+import { printTable } from "../output/table.ts";
+import { addCommand, addGroup, dollars } from "./command.ts";
+
+export function addProviderCommands(program: Command, invocation: Invocation): void {
+  const providers = addGroup(program, "providers", "Model providers: where models are asked, and with which key.");
+
+  addCommand(
+    providers,
+    "add <name>",
+    "Add a provider, or replace one. The key is taken from an environment variable.",
+    [
+      "benchtop providers add openai --kind openai-responses \\",
+      "    --base-url https://api.openai.com/v1 --api-key-env OPENAI_API_KEY",
+      "benchtop providers add ollama --kind openai-chat --base-url http://127.0.0.1:11434/v1 --local",
+    ],
+  )
+    .addOption(
+      new Option("--kind <kind>", "the protocol it speaks")
+        .choices(["openai-responses", "openai-chat"])
+        .makeOptionMandatory(),
+    )
+    .requiredOption("--base-url <url>", "its address, up to and without /responses or /chat/completions")
+    .option("--api-key-env <variable>", "environment variable that holds the key; it is read once and kept encrypted")
+    .option("--local", "a server on this machine's loopback: http:// is allowed, and no consent is needed")
+    .option("--price-in <usd>", "US dollars per million input tokens, to show costs", dollars)
+    .option("--price-out <usd>", "US dollars per million output tokens", dollars)
+    .action((name: string, options: AddOptions) => addProvider(invocation, name, options));
+
+  addCommand(providers, "list", "Configured providers.").action(() => listProviders(invocation));
+
+  addCommand(
+    providers,
+    "test <name>",
+    "Ask a provider for its models: proves host, TLS and key, and sends no content.",
+    ["benchtop providers test openai"],
+  ).action((name: string) => testProvider(invocation, name));
+
+  addCommand(providers, "remove <name>", "Remove a provider and its key.").action((name: string) =>
+    removeProvider(invocation, name),
+  );
+
+  addCommand(program, "models", "Models that can be used now, as `--model` takes them.").action(() =>
+    listModels(invocation),
+  );
+}
+
+interface AddOptions {
+  readonly kind: "openai-responses" | "openai-chat";
+  readonly baseUrl: string;
+  readonly apiKeyEnv?: string;
+  readonly local?: boolean;
+  readonly priceIn?: number;
+  readonly priceOut?: number;
+}
+
+async function addProvider(invocation: Invocation, name: string, options: AddOptions): Promise<void> {
+  invocation.about({ provider: name });
+  const apiKey = options.apiKeyEnv === undefined ? undefined : keyFrom(options.apiKeyEnv);
+  if ((options.priceIn === undefined) !== (options.priceOut === undefined)) {
+    throw new BenchtopError("VALIDATION_FAILED", "Give both --price-in and --price-out, or neither.", {
+      phase: "settings",
+    });
+  }
+  const client = await invocation.client();
+  const provider = await client.call("providers.add", {
+    name,
+    kind: options.kind,
+    baseUrl: options.baseUrl,
+    local: options.local ?? false,
+    ...(apiKey !== undefined && { apiKey }),
+    ...(options.priceIn !== undefined &&
+      options.priceOut !== undefined && {
+        prices: { inputPerMillion: options.priceIn, outputPerMillion: options.priceOut },
+      }),
+  });
+  if (invocation.json) return invocation.printJson(provider);
+  const key = provider.hasApiKey ? "with a key" : "without a key";
+  invocation.terminal.line(`Added ${provider.name} (${provider.kind}, ${key}): ${provider.baseUrl}`);
+  invocation.terminal.line(`Check it with \`benchtop providers test ${provider.name}\`.`);
+}
+
+function keyFrom(variable: string): string {
+  const key = process.env[variable]?.trim();
+  if (key !== undefined && key !== "") return key;
+  throw new BenchtopError(
+    "VALIDATION_FAILED",
+    `The environment variable ${variable} is empty. Put the key into it first: \`read -rs ${variable} && export ${variable}\`.`,
+    { phase: "settings" },
+  );
+}
+
+async function listProviders(invocation: Invocation): Promise<void> {
+  const answer = await (await invocation.client()).call("providers.list", {});
+  if (invocation.json) return invocation.printJson(answer);
+  if (answer.items.length === 0) {
+    invocation.terminal.line("No providers yet. `benchtop providers add --help` shows how to add one.");
+    return;
+  }
+  printTable(invocation.terminal, answer.items, [
+    { title: "NAME", value: ({ name }) => name },
+    { title: "KIND", value: ({ kind }) => kind },
+    { title: "WHERE", value: ({ local }) => (local ? "this machine" : "remote") },
+    { title: "KEY", value: ({ hasApiKey }) => (hasApiKey ? "kept" : "none") },
+    {
+      title: "PRICE IN/OUT",
+      value: ({ prices }) => (prices === null ? "–" : `$${prices.inputPerMillion}/$${prices.outputPerMillion} per M`),
+    },
+    { title: "ADDRESS", value: ({ baseUrl }) => baseUrl },
+  ]);
+}
+
+async function testProvider(invocation: Invocation, name: string): Promise<void> {
+  invocation.about({ provider: name });
+  const answer = await (await invocation.client()).call("providers.test", { name });
+  if (invocation.json) return invocation.printJson(answer);
+  const { green } = invocation.terminal.colours;
+  const count = formatCount(answer.models.length, "model");
+  invocation.terminal.line(`${green("✓")} ${name} answers in ${formatDuration(answer.latencyMs)} and has ${count}.`);
+}
+
+async function removeProvider(invocation: Invocation, name: string): Promise<void> {
+  invocation.about({ provider: name });
+  const answer = await (await invocation.client()).call("providers.remove", { name });
+  if (invocation.json) return invocation.printJson(answer);
+  invocation.terminal.line(`Removed ${name} and its key.`);
+}
+
+async function listModels(invocation: Invocation): Promise<void> {
+  const answer = await (await invocation.client()).call("models.list", {});
+  if (invocation.json) return invocation.printJson(answer);
+  for (const { providerId, message } of answer.unavailable) {
+    invocation.terminal.errorLine(
+      `${invocation.terminal.errorColours.yellow("!")} ${providerId}: ${printable(message)}`,
+    );
+  }
+  if (answer.items.length === 0) {
+    invocation.terminal.line("No models. `benchtop providers add --help` shows how to add a provider.");
+    return;
+  }
+  printTable(invocation.terminal, answer.items, [
+    { title: "MODEL", value: ({ ref }) => ref },
+    { title: "WHERE", value: ({ local }) => (local ? "this machine, no consent needed" : "remote, needs consent") },
+  ]);
+}

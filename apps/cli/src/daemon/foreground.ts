@@ -1,0 +1,59 @@
+import { BenchtopError } from "@benchtop/protocol/errors";
+import type { FoundDaemon } from "./find.ts";
+
+const usualPort = 4747;
+
+/**
+ * Runs the daemon in this process until SIGINT, SIGTERM or SIGHUP, then closes it: runs are aborted, journals closed.
+ * A second signal ends the process at once. The usual port gives way to a free one when another program has it; a port
+ * that was asked for does not.
+ */
+export async function runInForeground(
+  home: string,
+  askedPort: number | undefined,
+  ready: (daemon: FoundDaemon) => Promise<void>,
+): Promise<void> {
+  const stopped = signalled();
+  const { startDaemon } = await import("@benchtop/server");
+  const fixed = askedPort ?? portFromEnvironment();
+  const { BENCHTOP_DATABASE_URL: databaseUrl } = process.env;
+  const options = { home, ...(databaseUrl !== undefined && databaseUrl !== "" && { databaseUrl }) };
+  const daemon = await startDaemon({ ...options, port: fixed ?? usualPort }).catch((error: unknown) => {
+    if (fixed === undefined && isPortTaken(error)) return startDaemon({ ...options, port: 0 });
+    throw error;
+  });
+  await ready({ url: daemon.url, token: daemon.token, pid: process.pid });
+  await stopped;
+  await daemon.close();
+}
+
+/**
+ * Resolves at the first signal. Listening starts at once, so that one that comes during start-up is not lost. Signals
+ * within half a second are one: a terminal and the wrapper may both deliver the same Ctrl-C.
+ */
+function signalled(): Promise<void> {
+  return new Promise((resolve) => {
+    let askedAt: number | undefined;
+    const onSignal = () => {
+      askedAt ??= performance.now();
+      if (performance.now() - askedAt > 500) process.exit(130);
+      resolve();
+    };
+    for (const signal of ["SIGINT", "SIGTERM", "SIGHUP"] as const) process.on(signal, onSignal);
+  });
+}
+
+function portFromEnvironment(): number | undefined {
+  const text = process.env["BENCHTOP_PORT"];
+  if (text === undefined || text === "") return undefined;
+  const port = Number(text);
+  if (/^\d+$/.test(text) && port <= 65_535) return port;
+  throw new BenchtopError("VALIDATION_FAILED", `BENCHTOP_PORT is no port: ${text}`, { phase: "settings" });
+}
+
+function isPortTaken(error: unknown): boolean {
+  for (let cause = error; cause instanceof Error; cause = cause.cause) {
+    if ((cause as NodeJS.ErrnoException).code === "EADDRINUSE") return true;
+  }
+  return false;
+}

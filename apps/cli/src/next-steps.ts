@@ -1,0 +1,120 @@
+import type { BenchtopError, ErrorAction, ErrorCode } from "@benchtop/protocol";
+
+/** What the command was about, so that the next step can be typed as it stands. */
+export interface Subject {
+  readonly workbench?: string;
+  readonly provider?: string;
+  readonly model?: string;
+  readonly runId?: string;
+}
+
+/**
+ * What to type next after a failure, best first. Read from the code where it says more than its actions do, else from
+ * `actions[]`.
+ */
+export function nextSteps(error: BenchtopError, subject: Subject): string[] {
+  const about = withIdsOf(error, subject);
+  const special = byCode[error.code];
+  const steps = special
+    ? special(about, error)
+    : error.info.actions.flatMap((action) => byAction[action](about, error));
+  return [...new Set(steps)].slice(0, 3);
+}
+
+type Steps = (subject: Subject, error: BenchtopError) => string[];
+
+const byCode: Partial<Record<ErrorCode, Steps>> = {
+  EGRESS_CONSENT_REQUIRED: () => [
+    "add `--consent once` to agree for this run, or `--consent always` to keep the answer",
+    "see what would be sent where: `benchtop consent status WORKBENCH --model MODEL`",
+  ],
+  EGRESS_BLOCKED_BY_POLICY: () => [
+    "use an https:// address with a host name; `--local` is for servers on this machine's loopback only",
+    "`benchtop providers list`",
+  ],
+  PROVIDER_NOT_CONFIGURED: ({ provider }) => [
+    `\`benchtop providers add ${provider ?? "NAME"} --kind openai-responses --base-url https://HOST/v1 --api-key-env VAR\``,
+    "`benchtop models` shows the models that can be used now",
+  ],
+  PROVIDER_AUTH_FAILED: ({ provider }) => [
+    `set the right key and hand it over again: \`benchtop providers add ${provider ?? "NAME"} … --api-key-env VAR\``,
+    `check it: \`benchtop providers test ${provider ?? "NAME"}\``,
+  ],
+  PROVIDER_RATE_LIMITED: (_, error) => [
+    `try again ${afterWait(error)}`,
+    "or choose another model: `benchtop models`, then `--model PROVIDER/MODEL`",
+  ],
+  PROVIDER_UNAVAILABLE: ({ provider }) => [
+    "`benchtop models` shows the models that answer; choose one with `--model PROVIDER/MODEL`",
+    `\`benchtop providers test ${provider ?? "NAME"}\`, then try again`,
+  ],
+  NETWORK_UNAVAILABLE: ({ provider }, error) =>
+    error.info.subphase === "daemon_unreachable"
+      ? ["see whether the daemon runs: `benchtop status`; start it with `benchtop up`"]
+      : [
+          `check the address and the connection: \`benchtop providers test ${provider ?? "NAME"}\``,
+          "`benchtop providers list` shows where requests go",
+        ],
+  CONTEXT_EXHAUSTED: () => ["choose a model that can read more: `benchtop models`, then `--model PROVIDER/MODEL`"],
+  DISK_FULL: () => ["make room on the disk that holds BENCHTOP_HOME (`df -h`), then try again"],
+  DRAFT_EXISTS: ({ workbench }) => [
+    `look at it: \`benchtop draft diff ${workbench ?? "NAME"}\``,
+    `then \`benchtop draft publish ${workbench ?? "NAME"}\` or \`benchtop draft discard ${workbench ?? "NAME"}\``,
+  ],
+  CONFLICT_PUBLISHED_CHANGED: ({ workbench }) => [
+    `see what another program changed: \`benchtop workbench changes ${workbench ?? "NAME"}\``,
+    `keep that (\`benchtop workbench adopt ${workbench ?? "NAME"}\`) or undo it (\`benchtop workbench revert ${workbench ?? "NAME"}\`)`,
+  ],
+  RUN_REPLAYED: ({ runId }) => [
+    `see the run that has this id: \`benchtop runs show ${runId ?? "ID"}\``,
+    "choose another `--run-id`, or leave it out",
+  ],
+  BUDGET_CAP_REACHED: ({ runId }) => [
+    "allow more: `--max-steps N`, `--max-tokens N`, `--max-cost USD`, `--max-duration 10m`",
+    `see where it went: \`benchtop runs show ${runId ?? "ID"} --events\``,
+  ],
+  RUN_INTERRUPTED: ({ runId }) => [
+    `see how far it came: \`benchtop runs show ${runId ?? "ID"} --events\``,
+    "run it again",
+  ],
+  AUTH_REQUIRED: () => [
+    "set BENCHTOP_TOKEN to a token of that daemon, or BENCHTOP_HOME to the folder that holds its bootstrap-token",
+  ],
+  PERMISSION_DENIED: () => ["use a token that has this permission (BENCHTOP_TOKEN)"],
+  SANDBOX_VIOLATION: () => ["paths are relative to the workbench, without `..`, links or reserved names"],
+  USER_CANCELED: ({ runId }) =>
+    runId === undefined ? [] : [`what it said so far: \`benchtop runs show ${runId} --events\``],
+  INTERNAL: (_, error) => [
+    error.info.detail_ref === undefined
+      ? "the daemon's log holds more: `benchtop status` says where it is"
+      : `report: ${error.info.detail_ref}`,
+  ],
+};
+
+const byAction: Record<ErrorAction, Steps> = {
+  retry: () => ["try again"],
+  resume: () => ["run it again"],
+  switch_model: () => ["choose another model: `benchtop models`"],
+  open_settings: () => ["`benchtop providers list`"],
+  restore_checkpoint: ({ workbench }) => [`\`benchtop checkpoints list ${workbench ?? "NAME"}\``],
+  free_disk_space: () => ["make room on the disk, then try again"],
+  view_report: (_, error) => (error.info.detail_ref === undefined ? [] : [`report: ${error.info.detail_ref}`]),
+  review_draft: ({ workbench }) => [`\`benchtop draft diff ${workbench ?? "NAME"}\``],
+  discard_draft: ({ workbench }) => [`\`benchtop draft discard ${workbench ?? "NAME"}\``],
+  grant_consent: () => ["add `--consent once`"],
+};
+
+function withIdsOf(error: BenchtopError, subject: Subject): Subject {
+  const { provider_id: provider, run_id: runId, workbench_id: workbench } = error.info;
+  return {
+    ...(workbench !== undefined && { workbench }),
+    ...(provider !== undefined && { provider }),
+    ...(runId !== undefined && { runId }),
+    ...subject,
+  };
+}
+
+function afterWait(error: BenchtopError): string {
+  const milliseconds = error.info.detail?.["retry_after_ms"];
+  return typeof milliseconds === "number" ? `in ${Math.max(1, Math.ceil(milliseconds / 1000))} s` : "in a moment";
+}

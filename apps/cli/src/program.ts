@@ -1,0 +1,76 @@
+import { readFileSync } from "node:fs";
+import { Command } from "commander";
+import { addCallCommand } from "./commands/call.ts";
+import { addCheckpointCommands } from "./commands/checkpoints.ts";
+import { addCompletionCommand } from "./commands/completion.ts";
+import { addConsentCommands } from "./commands/consent.ts";
+import { addDaemonCommands } from "./commands/daemon.ts";
+import { addDraftCommands } from "./commands/draft.ts";
+import { addEgressCommand } from "./commands/egress.ts";
+import { addProviderCommands } from "./commands/providers.ts";
+import { addAskCommand, addRunCommand } from "./commands/run.ts";
+import { addRunsCommands } from "./commands/runs.ts";
+import { addWorkbenchCommands } from "./commands/workbench.ts";
+import { exitCodeHelp } from "./failure.ts";
+import type { Invocation } from "./invocation.ts";
+
+/** Every command there is. The reference (`docs/cli.md`) and the shell completion are read from this tree. */
+export function createProgram(invocation: Invocation): Command {
+  const program = new Command("benchtop")
+    .description(
+      "A workbench for AI on your own files: agents edit a Draft, you publish it, and every run is kept in a journal.",
+    )
+    .version(versionOf(), "-V, --version")
+    .helpOption("-h, --help", "show help")
+    .helpCommand("help [command]", "show help of a command")
+    .showHelpAfterError("(add --help for examples)")
+    .exitOverride()
+    .configureHelp({ sortSubcommands: false, showGlobalOptions: false })
+    .configureOutput({
+      writeErr: (text) => invocation.json || invocation.terminal.writeError(text),
+    })
+    .addHelpText("after", generalHelp());
+  addDaemonCommands(program, invocation);
+  addProviderCommands(program, invocation);
+  addRunCommand(program, invocation);
+  addAskCommand(program, invocation);
+  addWorkbenchCommands(program, invocation);
+  addDraftCommands(program, invocation);
+  addCheckpointCommands(program, invocation);
+  addRunsCommands(program, invocation);
+  addConsentCommands(program, invocation);
+  addEgressCommand(program, invocation);
+  addCallCommand(program, invocation);
+  addCompletionCommand(program, invocation);
+  return program;
+}
+
+function generalHelp(): string {
+  const codes = exitCodeHelp.map(([code, meaning]) => `  ${String(code).padEnd(4)} ${meaning}`).join("\n");
+  return `
+From nothing to a published change:
+  benchtop providers add openai --kind openai-responses \\
+      --base-url https://api.openai.com/v1 --api-key-env OPENAI_API_KEY
+  benchtop workbench create budget --add notes.md --add data.csv
+  benchtop ask budget "add a summary.md" --model openai/gpt-5.2 --consent once
+  benchtop draft diff budget && benchtop draft publish budget
+
+Environment:
+  BENCHTOP_HOME        where everything is kept (default ~/.benchtop)
+  BENCHTOP_PORT        port of the daemon; 0 takes any that is free
+  BENCHTOP_URL, BENCHTOP_TOKEN
+                       use a daemon that runs elsewhere
+  BENCHTOP_MODEL       the model when --model is left out
+  NO_COLOR             no colours
+
+Exit codes:
+${codes}
+
+With --json every command prints JSON: one value, or one event a line where it streams. Errors are then one line
+{"error":{"message","error_code",…}} on standard error.`;
+}
+
+function versionOf(): string {
+  const text = readFileSync(new URL("../package.json", import.meta.url), "utf8");
+  return (JSON.parse(text) as { version: string }).version;
+}
