@@ -4,6 +4,7 @@ import {
   newId,
   newTraceId,
   type Journal,
+  type JournalWriter,
   type RunEvent,
   type RunInit,
   type RunRecord,
@@ -61,22 +62,24 @@ export class Runs {
   /** Asks a run to stop. False when it has ended already; `NOT_FOUND` when there is no such run. */
   async abort(runId: string, reason?: string): Promise<boolean> {
     const handle = await this.#find(runId);
-    handle?.control.abort(reason);
-    return handle !== undefined;
+    return handle?.control.abort(reason) ?? false;
   }
 
-  /** Hands a hint to a run. False when it has ended already; `NOT_FOUND` when there is no such run. */
+  /** Hands a hint to a run. False when it takes no more (it ended, or too many wait); `NOT_FOUND` when there is no such run. */
   async hint(runId: string, text: string, userId?: string): Promise<boolean> {
     const handle = await this.#find(runId);
-    handle?.control.inject(text, userId);
-    return handle !== undefined;
+    return handle?.control.inject(text, userId) ?? false;
   }
 
-  /** Closes the runs that an earlier process left open. Call it once, before any run is started. */
+  /**
+   * Closes the runs that a process which is gone left open; those that another live process writes are left to it.
+   * Call it once, before any run is started.
+   */
   async recover(settle?: Settle): Promise<RecoveredRun[]> {
     const recovered: RecoveredRun[] = [];
     for (const runId of await this.#store.journal.unfinished()) {
-      recovered.push(await this.#close(runId, settle));
+      const writer = await this.#takeOver(runId);
+      if (writer) recovered.push(await this.#close(writer, settle));
     }
     return recovered;
   }
@@ -107,12 +110,21 @@ export class Runs {
     return handle;
   }
 
-  async #close(runId: string, settle: Settle | undefined): Promise<RecoveredRun> {
-    const { journal, ledger } = this.#store;
-    const record = await ledger.get(runId);
+  async #takeOver(runId: string): Promise<JournalWriter | undefined> {
+    try {
+      return await this.#store.journal.acquire(runId);
+    } catch (thrown) {
+      const error = BenchtopError.from(thrown);
+      if (error.code === "RUN_INTERRUPTED") return undefined;
+      throw error;
+    }
+  }
+
+  async #close(writer: JournalWriter, settle: Settle | undefined): Promise<RecoveredRun> {
+    const { runId } = writer;
+    const record = await this.#store.ledger.get(runId);
     const settled = record && (await settle?.(record));
-    const events = await storedEvents(journal, runId);
-    const writer = await journal.acquire(runId);
+    const events = await storedEvents(this.#store.journal, runId);
     const interruption = interruptionOf(runId);
     for (const event of closingEvents(events, interruption)) writer.write(event);
     const totals = totalsOf(events);

@@ -1,0 +1,129 @@
+import { mkdtemp, rm } from "node:fs/promises";
+import { tmpdir } from "node:os";
+import { join } from "node:path";
+import type { RunEvent } from "@benchtop/protocol";
+import { checkInvariants } from "@benchtop/protocol/invariants";
+import { openStore, type Store } from "@benchtop/store";
+import { afterEach, beforeEach, describe, expect, test } from "vitest";
+import { Runs } from "./runs.ts";
+
+let home: string;
+let store: Store;
+let runs: Runs;
+
+beforeEach(async () => {
+  home = await mkdtemp(join(tmpdir(), "benchtop-runs-"));
+  store = await openStore({ home, soleOwner: true });
+  runs = new Runs({ store });
+});
+
+afterEach(async () => {
+  await store.close();
+  await rm(home, { recursive: true });
+});
+
+const start = { kind: "test", userId: "owner", contract: {}, input: "do it" };
+
+async function journalOf(runId: string): Promise<RunEvent[]> {
+  return await store.journal.read(runId, { limit: 5000 });
+}
+
+describe("a run that is going", () => {
+  test("is reached by its id until it ends", async () => {
+    const gate = Promise.withResolvers<void>();
+    const handle = await runs.start(start, async () => {
+      await gate.promise;
+      return { output: "done" };
+    });
+    expect(runs.active()).toEqual([handle.runId]);
+    expect(await runs.hint(handle.runId, "hurry", "owner")).toBe(true);
+    gate.resolve();
+    expect((await handle.result).status).toBe("success");
+    expect(runs.active()).toEqual([]);
+    expect(await runs.abort(handle.runId)).toBe(false);
+  });
+
+  test("ends with USER_CANCELED when it is aborted", async () => {
+    const handle = await runs.start(start, async (run) => {
+      await new Promise((_, reject) => run.signal.addEventListener("abort", () => reject(run.signal.reason)));
+      return { output: "never" };
+    });
+    expect(await runs.abort(handle.runId, "enough")).toBe(true);
+    expect((await handle.result).error?.code).toBe("USER_CANCELED");
+  });
+
+  test("is not confused with one that never was", async () => {
+    await expect(runs.abort("run_nobody")).rejects.toMatchObject({ code: "NOT_FOUND" });
+    await expect(runs.hint("run_nobody", "hello")).rejects.toMatchObject({ code: "NOT_FOUND" });
+  });
+});
+
+test("L3 a repeated run id is refused, and the attempt is a ledger row of its own", async () => {
+  const first = await runs.start({ ...start, runId: "mine" }, async () => ({ output: "once" }));
+  await first.result;
+  await expect(runs.start({ ...start, runId: "mine" }, async () => ({ output: "twice" }))).rejects.toMatchObject({
+    code: "RUN_REPLAYED",
+  });
+  const rows = await store.db.selectFrom("workbench_runs").select(["run_id", "status"]).execute();
+  expect(rows.map((row) => row.status).sort()).toEqual(["replay", "success"]);
+  expect((await store.ledger.get("mine"))?.status).toBe("success");
+});
+
+/** Leaves a run open in the middle of a step, as a killed process does, and opens the store again. */
+async function crashInTheMiddle(): Promise<void> {
+  const writer = await store.journal.create({ ...start, runId: "left", traceId: "t".repeat(32) });
+  writer.write({ type: "StepStarted", step: 1 });
+  writer.write({
+    type: "ProviderCallStarted",
+    callId: "p1",
+    providerId: "p",
+    modelId: "m",
+    attempt: 1,
+    requestHash: "",
+    messageCount: 1,
+  });
+  writer.write({ type: "OutputDelta", callId: "p1", channel: "text", text: "half an ans" });
+  writer.write({ type: "ToolCallRequested", callId: "c1", name: "send_mail", arguments: {}, idempotent: false });
+  await writer.committed();
+  const orphan = await openStore({ home, soleOwner: true });
+  await store.close();
+  store = orphan;
+  runs = new Runs({ store });
+}
+
+describe("after a crash", () => {
+  test("what it left open is closed: partial text kept, the tool's outcome unknown, one Error", async () => {
+    await crashInTheMiddle();
+    expect(await runs.recover()).toEqual([{ runId: "left", kind: "test", outcome: "interrupted" }]);
+    const events = await journalOf("left");
+    expect(checkInvariants(events, { ended: true })).toEqual([]);
+    expect(events.map((event) => event.type).slice(-4)).toEqual([
+      "ProviderCallFinished",
+      "ToolCallFinished",
+      "StepFinished",
+      "Error",
+    ]);
+    expect(events.find((event) => event.type === "ProviderCallFinished")?.message?.content).toBe("half an ans");
+    expect(events.find((event) => event.type === "ToolCallFinished")?.outcome).toBe("unknown");
+    expect((await store.ledger.get("left"))?.errorCode).toBe("RUN_INTERRUPTED");
+    expect((await store.journal.verify("left")).ok).toBe(true);
+    expect(await runs.recover()).toEqual([]);
+  });
+
+  test("a run whose work is known to be done is completed instead", async () => {
+    await crashInTheMiddle();
+    const recovered = await runs.recover(async () => ({ output: "published" }));
+    expect(recovered).toEqual([{ runId: "left", kind: "test", outcome: "completed" }]);
+    expect((await journalOf("left")).at(-1)).toMatchObject({ type: "Completed", output: "published" });
+  });
+});
+
+test("shutting down ends every run and starts no other", async () => {
+  const handle = await runs.start(start, async (run) => {
+    await new Promise((_, reject) => run.signal.addEventListener("abort", () => reject(run.signal.reason)));
+    return { output: "never" };
+  });
+  await runs.shutdown();
+  expect((await journalOf(handle.runId)).at(-1)?.type).toBe("Error");
+  await expect(runs.start(start, async () => ({ output: "late" }))).rejects.toMatchObject({ code: "RUN_INTERRUPTED" });
+});
