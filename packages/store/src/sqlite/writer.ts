@@ -20,7 +20,9 @@ export class SqliteWriter {
   #ended: Error | undefined;
 
   static async open(path: string): Promise<SqliteWriter> {
-    const worker = new Worker(workerFile, { workerData: { path }, name: "benchtop-sqlite" });
+    // A program given by `--eval` has flags that a file must not be started with.
+    const execArgv = process.execArgv.filter((flag) => !flag.startsWith("--input-type"));
+    const worker = new Worker(workerFile, { workerData: { path }, name: "benchtop-sqlite", execArgv });
     const writer = new SqliteWriter(worker);
     await writer.#opened();
     return writer;
