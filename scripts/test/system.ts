@@ -1,0 +1,77 @@
+import { spawnSync, type SpawnSyncOptions } from "node:child_process";
+import { existsSync, readdirSync } from "node:fs";
+import { delimiter, join } from "node:path";
+
+/** What tests need from the system: where it is found, which Debian package brings it, and what cannot run without it. */
+interface Need {
+  readonly program: string;
+  readonly packages: readonly string[];
+  readonly without: string;
+  isThere(): boolean;
+}
+
+const needs: readonly Need[] = [
+  {
+    program: "chromium",
+    packages: ["chromium"],
+    without: "the console in a real browser (test/browser)",
+    isThere: () => ["chromium", "chromium-browser", "google-chrome"].some(isOnPath),
+  },
+  {
+    program: "postgresql",
+    packages: ["postgresql"],
+    without: "the store suite on PostgreSQL (packages/store)",
+    isThere: () => hasPostgres("/usr/lib/postgresql"),
+  },
+  {
+    program: "a C compiler",
+    packages: ["gcc", "libc6-dev"],
+    without: "kills at enumerated boundaries (chaos)",
+    isThere: () => isOnPath("gcc") && existsSync("/usr/include/stdio.h"),
+  },
+  {
+    program: "openssl",
+    packages: ["openssl"],
+    without: "TLS towards providers (packages/egress, test/e2e)",
+    isThere: () => isOnPath("openssl"),
+  },
+  {
+    program: "git",
+    packages: ["git"],
+    without: "proof that `draft diff` is a patch that applies (test/e2e)",
+    isThere: () => isOnPath("git"),
+  },
+];
+
+/** Installs what is missing where that is possible; says what is missing and what that leaves out where it is not. */
+export function provideSystem(): void {
+  const missing = needs.filter((need) => !need.isThere());
+  if (missing.length === 0) return;
+  if (process.platform === "linux" && process.getuid?.() === 0 && isOnPath("apt-get")) {
+    const packages = missing.flatMap((need) => need.packages);
+    console.log(`Installing ${packages.join(", ")} for the tests`);
+    install(packages);
+  }
+  for (const need of missing.filter((need) => !need.isThere())) {
+    console.log(
+      `MISSING ${need.program} (Debian: ${need.packages.join(", ")}). Without it these cannot run: ${need.without}`,
+    );
+  }
+}
+
+function install(packages: readonly string[]): void {
+  const environment = { ...process.env, DEBIAN_FRONTEND: "noninteractive" };
+  const options: SpawnSyncOptions = { stdio: ["ignore", "ignore", "inherit"], env: environment };
+  spawnSync("apt-get", ["update", "-qq"], options);
+  spawnSync("apt-get", ["install", "-y", "-qq", "--no-install-recommends", ...packages], options);
+}
+
+function isOnPath(program: string): boolean {
+  return (process.env["PATH"] ?? "")
+    .split(delimiter)
+    .some((folder) => folder !== "" && existsSync(join(folder, program)));
+}
+
+function hasPostgres(folder: string): boolean {
+  return existsSync(folder) && readdirSync(folder).some((version) => existsSync(join(folder, version, "bin/initdb")));
+}
