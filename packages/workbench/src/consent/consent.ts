@@ -1,0 +1,226 @@
+import { createHash } from "node:crypto";
+import type { ConsentPort, ConsentQuestion } from "@benchtop/egress";
+import type { Providers, ResolvedModel } from "@benchtop/models";
+import { BenchtopError } from "@benchtop/protocol";
+import type { Catalogue } from "../catalogue/catalogue.ts";
+import { now, type Environment, type Transaction } from "../environment.ts";
+import type { Manifest } from "../files/manifest.ts";
+
+/** What would be sent, to whom, and whether a person has agreed. */
+export interface ConsentStatus {
+  readonly providerId: string;
+  readonly modelId: string;
+  readonly required: boolean;
+  readonly consented: boolean;
+  readonly persisted: boolean;
+  readonly scopeHash: string;
+  readonly fileCount: number;
+  readonly totalBytes: number;
+  readonly host: string;
+}
+
+export interface ConsentChoice {
+  readonly mode: "once" | "always";
+  /** What the person was shown; absent, whatever the scope is now. */
+  readonly scopeHash?: string | undefined;
+}
+
+/** What a run may show a model. Frozen when the run starts. */
+export interface Scope {
+  readonly hash: string;
+  readonly fileCount: number;
+  readonly totalBytes: number;
+}
+
+/** Everything in the published files; further context items will join the list, and change the hash. */
+export function workbenchScope(manifest: Manifest): Scope {
+  return {
+    hash: hashOf({ contextItems: [], manifest: manifest.hash, version: 1 }),
+    fileCount: manifest.entries.length,
+    totalBytes: manifest.totalBytes,
+  };
+}
+
+/** A bare prompt: its attachments, of which there are none yet. */
+export function promptScope(): Scope {
+  return { hash: hashOf({ attachments: [], version: 1 }), fileCount: 0, totalBytes: 0 };
+}
+
+function hashOf(scope: object): string {
+  return createHash("sha256").update(JSON.stringify(scope)).digest("hex");
+}
+
+/** Stands for no workbench in the rows of consent: a bare prompt. */
+export const noWorkbench = "";
+
+interface Grant {
+  readonly workbenchId: string;
+  readonly providerId: string;
+  readonly modelId: string;
+  readonly scopeHash: string;
+}
+
+/**
+ * Who agreed to show what to which model. Consent is for one workbench, provider, model and scope; any other value of any of
+ * them is no consent. `once` lives as long as its run, a session's until the daemon stops, `always` in the database.
+ */
+export class Consent implements ConsentPort {
+  readonly #environment: Environment;
+  readonly #catalogue: Catalogue;
+  readonly #providers: Providers;
+  readonly #once = new Map<string, Grant>();
+  /** Each with the provider's row as it was, so that a provider that was replaced is not the one that was agreed to. */
+  readonly #session = new Map<string, Grant & { provider: string }>();
+
+  constructor(environment: Environment, catalogue: Catalogue, providers: Providers) {
+    this.#environment = environment;
+    this.#catalogue = catalogue;
+    this.#providers = providers;
+  }
+
+  async status(input: { workbenchId: string; model: string }): Promise<ConsentStatus> {
+    const row = await this.#catalogue.find(input.workbenchId);
+    const model = await this.#providers.resolve(input.model);
+    const scope = workbenchScope(await this.#environment.manifests.load(row.manifest_hash));
+    const { providerId, modelId, local, host } = model;
+    const grant = { workbenchId: row.id, providerId, modelId, scopeHash: scope.hash };
+    const persisted = await this.#isPersisted(grant);
+    return {
+      providerId,
+      modelId,
+      required: !local,
+      consented: local || persisted || (await this.#isInSession(grant)),
+      persisted,
+      scopeHash: scope.hash,
+      fileCount: scope.fileCount,
+      totalBytes: scope.totalBytes,
+      host,
+    };
+  }
+
+  /** Refused when the scope is no longer the one that the person was shown. */
+  async grant(input: {
+    workbenchId: string;
+    providerId: string;
+    modelId: string;
+    scopeHash: string;
+    persist: boolean;
+    userId: string;
+  }): Promise<void> {
+    const row = await this.#catalogue.find(input.workbenchId);
+    const { providerId, modelId } = input;
+    await this.#providers.resolve(`${providerId}/${modelId}`);
+    const scope = workbenchScope(await this.#environment.manifests.load(row.manifest_hash));
+    if (scope.hash !== input.scopeHash) {
+      throw new BenchtopError(
+        "VALIDATION_FAILED",
+        "The files changed since you were asked. Look at what would be sent now, then agree again.",
+        { phase: "settings", actions: ["grant_consent"], workbenchId: row.id },
+      );
+    }
+    const grant: Grant = { workbenchId: row.id, providerId, modelId, scopeHash: scope.hash };
+    if (input.persist) await this.#persist(grant, input.userId);
+    else this.#session.set(keyOf(grant), { ...grant, provider: await this.#providerRow(providerId) });
+  }
+
+  /** Takes back every consent of a workbench, those of runs that are going included. */
+  async revoke(input: { workbenchId: string }): Promise<void> {
+    const { id } = await this.#catalogue.find(input.workbenchId);
+    for (const [key, grant] of this.#session) if (grant.workbenchId === id) this.#session.delete(key);
+    for (const [key, grant] of this.#once) if (grant.workbenchId === id) this.#once.delete(key);
+    await this.#environment.store.db.deleteFrom("consents").where("workbench_id", "=", id).execute();
+    await this.#environment.store.flush();
+  }
+
+  /** Asked by the gate before every call, and by a run before its first. */
+  async isConsented({ providerId, modelId, scopeHash, runId, workbenchId }: ConsentQuestion): Promise<boolean> {
+    const grant: Grant = { workbenchId: workbenchId ?? noWorkbench, providerId, modelId, scopeHash };
+    const once = runId === undefined ? undefined : this.#once.get(runId);
+    if (once && keyOf(once) === keyOf(grant) && once.scopeHash === scopeHash) return true;
+    return (await this.#isInSession(grant)) || (await this.#isPersisted(grant));
+  }
+
+  /**
+   * Takes the choice that came with a run, and says whether the run may call its model. A choice that was made for another
+   * scope grants nothing.
+   */
+  async admit(
+    run: { runId: string; workbenchId: string; userId: string },
+    model: ResolvedModel,
+    scope: Scope,
+    choice: ConsentChoice | undefined,
+  ): Promise<boolean> {
+    if (model.local) return true;
+    const { providerId, modelId } = model;
+    const grant: Grant = { workbenchId: run.workbenchId, providerId, modelId, scopeHash: scope.hash };
+    if (choice && (choice.scopeHash === undefined || choice.scopeHash === scope.hash)) {
+      if (choice.mode === "always") await this.#persist(grant, run.userId);
+      else this.#once.set(run.runId, grant);
+    }
+    const { scopeHash, workbenchId } = grant;
+    return await this.isConsented({ providerId, modelId, scopeHash, runId: run.runId, workbenchId });
+  }
+
+  /** The run has ended: what was agreed to for it alone is over. */
+  forget(runId: string): void {
+    this.#once.delete(runId);
+  }
+
+  /**
+   * The workbench's own publish moves kept consents to the new scope, in the same commit, but only where it shows the model
+   * nothing that is new to it: an added file asks again.
+   */
+  async followPublish(
+    transaction: Transaction,
+    { workbenchId, from, to, counts }: { workbenchId: string; from: Manifest; to: Manifest; counts: { added: number } },
+  ): Promise<void> {
+    if (counts.added > 0) return;
+    await transaction
+      .updateTable("consents")
+      .set({ scope_hash: workbenchScope(to).hash })
+      .where("workbench_id", "=", workbenchId)
+      .where("scope_hash", "=", workbenchScope(from).hash)
+      .execute();
+  }
+
+  async #persist({ workbenchId, providerId, modelId, scopeHash }: Grant, userId: string): Promise<void> {
+    const { store } = this.#environment;
+    const row = { scope_hash: scopeHash, user_id: userId, created_at: now() };
+    await store.db
+      .insertInto("consents")
+      .values({ workbench_id: workbenchId, provider_id: providerId, model_id: modelId, ...row })
+      .onConflict((conflict) => conflict.columns(["workbench_id", "provider_id", "model_id"]).doUpdateSet(row))
+      .execute();
+    await store.flush();
+  }
+
+  async #isPersisted(grant: Grant): Promise<boolean> {
+    const row = await this.#environment.store.db
+      .selectFrom("consents")
+      .select("scope_hash")
+      .where("workbench_id", "=", grant.workbenchId)
+      .where("provider_id", "=", grant.providerId)
+      .where("model_id", "=", grant.modelId)
+      .executeTakeFirst();
+    return row?.scope_hash === grant.scopeHash;
+  }
+
+  async #isInSession(grant: Grant): Promise<boolean> {
+    const kept = this.#session.get(keyOf(grant));
+    if (kept?.scopeHash !== grant.scopeHash) return false;
+    return kept.provider === (await this.#providerRow(grant.providerId));
+  }
+
+  async #providerRow(name: string): Promise<string> {
+    const row = await this.#environment.store.db
+      .selectFrom("providers")
+      .select(["base_url", "local", "created_at"])
+      .where("name", "=", name)
+      .executeTakeFirst();
+    return JSON.stringify(row ?? null);
+  }
+}
+
+function keyOf({ workbenchId, providerId, modelId }: Grant): string {
+  return JSON.stringify([workbenchId, providerId, modelId]);
+}

@@ -1,0 +1,90 @@
+import { read } from "node:fs";
+import { promisify } from "node:util";
+import { BenchtopError } from "@benchtop/protocol";
+import type { Environment } from "../environment.ts";
+import { classifiedBytes, classify, type Classification } from "./classify.ts";
+import type { HostFile, HostRefusal } from "./host.ts";
+import type { Manifest } from "./manifest.ts";
+
+interface Content {
+  readonly sha256: string;
+  readonly bytes: number;
+}
+
+/** Takes content from the file system into blobs, and says what it is. */
+export class HostReader {
+  readonly #environment: Environment;
+
+  constructor(environment: Environment) {
+    this.#environment = environment;
+  }
+
+  /** One file as a blob, or why it cannot be taken. Never more bytes than the limit, never a file that changed meanwhile. */
+  async copyIn(file: Pick<HostFile, "base" | "path">): Promise<Content | HostRefusal> {
+    const { disk, store, limits } = this.#environment;
+    const path = `${file.base}/${file.path}`;
+    const opened = await disk.run("openHostFile", { base: file.base, path: file.path });
+    if ("code" in opened) return opened;
+    let blob: Content;
+    try {
+      blob = await store.blobs.putStream(contentOf(opened.descriptor), { maxBytes: limits.maxFileBytes });
+    } catch (thrown) {
+      await disk.run("closeHostFile", opened);
+      const error = BenchtopError.from(thrown, "FILE_READ_FAILED", { phase: "workbench" });
+      if (error.code !== "VALIDATION_FAILED") throw error;
+      return { path, code: error.code, reason: `it has more than ${limits.maxFileBytes} bytes (limit maxFileBytes)` };
+    }
+    if (await disk.run("closeHostFile", opened)) return blob;
+    return { path, code: "FILE_READ_FAILED", reason: "it changed while it was copied; try again" };
+  }
+
+  /** What the content of a blob is, for the path that it shall have. */
+  async classify(path: string, { sha256, bytes }: Content): Promise<Classification> {
+    const chunks: Uint8Array[] = [];
+    let length = 0;
+    for await (const chunk of this.#environment.store.blobs.stream(sha256)) {
+      const part = chunk as Uint8Array;
+      chunks.push(part);
+      length += part.length;
+      if (length >= classifiedBytes) break;
+    }
+    return classify(path, Buffer.concat(chunks), length >= bytes);
+  }
+
+  /** The limits that the files of a workbench have together. */
+  refuseTooMuch(manifest: Manifest): void {
+    const { maxFiles, maxTotalBytes, maxFileBytes } = this.#environment.limits;
+    const count = manifest.entries.length;
+    if (count > maxFiles) {
+      throw limitError(`A workbench holds at most ${maxFiles} files; this would make ${count}.`, "maxFiles", maxFiles);
+    }
+    if (manifest.totalBytes > maxTotalBytes) {
+      throw limitError(`A workbench holds at most ${maxTotalBytes} bytes.`, "maxTotalBytes", maxTotalBytes);
+    }
+    const large = manifest.entries.find((entry) => entry.bytes > maxFileBytes);
+    if (large) throw tooLarge(large.path, large.bytes, maxFileBytes);
+  }
+}
+
+export function tooLarge(path: string, bytes: number, limit: number): BenchtopError {
+  return limitError(`"${path}" has ${bytes} bytes; a file may have at most ${limit}.`, "maxFileBytes", limit);
+}
+
+export function limitError(message: string, limit: string, allowed: number): BenchtopError {
+  return new BenchtopError("VALIDATION_FAILED", `${message} (The limit is ${limit}.)`, {
+    phase: "workbench",
+    detail: { limit, allowed },
+  });
+}
+
+const readFrom = promisify(read);
+const chunkBytes = 1 << 18;
+
+async function* contentOf(descriptor: number): AsyncGenerator<Uint8Array> {
+  for (let position = 0; ;) {
+    const { bytesRead, buffer } = await readFrom(descriptor, Buffer.allocUnsafe(chunkBytes), 0, chunkBytes, position);
+    if (bytesRead === 0) return;
+    position += bytesRead;
+    yield buffer.subarray(0, bytesRead);
+  }
+}

@@ -1,0 +1,15 @@
+export type { Workbench } from "./catalogue/catalogue.ts";
+export type { ConsentChoice, ConsentStatus } from "./consent/consent.ts";
+export type { DraftState } from "./draft/drafts.ts";
+export type { FileContent, FileEntry, Refusal } from "./files/files.ts";
+export type { FileOutcome } from "./files/write-out.ts";
+export { defaultLimits, type Limits } from "./limits.ts";
+export type { Page, PageInput } from "./page.ts";
+export { parseWorkbenchPath, type WorkbenchPath } from "./path/workbench-path.ts";
+export type { Checkpoint } from "./publish/checkpoints.ts";
+export type { TransitionOutput } from "./publish/publishing.ts";
+export type { OutsideChange } from "./published/scan.ts";
+export type { Change, TextDiff } from "./review/review.ts";
+export { Workbenches } from "./workbenches.ts";
+export type { ConversationEntry } from "./workshop/conversation.ts";
+export type { AgentRequest, PromptRequest, StartedRun } from "./workshop/workshop.ts";

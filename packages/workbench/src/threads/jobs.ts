@@ -1,0 +1,49 @@
+import { closeHostFile, listHost, openHostFile } from "../files/host.ts";
+import { writeOut } from "../files/write-out.ts";
+import { scan } from "../published/scan.ts";
+import { build, missingBlobs, move, presence, recordStamps, remove, removeOld } from "../published/tree.ts";
+import { compareTexts } from "../review/compare.ts";
+import { searchTexts } from "../workshop/search.ts";
+
+/** What a thread can be asked to do: synchronous functions of one plain value. */
+export const jobs = {
+  scan,
+  build,
+  missingBlobs,
+  move,
+  presence,
+  remove,
+  removeOld,
+  recordStamps,
+  listHost,
+  openHostFile,
+  closeHostFile,
+  writeOut,
+  compareTexts,
+  searchTexts,
+} as const;
+
+export type Jobs = typeof jobs;
+export type JobName = keyof Jobs;
+export type JobInput<Name extends JobName> = Parameters<Jobs[Name]>[0];
+export type JobOutput<Name extends JobName> = ReturnType<Jobs[Name]>;
+
+export interface JobRequest {
+  readonly id: number;
+  readonly name: JobName;
+  readonly input: unknown;
+}
+
+/** Errors do not survive the way between threads with their class and codes, so they travel as data. */
+export type JobReply =
+  | { readonly id: number; readonly output: unknown }
+  | { readonly id: number; readonly failure: JobFailure };
+
+export interface JobFailure {
+  readonly message: string;
+  readonly code?: string;
+  readonly path?: string;
+  readonly stack?: string;
+  /** Set for an error of the taxonomy. */
+  readonly benchtop?: { readonly code: string; readonly phase: string };
+}

@@ -1,0 +1,232 @@
+import { readdir } from "node:fs/promises";
+import type { RunOutcome } from "@benchtop/harness";
+import type { Providers } from "@benchtop/models";
+import type { RunRecord } from "@benchtop/protocol";
+import type { Runs } from "@benchtop/runs";
+import type { Store } from "@benchtop/store";
+import { Catalogue, type Workbench } from "./catalogue/catalogue.ts";
+import { Consent } from "./consent/consent.ts";
+import { Agents } from "./draft/agents.ts";
+import { Drafts } from "./draft/drafts.ts";
+import { folderOf, type Environment } from "./environment.ts";
+import { Files } from "./files/files.ts";
+import { HostReader } from "./files/host-reader.ts";
+import { Manifests } from "./files/manifest.ts";
+import { defaultLimits, type Limits } from "./limits.ts";
+import type { PageInput } from "./page.ts";
+import { codeOf } from "./path/folder.ts";
+import { createCheckpoint, listCheckpoints } from "./publish/checkpoints.ts";
+import { Publishing } from "./publish/publishing.ts";
+import { Locks } from "./published/locks.ts";
+import { OutsideChanges } from "./published/outside.ts";
+import { isSettled, recoverFolders } from "./published/recovery.ts";
+import { Review } from "./review/review.ts";
+import { Thread } from "./threads/thread.ts";
+import { conversation } from "./workshop/conversation.ts";
+import { Workshop } from "./workshop/workshop.ts";
+
+type In<Method extends (...input: never) => unknown> = Parameters<Method>[0];
+
+/**
+ * Everything that people and agents do with files. Each method is one operation of the API; it takes and returns that
+ * operation's shapes, with `userId` beside them where a run is started.
+ *
+ * `recover()` once before anything else, `close()` at the end.
+ */
+export class Workbenches {
+  readonly #environment: Environment;
+  readonly #catalogue: Catalogue;
+  readonly #agents = new Agents();
+  readonly #drafts: Drafts;
+  readonly #files: Files;
+  readonly #outside: OutsideChanges;
+  readonly #review: Review;
+  readonly #publishing: Publishing;
+  readonly #workshop: Workshop;
+  /** For the egress gate. */
+  readonly consent: Consent;
+
+  constructor(options: {
+    readonly store: Store;
+    readonly runs: Runs;
+    readonly providers: Providers;
+    /** `$BENCHTOP_HOME`, absolute. */
+    readonly home: string;
+    readonly limits?: Partial<Limits>;
+  }) {
+    const { store, runs, providers, home } = options;
+    this.#environment = {
+      store,
+      runs,
+      home,
+      limits: { ...defaultLimits, ...options.limits },
+      manifests: new Manifests(store.blobs),
+      locks: new Locks(),
+      disk: new Thread(),
+      compute: new Thread(),
+    };
+    const environment = this.#environment;
+    const agents = this.#agents;
+    const reader = new HostReader(environment);
+    const catalogue = (this.#catalogue = new Catalogue(environment));
+    const drafts = (this.#drafts = new Drafts(environment));
+    const consent = (this.consent = new Consent(environment, catalogue, providers));
+    this.#files = new Files(environment, catalogue, drafts, agents, reader);
+    this.#outside = new OutsideChanges(environment, catalogue, agents, reader);
+    this.#review = new Review(environment, catalogue, drafts);
+    this.#publishing = new Publishing(environment, { catalogue, drafts, agents, consent, reader });
+    this.#workshop = new Workshop(environment, { catalogue, drafts, agents, consent, providers });
+  }
+
+  create(input: { name: string; userId: string }) {
+    return this.#catalogue.create(input);
+  }
+
+  list(input: PageInput) {
+    return this.#catalogue.list(input);
+  }
+
+  open(input: { workbenchId: string }): Promise<Workbench> {
+    return this.#catalogue.open(input.workbenchId);
+  }
+
+  rename(input: { workbenchId: string; name: string }) {
+    return this.#catalogue.rename(input);
+  }
+
+  async delete(input: { workbenchId: string }): Promise<Record<string, never>> {
+    await this.#files.change(input.workbenchId, (row) => this.#catalogue.delete(row));
+    return {};
+  }
+
+  filesList(input: In<Files["list"]>) {
+    return this.#files.list(input);
+  }
+
+  filesAdd(input: In<Files["add"]>) {
+    return this.#files.add(input);
+  }
+
+  addFromHost(input: In<Files["addFromHost"]>) {
+    return this.#files.addFromHost(input);
+  }
+
+  remove(input: In<Files["remove"]>) {
+    return this.#files.remove(input);
+  }
+
+  extract(input: In<Files["extract"]>) {
+    return this.#files.extract(input);
+  }
+
+  readFile(input: In<Files["read"]>) {
+    return this.#files.read(input);
+  }
+
+  outsideChanges(input: { workbenchId: string }) {
+    return this.#outside.list(input.workbenchId);
+  }
+
+  resolveOutsideChanges(input: In<OutsideChanges["resolve"]>) {
+    return this.#outside.resolve(input);
+  }
+
+  async draftState(input: { workbenchId: string }) {
+    return await this.#drafts.state((await this.#catalogue.find(input.workbenchId)).id);
+  }
+
+  changeSet(input: { workbenchId: string }) {
+    return this.#review.changeSet(input.workbenchId);
+  }
+
+  textDiff(input: In<Review["textDiff"]>) {
+    return this.#review.textDiff(input);
+  }
+
+  async confirmDeletions(input: { workbenchId: string; paths: readonly string[] }) {
+    return await this.#drafts.confirmDeletions((await this.#catalogue.find(input.workbenchId)).id, input.paths);
+  }
+
+  publish(input: In<Publishing["publish"]>) {
+    return this.#publishing.publish(input);
+  }
+
+  discard(input: In<Publishing["discard"]>) {
+    return this.#publishing.discard(input);
+  }
+
+  async checkpoints(input: PageInput & { workbenchId: string }) {
+    const { id } = await this.#catalogue.find(input.workbenchId);
+    return await listCheckpoints(this.#environment, id, input);
+  }
+
+  createCheckpoint(input: { workbenchId: string; message?: string | undefined }) {
+    return createCheckpoint(this.#environment, this.#catalogue, input);
+  }
+
+  restore(input: In<Publishing["restore"]>) {
+    return this.#publishing.restore(input);
+  }
+
+  runAgent(input: In<Workshop["runAgent"]>) {
+    return this.#workshop.runAgent(input);
+  }
+
+  runPrompt(input: In<Workshop["runPrompt"]>) {
+    return this.#workshop.runPrompt(input);
+  }
+
+  async conversation(input: PageInput & { workbenchId: string }) {
+    const { session_id } = await this.#catalogue.find(input.workbenchId);
+    return await conversation(this.#environment.store, session_id, input);
+  }
+
+  consentStatus(input: In<Consent["status"]>) {
+    return this.consent.status(input);
+  }
+
+  async grantConsent(input: In<Consent["grant"]>): Promise<Record<string, never>> {
+    await this.consent.grant(input);
+    return {};
+  }
+
+  async revokeConsent(input: { workbenchId: string }): Promise<Record<string, never>> {
+    await this.consent.revoke(input);
+    return {};
+  }
+
+  /**
+   * Finishes or undoes what a crash left: half-deleted workbenches, folders between two states. Before `Runs.recover`, which
+   * then asks `settle` how an interrupted publish or restore ended.
+   */
+  async recover(): Promise<void> {
+    const { store } = this.#environment;
+    const rows = await store.db.selectFrom("workbenches").select(["id", "deleting"]).execute();
+    const intents = await store.db.selectFrom("publish_intents").select("workbench_id").execute();
+    const open = new Set(intents.map((intent) => intent.workbench_id));
+    for (const { id, deleting } of rows) {
+      if (deleting === 1) await this.#catalogue.finishDeletion(id);
+      else if (open.has(id) || !isSettled(await this.#names(id))) await recoverFolders(this.#environment, id);
+    }
+  }
+
+  /** For `Runs.recover`. */
+  settle(run: RunRecord): Promise<RunOutcome | undefined> {
+    return this.#publishing.settle(run);
+  }
+
+  /** Waits for what is going on and ends the threads. Stop the runs first. */
+  async close(): Promise<void> {
+    await this.#environment.locks.idle();
+    await Promise.all([this.#environment.disk.close(), this.#environment.compute.close()]);
+  }
+
+  async #names(id: string): Promise<string[]> {
+    try {
+      return await readdir(folderOf(this.#environment, id));
+    } catch (thrown) {
+      if (codeOf(thrown) === "ENOENT") return [];
+      throw thrown;
+    }
+  }
+}

@@ -1,0 +1,69 @@
+import { messagesFromEvents } from "@benchtop/harness";
+import type { Message, RunEvent, RunRecord, RunStatus } from "@benchtop/protocol";
+import type { Store } from "@benchtop/store";
+import type { Page, PageInput } from "../page.ts";
+import { journalOf } from "./journals.ts";
+
+/** What one run says in the conversation of a workbench; a view of its journal. */
+export interface ConversationEntry {
+  readonly runId: string;
+  readonly kind: "agent" | "publish" | "restore" | "discard" | "other";
+  readonly status: RunStatus;
+  readonly startedAt: string;
+  readonly task: string | null;
+  readonly model: string | null;
+  readonly events: RunEvent[];
+}
+
+/** Newest run first. Refused repetitions of a run id are no part of what was said. */
+export async function conversation(
+  store: Store,
+  sessionId: string,
+  input: PageInput,
+): Promise<Page<ConversationEntry>> {
+  const page = await store.ledger.list({ sessionId, cursor: input.cursor, limit: input.limit });
+  const runs = page.items.filter((run) => run.status !== "replay");
+  const items = await Promise.all(runs.map(async (run) => entryOf(run, await journalOf(store, run.runId))));
+  return { items, nextCursor: page.nextCursor };
+}
+
+function entryOf(run: RunRecord, events: RunEvent[]): ConversationEntry {
+  const started = events.find((event) => event.type === "RunStarted");
+  const { input, model } = started ?? {};
+  const asked =
+    typeof input === "object" && input !== null && !Array.isArray(input) ? (input["task"] ?? input["prompt"]) : null;
+  return {
+    runId: run.runId,
+    kind: isKnown(run.kind) ? run.kind : "other",
+    status: run.status,
+    startedAt: run.startedAt,
+    task: typeof asked === "string" ? asked : null,
+    model: model ?? null,
+    events,
+  };
+}
+
+function isKnown(kind: string): kind is "agent" | "publish" | "restore" | "discard" {
+  return ["agent", "publish", "restore", "discard"].includes(kind);
+}
+
+/** Runs that the model is reminded of. The harness trims what is still too long, and says so. */
+const rememberedRuns = 20;
+
+/** The messages of the earlier runs of one kind in a conversation, oldest first. */
+export async function history(
+  store: Store,
+  sessionId: string,
+  kind: "agent" | "prompt",
+  except: string,
+): Promise<Message[]> {
+  const { items } = await store.ledger.list({ sessionId, kind, limit: rememberedRuns + 1 });
+  const earlier = items.filter((run) => run.runId !== except && run.status !== "replay" && run.status !== "pending");
+  const messages: Message[] = [];
+  for (const run of earlier.slice(0, rememberedRuns).toReversed()) {
+    const added = messagesFromEvents(await journalOf(store, run.runId));
+    // A question that nothing answers (no consent, no connection) would only be asked twice.
+    if (added.some((message) => message.role === "assistant")) messages.push(...added);
+  }
+  return messages;
+}
