@@ -71,7 +71,7 @@ function planOf(asked: ModelRequest, turn: CurrentTurn): Plan {
   for (const read of needsContent(task) ? reads : []) {
     const call = turn.calls.find((call) => sameCall(call, read));
     if (call === undefined) return { steps, atOnce: 8, answer: "" };
-    contents.set(pathOf(read), call.result);
+    contents.set(pathOf(read), withoutLineNumbers(call.result));
   }
   const done: string[] = [];
   for (const change of changesOf(task, contents)) {
@@ -171,7 +171,7 @@ function restlessMove(asked: ModelRequest, turn: CurrentTurn): Move {
   return { text: "Still looking.", calls: [{ callId, name: list.name, arguments: JSON.stringify(list.arguments) }] };
 }
 
-/** Paths in what a list tool answered: JSON (strings, or objects with `path`), or one a line before two spaces, a tab or the end. */
+/** Paths in what a list tool answered: JSON, or one a line (as a JSON string, or up to two spaces, a tab or the end). */
 function pathsIn(listing: string): string[] {
   try {
     const value: unknown = JSON.parse(listing);
@@ -181,10 +181,22 @@ function pathsIn(listing: string): string[] {
     );
   } catch (error) {
     if (!(error instanceof SyntaxError)) throw error;
-    return listing
-      .split("\n")
-      .flatMap((line) => /^\s*(?:[-*] )?(\S.*?\.\w+)(?=\s{2}|\t| \(|\s*$)/.exec(line)?.[1] ?? []);
+    return listing.split("\n").flatMap(pathInLine);
   }
+}
+
+function pathInLine(line: string): string[] {
+  const quoted = /^\s*("(?:[^"\\]|\\.)*")/.exec(line)?.[1];
+  if (quoted !== undefined) return [String(JSON.parse(quoted))];
+  const plain = /^\s*(?:[-*] )?(\S.*?\.\w+)(?=\s{2}|\t| \(|\s*$)/.exec(line)?.[1];
+  return plain === undefined ? [] : [plain];
+}
+
+/** Read tools may put a number and a tab before each line. */
+function withoutLineNumbers(content: string): string {
+  const lines = content.split("\n");
+  if (!lines.every((line) => /^\d+\t/.test(line))) return content;
+  return lines.map((line) => line.replace(/^\d+\t/, "")).join("\n") + "\n";
 }
 
 function isText(path: string): boolean {

@@ -33,7 +33,7 @@ export function printTable<Row>(terminal: Terminal, rows: readonly Row[], column
       const cell = pad(cells[rowIndex]?.[index] ?? "", index);
       return column.paint ? column.paint(cell, row) : cell;
     });
-    terminal.line(line.join("  "));
+    terminal.line(line.join("  ").trimEnd());
   }
 }
 

@@ -48,7 +48,7 @@ export function openTerminal(options: { json: boolean; noInput?: boolean }): Ter
   return {
     isInteractive,
     isErrorTty: stderr.isTTY && !options.json,
-    width: stdout.columns ?? 100,
+    width: stdout.columns ?? Infinity,
     colours: coloursOf(stdout),
     errorColours: coloursOf(stderr),
     write: (text) => void stdout.write(text),
