@@ -128,17 +128,19 @@ export async function startDaemon(options: DaemonOptions): Promise<Daemon> {
     opened.defer(() => removeDaemonFile(home));
     log.info("ready", { version, url: http.url, recovered: recovered.length, ms: Date.now() - startedAt.getTime() });
 
+    const close = async (): Promise<void> => {
+      stopping = true;
+      http.stop();
+      // Runs end before connections do, so that whoever watches one still reads how it ended.
+      await runs.shutdown();
+      await opened.disposeAsync();
+    };
+    let closed: Promise<void> | undefined;
     return {
       url: http.url,
       token,
       signInUrl: () => signInUrl(http.url, identities.createOneTimeToken().token),
-      async close() {
-        stopping = true;
-        http.stop();
-        // Runs end before connections do, so that whoever watches one still reads how it ended.
-        await runs.shutdown();
-        await opened.disposeAsync();
-      },
+      close: () => (closed ??= close()),
     };
   } catch (thrown) {
     await opened.disposeAsync();

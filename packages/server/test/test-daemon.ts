@@ -46,7 +46,7 @@ export async function startTestDaemon(options: Partial<DaemonOptions> = {}): Pro
     fetch: (path, { token = daemon.token, ...init } = {}) => {
       const headers = new Headers(init.headers);
       if (token !== null) headers.set("authorization", `Bearer ${token}`);
-      return fetch(`${daemon.url}${path}`, { ...init, headers });
+      return globalThis.fetch(`${daemon.url}${path}`, { ...init, headers });
     },
     raw: (path, init) => rawRequest(port, path, init),
     async [Symbol.asyncDispose]() {

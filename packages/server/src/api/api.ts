@@ -203,7 +203,8 @@ async function toFailure(
   thrown: unknown,
   context: Readonly<Record<string, string | undefined>>,
 ): Promise<BenchtopError | Refusal> {
-  if (thrown instanceof Refusal) return thrown;
+  const refusal = refusalIn(thrown);
+  if (refusal !== undefined) return refusal;
   const error = BenchtopError.from(thrown);
   if (error.code !== "INTERNAL" || error.info.detail_ref !== undefined) return error;
   try {
@@ -214,6 +215,12 @@ async function toFailure(
     parts.log.error("report-failed", { ...context, code: (cause as NodeJS.ErrnoException).code });
     return error;
   }
+}
+
+/** A refusal of the body reaches us wrapped by whatever was reading the body. */
+function refusalIn(thrown: unknown): Refusal | undefined {
+  for (let cause = thrown; cause instanceof Error; cause = cause.cause) if (cause instanceof Refusal) return cause;
+  return undefined;
 }
 
 function readTarget(request: IncomingMessage): { path: string; query: URLSearchParams } {
