@@ -27,7 +27,13 @@ export async function listModels(
   try {
     const response = await egress.fetch(
       `${provider.baseUrl}/models`,
-      { headers: { accept: "application/json", ...authorization(provider.apiKey) }, signal: timeout.signal },
+      {
+        headers: {
+          accept: "application/json",
+          ...(provider.apiKey && { authorization: `Bearer ${provider.apiKey.reveal()}` }),
+        },
+        signal: timeout.signal,
+      },
       context,
     );
     if (!response.ok) {
@@ -38,10 +44,6 @@ export async function listModels(
   } finally {
     clearTimeout(timer);
   }
-}
-
-export function authorization(apiKey: Secret | undefined): Record<string, string> {
-  return apiKey === undefined ? {} : { authorization: `Bearer ${apiKey.reveal()}` };
 }
 
 function refusedBy(response: Response, host: string, provider: ListingProvider): BenchtopError {

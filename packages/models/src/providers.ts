@@ -2,7 +2,7 @@ import { checkProviderUrl, type Egress } from "@benchtop/egress";
 import { openaiChat, openaiResponses, parseModelRef, type Prices, type ProviderAdapter } from "@benchtop/harness";
 import { BenchtopError, newId } from "@benchtop/protocol";
 import type { ProvidersTable, Store } from "@benchtop/store";
-import { authorization, listModels } from "./model-list.ts";
+import { listModels } from "./model-list.ts";
 import type { Secret } from "./secret.ts";
 import type { Secrets } from "./secrets.ts";
 
@@ -108,12 +108,13 @@ export class Providers {
     await this.#change(async () => {
       await this.#row(name);
       this.#hosts.delete(name);
+      // The key first: a crash in between leaves a provider that asks for its key again, never a key without a provider.
+      await this.#dropKeys(name, null);
       await this.#store.db.transaction().execute(async (transaction) => {
         await transaction.deleteFrom("consents").where("provider_id", "=", name).execute();
         await transaction.deleteFrom("providers").where("name", "=", name).execute();
       });
       await this.#store.flush();
-      await this.#dropKeys(name, null);
     });
   }
 
@@ -162,7 +163,7 @@ export class Providers {
       adapter: (context) => {
         const fetch = this.#egress.bind({ ...context, purpose: "model-call", providerId, modelId, local });
         const make = row.kind === "openai-responses" ? openaiResponses : openaiChat;
-        return make({ id: providerId, baseUrl: row.base_url, fetch: withKey(fetch, apiKey) });
+        return make({ id: providerId, baseUrl: row.base_url, apiKey: apiKey?.reveal(), fetch });
       },
     };
   }
@@ -194,7 +195,7 @@ export class Providers {
       row.secret_ref = `${secretPrefix(row.name)}${newId("call")}`;
       await this.#secrets.set(row.secret_ref, checkedKey(apiKey));
     }
-    await this.#store.db.transaction().execute(async (transaction) => {
+    const former = await this.#store.db.transaction().execute(async (transaction) => {
       const { name, ...columns } = row;
       const former = await transaction.selectFrom("providers").selectAll().where("name", "=", name).executeTakeFirst();
       if (former && (hostOf(former) !== hostOf(row) || former.local !== row.local)) {
@@ -205,10 +206,11 @@ export class Providers {
         .values(row)
         .onConflict((conflict) => conflict.column("name").doUpdateSet(columns))
         .execute();
+      return former;
     });
     await this.#store.flush();
     this.#hosts.set(row.name, hostOf(row));
-    await this.#dropKeys(row.name, row.secret_ref);
+    if (former?.secret_ref || row.secret_ref !== null) await this.#dropKeys(row.name, row.secret_ref);
     return toProvider(row);
   }
 
@@ -291,16 +293,6 @@ function toProvider(row: ProvidersTable): Provider {
 
 function toModel(row: ProvidersTable, modelId: string): Model {
   return { ref: `${row.name}/${modelId}`, providerId: row.name, modelId, local: row.local === 1 };
-}
-
-/** The key joins a request here, at the gate, and is in no adapter, request object or journal. */
-function withKey(fetch: typeof globalThis.fetch, apiKey: Secret | undefined): typeof globalThis.fetch {
-  if (apiKey === undefined) return fetch;
-  return (input, init) => {
-    const headers = new Headers(init?.headers);
-    for (const [name, value] of Object.entries(authorization(apiKey))) headers.set(name, value);
-    return fetch(input, { ...init, headers });
-  };
 }
 
 /** What can be a header value. Space around a key comes from the file it was read from. */

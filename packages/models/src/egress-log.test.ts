@@ -1,0 +1,114 @@
+import { mkdtempSync, rmSync } from "node:fs";
+import { tmpdir } from "node:os";
+import { join } from "node:path";
+import type { EgressRecord } from "@benchtop/egress";
+import { openStore, type Store } from "@benchtop/store";
+import { afterEach, beforeEach, describe, expect, test } from "vitest";
+import { EgressLog } from "./egress-log.ts";
+
+let home: string;
+let store: Store;
+let log: EgressLog;
+beforeEach(async () => {
+  home = mkdtempSync(join(tmpdir(), "benchtop-egress-log-"));
+  store = await openStore({ home });
+  log = new EgressLog({ store });
+});
+afterEach(async () => {
+  await store.close();
+  rmSync(home, { recursive: true, force: true });
+});
+
+const sent: EgressRecord = {
+  at: "2026-11-21T03:00:00.000Z",
+  purpose: "model-call",
+  outcome: "sent",
+  method: "POST",
+  host: "api.example.com",
+  providerId: "remote",
+  modelId: "large",
+  runId: "run_1",
+  workbenchId: "wb_1",
+  scopeHash: "abc",
+  bytesSent: 3_000_000_000,
+  bytesReceived: 5,
+  status: 200,
+  errorCode: null,
+};
+
+describe("S8 what was sent where", () => {
+  test("is listed at once, newest first, as it was recorded", async () => {
+    log.record(sent);
+    await new Promise((resolve) => setTimeout(resolve, 2));
+    const blocked: EgressRecord = {
+      ...sent,
+      outcome: "blocked",
+      modelId: null,
+      runId: null,
+      workbenchId: null,
+      scopeHash: null,
+      bytesSent: 0,
+      status: null,
+      errorCode: "EGRESS_CONSENT_REQUIRED",
+    };
+    log.record(blocked);
+    const { items, nextCursor } = await log.list();
+    expect(items.map(({ id: _id, ...rest }) => rest)).toEqual([blocked, sent]);
+    expect(items.every((item) => /^egr_[0-9a-z]{26}$/.test(item.id))).toBe(true);
+    expect(nextCursor).toBeNull();
+    await log.close();
+  });
+
+  test("pages by cursor, each event once", async () => {
+    for (let status = 100; status < 350; status++) log.record({ ...sent, status });
+    const seen: (number | null)[] = [];
+    let cursor: string | undefined;
+    do {
+      const page = await log.list({ cursor, limit: 60 });
+      expect(page.items.length).toBeLessThanOrEqual(60);
+      seen.push(...page.items.map((item) => item.status));
+      cursor = page.nextCursor ?? undefined;
+    } while (cursor !== undefined);
+    expect(seen).toHaveLength(250);
+    expect(new Set(seen).size).toBe(250);
+    await log.close();
+  });
+
+  test("can be narrowed to a workbench or a run", async () => {
+    log.record(sent);
+    log.record({ ...sent, workbenchId: "wb_2", runId: "run_2" });
+    log.record({ ...sent, workbenchId: "wb_1", runId: "run_3" });
+    const runs = async (filter: { workbenchId?: string; runId?: string }) =>
+      (await log.list(filter)).items.map((item) => item.runId ?? "").toSorted();
+    expect(await runs({ workbenchId: "wb_1" })).toEqual(["run_1", "run_3"]);
+    expect(await runs({ runId: "run_2" })).toEqual(["run_2"]);
+    expect(await runs({ workbenchId: "wb_2", runId: "run_1" })).toEqual([]);
+    await log.close();
+  });
+
+  test.each(["x", "run_1", "egr_", "egr_00000000000000000000000000'--"])(
+    "a cursor like %j is refused",
+    async (cursor) => {
+      await expect(log.list({ cursor })).rejects.toMatchObject({ code: "VALIDATION_FAILED" });
+    },
+  );
+
+  test("close writes what is still queued", async () => {
+    for (let index = 0; index < 500; index++) log.record(sent);
+    await log.close();
+    await store.close();
+    store = await openStore({ home });
+    expect((await new EgressLog({ store }).list({ limit: 1000 })).items).toHaveLength(500);
+  });
+
+  test("what the database did not take is kept and tried again; who asks is told", async () => {
+    await store.db.schema.alterTable("egress_events").renameTo("away").execute();
+    log.record(sent);
+    await expect(log.list()).rejects.toThrow(/egress_events/);
+    log.record({ ...sent, runId: "run_2" });
+    await expect(log.close()).rejects.toThrow(/egress_events/);
+    await store.db.schema.alterTable("away").renameTo("egress_events").execute();
+    expect((await log.list()).items.map((item) => item.runId ?? "").toSorted()).toEqual(["run_1", "run_2"]);
+    await log.close();
+  });
+});
