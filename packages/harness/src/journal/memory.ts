@@ -38,6 +38,7 @@ export function memoryJournal(options: MemoryJournalOptions = {}): Journal {
     },
     async acquire(runId) {
       const run = find(runs, runId);
+      if (isFinished(run)) throw new BenchtopError("RUN_INTERRUPTED", "This run has ended.", { runId });
       if (run.held) throw new BenchtopError("RUN_INTERRUPTED", "Another writer holds this run.", { runId });
       return new MemoryWriter(run);
     },
@@ -69,7 +70,7 @@ class MemoryWriter implements JournalWriter {
   #queue: EventInput[] = [];
   #pending = 0;
   #commit: Promise<void> = Promise.resolve();
-  #ended: boolean;
+  #ended = false;
 
   constructor(run: StoredRun) {
     this.#run = run;
@@ -77,7 +78,6 @@ class MemoryWriter implements JournalWriter {
     this.traceId = run.init.traceId;
     this.#epoch = ++run.epoch;
     run.held = true;
-    this.#ended = isFinished(run);
   }
 
   get pending(): number {

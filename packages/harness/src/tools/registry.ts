@@ -1,7 +1,7 @@
 import { BenchtopError, type Json } from "@benchtop/protocol";
 import { Ajv2020, type ErrorObject, type ValidateFunction } from "ajv/dist/2020.js";
 import { estimateTokens } from "../context/estimate.ts";
-import type { Tool, ToolSpec } from "./tool.ts";
+import type { JsonSchema, Tool, ToolSpec } from "./tool.ts";
 
 /**
  * The tools of a run by name, each with its schema compiled once. Strict in both directions: a schema with an unknown
@@ -15,14 +15,13 @@ export class ToolRegistry {
 
   /** Throws `VALIDATION_FAILED` for a name that providers refuse, a name used twice, or a schema that is not strict 2020-12. */
   constructor(tools: readonly Tool[]) {
-    const ajv = new Ajv2020({ strict: true, strictRequired: false, allowUnionTypes: true, validateFormats: false });
     for (const tool of tools) {
       if (!namePattern.test(tool.name)) {
         throw invalid(tool, "its name must be 1 to 64 letters, digits, dashes or underscores");
       }
       if (this.#tools.has(tool.name)) throw invalid(tool, "its name is used twice");
       if (tool.inputSchema["type"] !== "object") throw invalid(tool, 'its input schema must be of type "object"');
-      this.#tools.set(tool.name, { tool, validate: compile(ajv, tool) });
+      this.#tools.set(tool.name, { tool, validate: validatorOf(tool) });
     }
     this.specs = tools.map(({ name, description, inputSchema }) => ({ name, description, inputSchema }));
     this.estimatedTokens = this.specs.length === 0 ? 0 : estimateTokens(JSON.stringify(this.specs));
@@ -43,14 +42,23 @@ export class ToolRegistry {
 /** What every provider's protocol accepts as a function name. */
 const namePattern = /^[A-Za-z0-9_-]{1,64}$/;
 
-function compile(ajv: Ajv2020, tool: Tool): ValidateFunction {
+/** Compiled once for each schema, however many registries it is part of: a registry is made for every run. */
+const validators = new WeakMap<JsonSchema, ValidateFunction>();
+let ajv: Ajv2020 | undefined;
+
+function validatorOf(tool: Tool): ValidateFunction {
+  const known = validators.get(tool.inputSchema);
+  if (known) return known;
+  ajv ??= new Ajv2020({ strict: true, strictRequired: false, allowUnionTypes: true, validateFormats: false });
   try {
-    return ajv.compile(tool.inputSchema);
+    const validate = ajv.compile(tool.inputSchema);
+    validators.set(tool.inputSchema, validate);
+    return validate;
   } catch (thrown) {
-    throw invalid(
-      tool,
-      `its input schema is not valid: ${thrown instanceof Error ? thrown.message : "unknown reason"}`,
-    );
+    const reason = thrown instanceof Error ? thrown.message : "unknown reason";
+    throw invalid(tool, `its input schema is not valid: ${reason}`);
+  } finally {
+    ajv.removeSchema(tool.inputSchema);
   }
 }
 
