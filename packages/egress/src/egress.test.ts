@@ -1,6 +1,6 @@
 import { BenchtopError } from "@benchtop/protocol";
 import { afterEach, beforeEach, describe, expect, test } from "vitest";
-import { hostileUrls } from "../test/hostile-urls.ts";
+import { forbiddenUrls, unlistedUrls } from "../test/hostile-urls.ts";
 import { capturingServer, httpServer, type TestServer } from "../test/servers.ts";
 import { createEgress, type ConsentQuestion, type Egress, type EgressContext, type EgressRecord } from "./egress.ts";
 
@@ -65,21 +65,34 @@ describe("S8 the gate of a provider elsewhere", () => {
     egress.fetch(url, { method: "POST", body: "private words", headers: { authorization: "Bearer key" } }, context);
 
   test("there are enough hostile URLs", () => {
-    expect(new Set(hostileUrls).size).toBeGreaterThanOrEqual(100);
+    expect(new Set([...forbiddenUrls, ...unlistedUrls]).size).toBeGreaterThanOrEqual(100);
   });
 
-  test.each(hostileUrls)("%j is refused: nobody asked, nothing looked up, no byte sent", async (template) => {
-    const error = await failureOf(post(template.replaceAll("PORT", String(capture.port))));
-    expect(error.code).toBe("EGRESS_BLOCKED_BY_POLICY");
-    expect(error.info.provider_id).toBe("remote");
-    expect(JSON.stringify([error.message, error.info])).not.toMatch(/private words|Bearer|password@/);
-    expect({ lookups, questions, connections: capture.connections(), bytes: capture.received() }).toEqual({
-      lookups: [],
-      questions: [],
-      connections: 0,
-      bytes: 0,
-    });
-    expect(records).toMatchObject([{ outcome: "blocked", bytesSent: 0, errorCode: "EGRESS_BLOCKED_BY_POLICY" }]);
+  /** Everything that a request to this URL caused. */
+  async function trace(url: string) {
+    const { code, message, info } = await failureOf(post(url));
+    expect(JSON.stringify([message, info])).not.toMatch(/private words|Bearer|password@/);
+    return { code, provider: info.provider_id, lookups, questions, bytes: capture.received(), records };
+  }
+  const refusedUnseen = {
+    code: "EGRESS_BLOCKED_BY_POLICY",
+    provider: "remote",
+    lookups: [],
+    questions: [],
+    bytes: 0,
+    records: [expect.objectContaining({ outcome: "blocked", bytesSent: 0, errorCode: "EGRESS_BLOCKED_BY_POLICY" })],
+  };
+
+  test.each(unlistedUrls)("%j is refused: nobody asked, nothing looked up, no byte sent", async (template) => {
+    expect(await trace(template.replaceAll("PORT", String(capture.port)))).toEqual(refusedUnseen);
+    expect(capture.connections()).toBe(0);
+  });
+
+  test.each(forbiddenUrls)("%j is refused even if its host were allowed", async (template) => {
+    const url = template.replaceAll("PORT", String(capture.port));
+    allowedHosts.set("remote", URL.parse(url)?.host ?? "");
+    expect(await trace(url)).toEqual(refusedUnseen);
+    expect(capture.connections()).toBe(0);
   });
 
   test.each([

@@ -2,7 +2,9 @@
  * URLs that must never get past the gate of a provider at `https://api.example.com`, whatever a model, a file or a person's
  * paste may try. `PORT` stands for a port at which a server of the test listens on loopback.
  */
-export const hostileUrls: readonly string[] = [
+
+/** Refused by what they are, even if the allowlist named their host. */
+export const forbiddenUrls: readonly string[] = [
   // Not HTTPS.
   "http://api.example.com/v1",
   "http://127.0.0.1:PORT/",
@@ -82,35 +84,15 @@ export const hostileUrls: readonly string[] = [
   "https://127.0.0.1:PORT#@api.example.com/",
   "https://127.0.0.1:PORT?@api.example.com/",
   "https://127.0.0.1:PORT\\@api.example.com/",
-  "https://evil.example#api.example.com",
-  "https://evil.example?api.example.com",
-  "https://evil.example\\.api.example.com/",
   // This machine by name.
   "https://localhost:PORT/",
   "https://LOCALHOST:PORT/",
   "https://localhost.:PORT/",
   "https://api.localhost:PORT/",
   "https://ｌｏｃａｌｈｏｓｔ:PORT/",
-  "https://localhost.localdomain:PORT/",
-  "https://ip6-localhost:PORT/",
-  // Other hosts, and other spellings or ports of the right one.
-  "https://evil.example/",
-  "https://example.com/",
-  "https://api.example.com.evil.example/",
-  "https://evil-api.example.com/",
-  "https://sub.api.example.com/",
+  // Host names that have a second spelling or are none.
   "https://api.example.com./",
   "https://api.example.com..",
-  "https://api.example.com:PORT/",
-  "https://api.example.com:80/",
-  "https://api.example.com:8443/",
-  "https://аpi.example.com/", // Cyrillic а
-  "https://api.examp1e.com/",
-  "https://xn--pi-7kc.example.com/",
-  "https://api_example.com/",
-  "https://api.example.com\u3002evil.example/",
-  "https://127.0.0.1.nip.io:PORT/",
-  "https://metadata.google.internal/",
   "https://a!b.example/",
   "https://*.example.com/",
   // Nothing at all.
@@ -124,4 +106,28 @@ export const hostileUrls: readonly string[] = [
   "api.example.com/v1",
   "//127.0.0.1:PORT/",
   "/etc/passwd",
+];
+
+/** Other hosts, and other ports or look-alikes of the right one: refused because the allowlist does not name them. */
+export const unlistedUrls: readonly string[] = [
+  "https://evil.example#api.example.com",
+  "https://evil.example?api.example.com",
+  "https://evil.example\\.api.example.com/",
+  "https://localhost.localdomain:PORT/",
+  "https://ip6-localhost:PORT/",
+  "https://evil.example/",
+  "https://example.com/",
+  "https://api.example.com.evil.example/",
+  "https://evil-api.example.com/",
+  "https://sub.api.example.com/",
+  "https://api.example.com:PORT/",
+  "https://api.example.com:80/",
+  "https://api.example.com:8443/",
+  "https://аpi.example.com/", // Cyrillic а
+  "https://api.examp1e.com/",
+  "https://xn--pi-7kc.example.com/",
+  "https://api_example.com/",
+  "https://api.example.com\u3002evil.example/",
+  "https://127.0.0.1.nip.io:PORT/",
+  "https://metadata.google.internal/",
 ];
