@@ -44,8 +44,14 @@ export class Session {
     this.#messages = config.history ?? [];
   }
 
-  /** What was said so far, as far back as the limits of the session reach; a run that is going is not in it. */
+  /** What was said in the runs that have ended, as far back as the limits of the session reach. */
   get messages(): readonly Message[] {
+    return this.#messages;
+  }
+
+  /** The same, once every run that was started has ended. */
+  async history(): Promise<readonly Message[]> {
+    await this.#turn;
     return this.#messages;
   }
 

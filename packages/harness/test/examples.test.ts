@@ -1,0 +1,51 @@
+import { execFile } from "node:child_process";
+import { join } from "node:path";
+import { describe, expect, test } from "vitest";
+
+/** Runs an example as a person would, with no model in its environment. */
+function runExample(name: string, ...flags: string[]): Promise<{ code: number; stdout: string; stderr: string }> {
+  const { OPENAI_API_KEY: _, OPENAI_BASE_URL: __, MODEL: ___, ...env } = process.env;
+  const file = join(import.meta.dirname, "../../../examples", name);
+  return new Promise((resolve) => {
+    const child = execFile(process.execPath, [file, ...flags], { env }, (_, stdout, stderr) =>
+      resolve({ code: child.exitCode ?? -1, stdout, stderr }),
+    );
+  });
+}
+
+describe("HX the examples", () => {
+  test("first-response prints an answer and its times", async () => {
+    const { code, stdout } = await runExample("first-response.ts", "--loopback");
+    expect(stdout).toMatch(
+      /^A workbench is a table for making things\.\nsuccess: first token after [\d.]+ ms, \d+ tokens\n$/,
+    );
+    expect(code).toBe(0);
+  });
+
+  test("multi-turn-abort cancels an answer and goes on", async () => {
+    const { code, stdout } = await runExample("multi-turn-abort.ts", "--loopback");
+    expect(stdout).toContain("1 2 3 4 ");
+    expect(stdout).toContain("(USER_CANCELED: The run was canceled: that is enough)");
+    expect(stdout).not.toContain(" 500 ");
+    expect(stdout).toContain("You are Ada, and I was counting.");
+    expect(code).toBe(0);
+  });
+
+  test("one-tool shows a refused and an accepted call", async () => {
+    const { code, stdout } = await runExample("one-tool.ts", "--loopback");
+    expect(stdout).toContain("← error: The arguments do not match the tool's input schema.");
+    expect(stdout).toContain("← success: 1234.5");
+    expect(stdout).toContain("Together that is 1234.5.\n3 steps, 2 tool calls");
+    expect(code).toBe(0);
+  });
+
+  test.for(["first-response.ts", "multi-turn-abort.ts", "one-tool.ts"])(
+    "%s says what to set when no model is",
+    async (name) => {
+      const { code, stderr } = await runExample(name);
+      expect(stderr).toContain("OPENAI_API_KEY=");
+      expect(stderr).toContain("--loopback");
+      expect(code).toBe(2);
+    },
+  );
+});
