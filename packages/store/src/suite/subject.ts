@@ -3,9 +3,9 @@ import { openStore, type Store, type StoreOptions } from "../store.ts";
 
 /** What the suite runs on. `test` is that of any test runner; the suite itself needs none. */
 export interface SuiteSubject {
-  test(name: string, body: () => Promise<void>): void;
+  readonly test: (name: string, body: () => Promise<void>) => void;
   /** Options for data that nobody else uses; called once a test. */
-  place(): Promise<StoreOptions>;
+  readonly place: () => Promise<StoreOptions>;
 }
 
 /** Opens stores on one fresh place (several, as several processes would), and closes them whatever happens. */
