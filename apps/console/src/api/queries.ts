@@ -1,0 +1,71 @@
+import type { FileEntry, InputOf, Operations, OutputOf, Run } from "@benchtop/operations";
+import { QueryCache, QueryClient, queryOptions } from "@tanstack/react-query";
+import { client, isCode } from "./client.ts";
+
+export const queryClient = new QueryClient({
+  queryCache: new QueryCache({
+    onError: (error, query) => {
+      if (isCode(error, "AUTH_REQUIRED") && query.queryKey[0] !== "identity.whoami") {
+        void queryClient.invalidateQueries({ queryKey: ["identity.whoami"] });
+      }
+    },
+  }),
+  defaultOptions: {
+    queries: { staleTime: 5_000, retry: (count, error) => count < 2 && isCode(error, "NETWORK_UNAVAILABLE") },
+  },
+});
+
+type JsonOperation = {
+  [Id in keyof Operations]: Operations[Id] extends { readonly transfer: string } ? never : Id;
+}[keyof Operations];
+
+/** A query of one operation; its key is the operation's id and input, so that every screen shares the answer. */
+export function query<Id extends JsonOperation>(id: Id, input: InputOf<Operations[Id]>) {
+  return queryOptions<OutputOf<Operations[Id]>>({
+    queryKey: [id, input],
+    queryFn: () => client.call(id, input) as Promise<OutputOf<Operations[Id]>>,
+  });
+}
+
+/** Every file of one side of a workbench, all pages. */
+export function allFiles(workbenchId: string, side: "published" | "draft") {
+  return queryOptions({
+    queryKey: ["files.list", { workbenchId, side }],
+    queryFn: async () => {
+      const files: FileEntry[] = [];
+      let cursor: string | undefined;
+      do {
+        const page = await client.call("files.list", {
+          workbenchId,
+          side,
+          limit: 1000,
+          ...(cursor !== undefined && { cursor }),
+        });
+        files.push(...page.items);
+        cursor = page.nextCursor ?? undefined;
+      } while (cursor !== undefined);
+      return files;
+    },
+  });
+}
+
+/** Runs that go on now; asked often while there are any. */
+export const activeRuns = queryOptions({
+  queryKey: ["runs.list", { status: "pending", limit: 20 }],
+  queryFn: async (): Promise<readonly Run[]> =>
+    (await client.call("runs.list", { status: "pending", limit: 20 })).items,
+  refetchInterval: (query) => ((query.state.data?.length ?? 0) > 0 ? 1_500 : 5_000),
+  staleTime: 1_000,
+});
+
+/** Everything that is shown of a workbench is asked again. */
+export async function refreshWorkbench(workbenchId: string): Promise<void> {
+  await Promise.all([
+    queryClient.invalidateQueries({
+      predicate: ({ queryKey: [, input] }) =>
+        typeof input === "object" && input !== null && "workbenchId" in input && input.workbenchId === workbenchId,
+    }),
+    queryClient.invalidateQueries({ queryKey: ["workbenches.list"] }),
+    queryClient.invalidateQueries({ queryKey: ["runs.list"] }),
+  ]);
+}

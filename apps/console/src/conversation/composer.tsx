@@ -1,0 +1,112 @@
+import { ArrowUp, CornerDownRight, Square } from "lucide-react";
+import { useEffect, useRef, useState, type ReactNode, type RefObject } from "react";
+import { Button } from "../components/button.tsx";
+import { ModelPicker } from "../providers/model-picker.tsx";
+
+/** Where a person writes: a task for the agent, or, while it works, a hint that it reads before its next turn. */
+export function Composer(props: {
+  readonly textRef: RefObject<HTMLTextAreaElement | null>;
+  readonly model: string | undefined;
+  readonly onModel: (model: string) => void;
+  readonly running: boolean;
+  readonly sending: boolean;
+  /** Why nothing can be asked now. */
+  readonly gate: string | undefined;
+  readonly onSend: (text: string) => Promise<boolean>;
+  readonly onHint: (text: string) => Promise<boolean>;
+  readonly onStop: () => void;
+  readonly modelPickerOpen: boolean;
+  readonly onModelPickerOpen: (open: boolean) => void;
+  readonly notice?: ReactNode;
+  readonly draftKey: string;
+}) {
+  const { textRef, running, gate, draftKey } = props;
+  const [text, setText] = useState(() => sessionStorage.getItem(draftKey) ?? "");
+  const busy = useRef(false);
+  useEffect(() => {
+    sessionStorage.setItem(draftKey, text);
+    const area = textRef.current;
+    if (area === null) return;
+    area.style.height = "auto";
+    area.style.height = `${Math.min(area.scrollHeight, 220)}px`;
+  }, [text, draftKey, textRef]);
+
+  const empty = text.trim() === "";
+  const send = async () => {
+    if (empty || busy.current || (gate !== undefined && !running)) return;
+    busy.current = true;
+    const taken = await (running ? props.onHint(text.trim()) : props.onSend(text.trim())).finally(() => {
+      busy.current = false;
+    });
+    if (taken) setText("");
+  };
+  return (
+    <div className="px-4 pt-1 pb-3">
+      {props.notice}
+      <form
+        onSubmit={(event) => {
+          event.preventDefault();
+          void send();
+        }}
+        className="rounded-xl border border-line-strong bg-raised shadow-raised transition-colors duration-(--quick) focus-within:border-accent"
+      >
+        <textarea
+          ref={textRef}
+          rows={1}
+          value={text}
+          aria-label={running ? "Hint for the running agent" : "Task for the agent"}
+          placeholder={
+            running ? "Tell the agent something; it reads it before its next turn…" : "Ask for a change to these files…"
+          }
+          onChange={(event) => setText(event.target.value)}
+          onKeyDown={(event) => {
+            if (event.key !== "Enter" || event.shiftKey || event.nativeEvent.isComposing) return;
+            event.preventDefault();
+            void send();
+          }}
+          className="block w-full resize-none bg-transparent px-3.5 pt-3 pb-1 outline-none!"
+        />
+        <div className="flex items-center gap-1.5 px-2 pb-2">
+          <ModelPicker
+            value={props.model}
+            onChange={props.onModel}
+            open={props.modelPickerOpen}
+            onOpenChange={props.onModelPickerOpen}
+          />
+          <span className="flex-1" />
+          {running ? (
+            <>
+              <Button
+                size="small"
+                type="submit"
+                icon={<CornerDownRight size={13} aria-hidden />}
+                disabledReason={empty ? "Write the hint first." : undefined}
+              >
+                Hint
+              </Button>
+              <Button
+                size="small"
+                tone="danger"
+                icon={<Square size={11} aria-hidden fill="currentColor" />}
+                onClick={props.onStop}
+              >
+                Stop
+              </Button>
+            </>
+          ) : (
+            <Button
+              size="small"
+              type="submit"
+              tone="primary"
+              busy={props.sending}
+              icon={<ArrowUp size={14} aria-hidden />}
+              disabledReason={gate ?? (empty ? "Write what should be done first." : undefined)}
+            >
+              Send
+            </Button>
+          )}
+        </div>
+      </form>
+    </div>
+  );
+}

@@ -1,0 +1,236 @@
+import type { EventOf, Failure, Json, RunEvent, RunTotals } from "@benchtop/protocol";
+
+/** What one run says in a conversation: its journal, read as blocks in the order in which they came about. */
+export interface Turn {
+  readonly blocks: readonly Block[];
+  readonly status: "running" | "success" | "error";
+  readonly startedAt: string | undefined;
+  readonly endedAt: string | undefined;
+  readonly totals: RunTotals | undefined;
+  /** While it runs: what the finished calls have reported so far. */
+  readonly inputTokens: number;
+  readonly outputTokens: number;
+  readonly costMicros: number | undefined;
+  /** Files that the run has changed in the Draft, newest change of each. */
+  readonly changes: ReadonlyMap<string, EventOf<"DraftChanged">["change"]>;
+}
+
+export type Block =
+  | { readonly kind: "text"; readonly id: string; text: string; live: boolean; refusal: boolean }
+  | { readonly kind: "reasoning"; readonly id: string; text: string; live: boolean }
+  | ToolBlock
+  | { readonly kind: "hint"; readonly id: string; readonly text: string }
+  | { readonly kind: "note"; readonly id: string; readonly text: string }
+  | { readonly kind: "phases"; readonly id: string; readonly phases: PhaseState[] }
+  | { readonly kind: "checkpoint"; readonly id: string; readonly event: EventOf<"CheckpointCreated"> }
+  | { readonly kind: "error"; readonly id: string; readonly failure: Failure };
+
+export interface ToolBlock {
+  readonly kind: "tool";
+  readonly id: string;
+  readonly name: string;
+  readonly arguments: Json;
+  readonly seq: number;
+  result: EventOf<"ToolCallFinished"> | undefined;
+  readonly changes: EventOf<"DraftChanged">[];
+}
+
+export interface PhaseState {
+  readonly phase: string;
+  readonly at: string;
+  done: number | undefined;
+  total: number | undefined;
+  finished: boolean;
+}
+
+/** Reads events as they arrive; `read` may be called with a growing list and looks at each event once. */
+export class TurnReader {
+  #seen = 0;
+  #blocks: Block[] = [];
+  #status: Turn["status"] = "running";
+  #startedAt: string | undefined;
+  #endedAt: string | undefined;
+  #totals: RunTotals | undefined;
+  #inputTokens = 0;
+  #outputTokens = 0;
+  #costMicros: number | undefined;
+  readonly #changes = new Map<string, EventOf<"DraftChanged">["change"]>();
+
+  read(events: readonly RunEvent[]): Turn {
+    for (; this.#seen < events.length; this.#seen++) {
+      const event = events[this.#seen];
+      if (event !== undefined) this.#take(event);
+    }
+    return {
+      blocks: [...this.#blocks],
+      status: this.#status,
+      startedAt: this.#startedAt,
+      endedAt: this.#endedAt,
+      totals: this.#totals,
+      inputTokens: this.#inputTokens,
+      outputTokens: this.#outputTokens,
+      costMicros: this.#costMicros,
+      changes: this.#changes,
+    };
+  }
+
+  #take(event: RunEvent): void {
+    switch (event.type) {
+      case "RunStarted":
+        this.#startedAt = event.at;
+        break;
+      case "ProviderCallStarted":
+        // Another attempt says everything again.
+        this.#blocks = this.#blocks.filter((block) => !block.id.startsWith(`${event.callId}:`));
+        break;
+      case "OutputDelta":
+        this.#append(event);
+        break;
+      case "ProviderCallFinished":
+        this.#finishCall(event);
+        break;
+      case "ToolCallRequested":
+        this.#blocks.push({
+          kind: "tool",
+          id: event.callId,
+          name: event.name,
+          arguments: event.arguments,
+          seq: event.seq,
+          result: undefined,
+          changes: [],
+        });
+        break;
+      case "ToolCallFinished":
+        this.#replaceTool(event.callId, (tool) => ({ ...tool, result: event }));
+        break;
+      case "DraftChanged":
+        this.#changes.set(event.path, event.change);
+        if (event.callId !== undefined) {
+          this.#replaceTool(event.callId, (tool) => ({ ...tool, changes: [...tool.changes, event] }));
+        }
+        break;
+      case "HintInjected":
+        this.#blocks.push({ kind: "hint", id: `hint:${event.seq}`, text: event.text });
+        break;
+      case "PhaseChanged":
+        this.#takePhase(event);
+        break;
+      case "CheckpointCreated":
+        this.#blocks.push({ kind: "checkpoint", id: event.checkpointId, event });
+        break;
+      case "RetryScheduled":
+        this.#note(
+          event.seq,
+          `${event.error.message} Attempt ${event.attempt} in ${Math.ceil(event.delayMs / 1000)} s.`,
+        );
+        break;
+      case "ContextTrimmed":
+        this.#note(
+          event.seq,
+          `${event.droppedMessages} earlier messages were left out: the conversation is longer than the model can read.`,
+        );
+        break;
+      case "Suspended":
+        this.#note(event.seq, `Suspended: ${event.reason}`);
+        break;
+      case "Resumed":
+        this.#note(event.seq, `Resumed: ${event.reason}`);
+        break;
+      case "Completed":
+        this.#end("success", event.at, event.totals);
+        break;
+      case "Error":
+        this.#blocks.push({ kind: "error", id: "error", failure: event.error });
+        this.#end("error", event.at, event.totals);
+        break;
+      case "StepStarted":
+      case "StepFinished":
+      case "TimedOut":
+      case "ConsentRequired":
+      case "BudgetExceeded":
+      case "ArtifactWritten":
+        // The terminal event says in words what these say in detail.
+        break;
+    }
+  }
+
+  #append({ callId, channel, text }: EventOf<"OutputDelta">): void {
+    const kind = channel === "reasoning" ? "reasoning" : "text";
+    const id = `${callId}:${kind}`;
+    const index = this.#blocks.findLastIndex((block) => block.id === id);
+    const block = this.#blocks[index];
+    if (block?.kind === "text" || block?.kind === "reasoning") {
+      this.#blocks[index] = { ...block, text: block.text + text };
+    } else if (kind === "reasoning") {
+      this.#blocks.push({ kind, id, text, live: true });
+    } else {
+      this.#settle(`${callId}:reasoning`);
+      this.#blocks.push({ kind, id, text, live: true, refusal: channel === "refusal" });
+    }
+  }
+
+  /** The call's whole message stands for its deltas: stored turns come without them. */
+  #finishCall({ callId, message, usage, costMicros }: EventOf<"ProviderCallFinished">): void {
+    this.#inputTokens += usage?.inputTokens ?? 0;
+    this.#outputTokens += usage?.outputTokens ?? 0;
+    if (costMicros !== undefined) this.#costMicros = (this.#costMicros ?? 0) + costMicros;
+    const reasoning = message?.reasoning;
+    if (reasoning !== undefined && reasoning !== "" && !this.#has(`${callId}:reasoning`)) {
+      this.#blocks.push({ kind: "reasoning", id: `${callId}:reasoning`, text: reasoning, live: false });
+    }
+    const text = message === undefined ? "" : message.content === "" ? (message.refusal ?? "") : message.content;
+    if (text !== "" && !this.#has(`${callId}:text`)) {
+      const refusal = message?.content === "";
+      this.#blocks.push({ kind: "text", id: `${callId}:text`, text, live: false, refusal });
+    }
+    this.#settle(`${callId}:reasoning`);
+    this.#settle(`${callId}:text`);
+  }
+
+  #takePhase(event: EventOf<"PhaseChanged">): void {
+    const index = this.#blocks.findIndex((block) => block.kind === "phases");
+    const block = this.#blocks[index];
+    const before = block?.kind === "phases" ? block.phases : [];
+    const last = before.at(-1);
+    const state = { phase: event.phase, at: event.at, done: event.done, total: event.total, finished: false };
+    const phases =
+      last?.phase === event.phase
+        ? [...before.slice(0, -1), { ...state, at: last.at }]
+        : [...before.map((phase) => ({ ...phase, finished: true })), state];
+    if (block === undefined) this.#blocks.push({ kind: "phases", id: "phases", phases });
+    else this.#blocks[index] = { kind: "phases", id: "phases", phases };
+  }
+
+  #end(status: "success" | "error", at: string, totals: RunTotals): void {
+    this.#status = status;
+    this.#endedAt = at;
+    this.#totals = totals;
+    this.#blocks = this.#blocks.map((block) => {
+      if ((block.kind === "text" || block.kind === "reasoning") && block.live) return { ...block, live: false };
+      if (block.kind === "phases" && status === "success") {
+        return { ...block, phases: block.phases.map((phase) => ({ ...phase, finished: true })) };
+      }
+      return block;
+    });
+  }
+
+  #note(seq: number, text: string): void {
+    this.#blocks.push({ kind: "note", id: `note:${seq}`, text });
+  }
+
+  #has(id: string): boolean {
+    return this.#blocks.some((block) => block.id === id);
+  }
+
+  #settle(id: string): void {
+    const index = this.#blocks.findLastIndex((block) => block.id === id);
+    const block = this.#blocks[index];
+    if (block?.kind === "text" || block?.kind === "reasoning") this.#blocks[index] = { ...block, live: false };
+  }
+
+  #replaceTool(callId: string, change: (tool: ToolBlock) => ToolBlock): void {
+    const index = this.#blocks.findLastIndex((block) => block.kind === "tool" && block.id === callId);
+    const block = this.#blocks[index];
+    if (block?.kind === "tool") this.#blocks[index] = change(block);
+  }
+}

@@ -1,0 +1,48 @@
+import { useNavigate } from "@tanstack/react-router";
+import { useEffect, useRef } from "react";
+import { sections } from "./navigation.ts";
+
+/** True while the person writes: single-letter keys then belong to the text. */
+export function isTyping(target: EventTarget | null): boolean {
+  return (
+    target instanceof HTMLElement &&
+    (target.isContentEditable || target.matches("input, textarea, select, [role=combobox]"))
+  );
+}
+
+/** True while a window is open above the screen: keys of the screen below must not fire. */
+export function isCovered(): boolean {
+  return document.querySelector("[role=dialog], [role=alertdialog], [role=menu], [role=listbox]") !== null;
+}
+
+/** Keys that work everywhere: the palette, the key list, and `g` followed by the letter of a section. */
+export function useFrameKeys(actions: { readonly openPalette: () => void; readonly openKeys: () => void }): void {
+  const navigate = useNavigate();
+  const latest = useRef(actions);
+  useEffect(() => {
+    latest.current = actions;
+  });
+  useEffect(() => {
+    let goUntil = 0;
+    const onKey = (event: KeyboardEvent) => {
+      if ((event.ctrlKey || event.metaKey) && event.key.toLowerCase() === "k") {
+        event.preventDefault();
+        latest.current.openPalette();
+        return;
+      }
+      if (event.ctrlKey || event.metaKey || event.altKey || isTyping(event.target) || isCovered()) return;
+      if (event.key === "?") {
+        event.preventDefault();
+        latest.current.openKeys();
+      } else if (event.key === "g") {
+        goUntil = event.timeStamp + 1500;
+      } else if (event.timeStamp < goUntil) {
+        goUntil = 0;
+        const section = sections.find(({ keys }) => keys === `g ${event.key}`);
+        if (section !== undefined) void navigate({ to: section.to });
+      }
+    };
+    addEventListener("keydown", onKey);
+    return () => removeEventListener("keydown", onKey);
+  }, [navigate]);
+}

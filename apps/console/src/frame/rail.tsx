@@ -1,0 +1,176 @@
+import { useQuery } from "@tanstack/react-query";
+import { Link } from "@tanstack/react-router";
+import { ChevronsLeft, ChevronsRight, Keyboard, LogOut, Search, UserRound } from "lucide-react";
+import { client } from "../api/client.ts";
+import { query, queryClient } from "../api/queries.ts";
+import { IconButton } from "../components/button.tsx";
+import { classes } from "../components/classes.ts";
+import { commandKey, KeyCap } from "../components/key-cap.tsx";
+import { Menu } from "../components/menu.tsx";
+import { Tooltip } from "../components/tooltip.tsx";
+import { Mark } from "./mark.tsx";
+import { sections } from "./navigation.ts";
+import { RunningRuns } from "./running-runs.tsx";
+
+export function Rail(props: {
+  readonly wide: boolean;
+  readonly onToggle?: () => void;
+  readonly onSearch: () => void;
+  readonly onKeys: () => void;
+}) {
+  const { wide } = props;
+  return (
+    <div className={classes("hidden shrink-0 flex-col px-2 py-2.5 sm:flex", wide ? "w-50 max-md:w-13" : "w-13")}>
+      <div
+        className={classes(
+          "mb-3 flex h-8 items-center",
+          wide ? "justify-between px-1.5 max-md:justify-center" : "justify-center",
+        )}
+      >
+        <Link to="/" aria-label="Benchtop, home" className="flex items-center gap-2 rounded-md">
+          <Mark size={22} />
+          {wide && <span className="text-base font-semibold tracking-tight max-md:hidden">Benchtop</span>}
+        </Link>
+        {wide && props.onToggle !== undefined && (
+          <IconButton label="Make the rail narrow" size="small" onClick={props.onToggle} className="max-md:hidden">
+            <ChevronsLeft size={14} aria-hidden />
+          </IconButton>
+        )}
+      </div>
+      <RailItem wide={wide} label="Search" keys={`${commandKey} K`}>
+        <button type="button" onClick={props.onSearch} aria-label="Search and commands" className={itemClass(wide)}>
+          <Search size={15} aria-hidden className="shrink-0" />
+          {wide && (
+            <span className="flex flex-1 items-center justify-between max-md:hidden">
+              Search
+              <span className="flex gap-0.5">
+                <KeyCap>{commandKey}</KeyCap>
+                <KeyCap>K</KeyCap>
+              </span>
+            </span>
+          )}
+        </button>
+      </RailItem>
+      <nav aria-label="Sections" className="mt-3 flex flex-col gap-px">
+        {sections.map(({ to, label, icon: Icon, keys }) => (
+          <RailItem key={to} wide={wide} label={label} keys={keys}>
+            <Link
+              to={to}
+              activeOptions={{ exact: to === "/", includeSearch: false }}
+              activeProps={{ className: "bg-selected! text-ink!", "aria-current": "page" }}
+              className={itemClass(wide)}
+              aria-label={label}
+            >
+              <Icon size={15} aria-hidden className="shrink-0" />
+              {wide && <span className="max-md:hidden">{label}</span>}
+            </Link>
+          </RailItem>
+        ))}
+      </nav>
+      <div className="mt-auto flex flex-col gap-1">
+        <RunningRuns compact={!wide} className="mb-1 max-sm:hidden" />
+        {!wide && props.onToggle !== undefined && (
+          <IconButton
+            label="Make the rail wide"
+            side="right"
+            onClick={props.onToggle}
+            className="mx-auto max-md:hidden"
+          >
+            <ChevronsRight size={15} aria-hidden />
+          </IconButton>
+        )}
+        <Identity wide={wide} onKeys={props.onKeys} />
+      </div>
+    </div>
+  );
+}
+
+/** Below 700 px the sections lie at the bottom, within reach of a thumb. */
+export function BottomBar(props: { readonly onSearch: () => void }) {
+  return (
+    <nav
+      aria-label="Sections"
+      className="flex shrink-0 justify-around border-t border-line bg-canvas px-1 pt-1 pb-[max(4px,env(safe-area-inset-bottom))] sm:hidden"
+    >
+      {sections.map(({ to, label, icon: Icon }) => (
+        <Link
+          key={to}
+          to={to}
+          activeOptions={{ exact: to === "/", includeSearch: false }}
+          activeProps={{ className: "text-accent-ink!", "aria-current": "page" }}
+          className="flex min-w-0 flex-1 flex-col items-center gap-0.5 rounded-md py-1 text-xs font-medium text-muted"
+        >
+          <Icon size={18} aria-hidden />
+          {label}
+        </Link>
+      ))}
+      <button
+        type="button"
+        onClick={props.onSearch}
+        className="flex min-w-0 flex-1 flex-col items-center gap-0.5 rounded-md py-1 text-xs font-medium text-muted"
+      >
+        <Search size={18} aria-hidden />
+        Search
+      </button>
+    </nav>
+  );
+}
+
+function Identity(props: { readonly wide: boolean; readonly onKeys: () => void }) {
+  const identity = useQuery({ ...query("identity.whoami", {}), staleTime: 60_000 });
+  const name = identity.data?.displayName ?? "You";
+  const signOut = async () => {
+    await client.call("signIn.end", {});
+    queryClient.clear();
+    location.assign("/");
+  };
+  return (
+    <Menu
+      align="start"
+      trigger={
+        <button type="button" aria-label={`${name}: account and keys`} className={itemClass(props.wide)}>
+          <UserRound size={15} aria-hidden className="shrink-0" />
+          {props.wide && (
+            <span className="min-w-0 flex-1 truncate text-left max-md:hidden">
+              {name}
+              <span className="ml-1.5 text-sm text-faint">{identity.data?.workspaceId}</span>
+            </span>
+          )}
+        </button>
+      }
+      items={[
+        { label: "Keyboard keys", icon: <Keyboard size={14} aria-hidden />, onSelect: props.onKeys },
+        { label: "Sign out of this browser", icon: <LogOut size={14} aria-hidden />, onSelect: () => void signOut() },
+      ]}
+    />
+  );
+}
+
+function RailItem(props: {
+  readonly wide: boolean;
+  readonly label: string;
+  readonly keys: string;
+  readonly children: React.ReactElement<Record<string, unknown>>;
+}) {
+  if (props.wide) return props.children;
+  return (
+    <Tooltip
+      side="right"
+      content={
+        <span className="flex items-center gap-2">
+          {props.label}
+          <span className="text-faint">{props.keys}</span>
+        </span>
+      }
+    >
+      {props.children}
+    </Tooltip>
+  );
+}
+
+function itemClass(wide: boolean): string {
+  return classes(
+    "flex h-7.5 items-center gap-2.5 rounded-md font-medium text-muted transition-colors duration-(--quick) hover:bg-hover hover:text-ink",
+    wide ? "px-2 max-md:mx-auto max-md:w-9 max-md:justify-center max-md:px-0" : "mx-auto w-9 justify-center",
+  );
+}

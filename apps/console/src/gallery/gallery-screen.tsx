@@ -1,0 +1,175 @@
+import { BenchtopError, type ErrorCode } from "@benchtop/protocol";
+import { FileDiff, HardDrive, Inbox, Plus } from "lucide-react";
+import { useState, type ReactNode } from "react";
+import { failureOf } from "../api/client.ts";
+import { Button, IconButton } from "../components/button.tsx";
+import { Chip } from "../components/chip.tsx";
+import { CopyId } from "../components/copy-text.tsx";
+import { Dialog } from "../components/dialog.tsx";
+import { EmptyState } from "../components/empty-state.tsx";
+import { ErrorNotice } from "../components/error-notice.tsx";
+import { TextField } from "../components/field.tsx";
+import { KeyCap } from "../components/key-cap.tsx";
+import { Markdown } from "../components/markdown.tsx";
+import { Menu } from "../components/menu.tsx";
+import { ProgressBar } from "../components/progress-bar.tsx";
+import { RelativeTime } from "../components/relative-time.tsx";
+import { RunStatus } from "../components/run-status.tsx";
+import { Screen } from "../components/screen.tsx";
+import { Segmented } from "../components/segmented.tsx";
+import { Select } from "../components/select.tsx";
+import { SkeletonRows } from "../components/skeleton.tsx";
+
+const codes: readonly ErrorCode[] = ["PROVIDER_AUTH_FAILED", "DRAFT_EXISTS", "NOT_FOUND"];
+const nothing = () => undefined;
+
+/** Each component in each of its states, to look at in every appearance. */
+export function GalleryScreen() {
+  const [choice, setChoice] = useState<"split" | "inline">("split");
+  const [option, setOption] = useState("one");
+  const [open, setOpen] = useState(false);
+  return (
+    <Screen title="Components">
+      <div className="mx-auto grid max-w-240 gap-6 px-4 py-6 sm:px-8">
+        <Group title="Buttons">
+          <Button tone="primary" icon={<Plus size={14} aria-hidden />}>
+            Primary
+          </Button>
+          <Button>Default</Button>
+          <Button tone="quiet">Quiet</Button>
+          <Button tone="danger">Danger</Button>
+          <Button tone="primary" busy>
+            Busy
+          </Button>
+          <Button disabledReason="Here is why it cannot be used now.">Disabled with a reason</Button>
+          <Button size="small">Small</Button>
+          <IconButton label="An icon">
+            <Inbox size={15} aria-hidden />
+          </IconButton>
+          <IconButton label="An icon" disabledReason="Here is why.">
+            <Inbox size={15} aria-hidden />
+          </IconButton>
+        </Group>
+        <Group title="Chips and states">
+          <Chip>Neutral</Chip>
+          <Chip tone="accent">Accent</Chip>
+          <Chip tone="good" icon={<HardDrive size={12} aria-hidden />}>
+            Good
+          </Chip>
+          <Chip tone="draft" icon={<FileDiff size={12} aria-hidden />}>
+            Draft
+          </Chip>
+          <Chip tone="bad">Bad</Chip>
+          <RunStatus status="pending" />
+          <RunStatus status="success" />
+          <RunStatus status="error" />
+          <RunStatus status="error" errorCode="USER_CANCELED" />
+          <RunStatus status="error" errorCode="RUN_INTERRUPTED" />
+          <RunStatus status="budget_exceeded" />
+          <RunStatus status="replay" />
+        </Group>
+        <Group title="Choices">
+          <Segmented
+            label="A choice"
+            value={choice}
+            onChange={setChoice}
+            options={[
+              { value: "split", label: "Side by side" },
+              { value: "inline", label: "Inline" },
+            ]}
+          />
+          <Select
+            label="An option"
+            value={option}
+            onChange={setOption}
+            options={[
+              { value: "one", label: "One" },
+              { value: "two", label: "Two", note: "with a note" },
+            ]}
+          />
+          <Menu
+            trigger={
+              <button type="button" className="h-7 rounded-md border border-line-strong bg-raised px-2 text-sm">
+                Menu
+              </button>
+            }
+            items={[
+              { label: "An action", onSelect: nothing },
+              { label: "Not now", onSelect: nothing, disabledReason: "Here is why." },
+              { label: "Delete", onSelect: nothing, danger: true },
+            ]}
+          />
+          <Button onClick={() => setOpen(true)}>Dialog…</Button>
+          <Dialog
+            open={open}
+            onClose={() => setOpen(false)}
+            title="A dialog"
+            description="It names what will happen."
+            footer={<Button onClick={() => setOpen(false)}>Close</Button>}
+          >
+            Its content.
+          </Dialog>
+        </Group>
+        <Group title="Fields">
+          <div className="w-70">
+            <TextField label="Name" placeholder="Budget 2027" hint="A hint below it." />
+          </div>
+          <div className="w-70">
+            <TextField label="Name" defaultValue="?" error="What is wrong with it." />
+          </div>
+        </Group>
+        <Group title="Small things">
+          <CopyId id="run_01kc3vexample0123456789" label="run id" />
+          <RelativeTime at={new Date(Date.now() - 240_000).toISOString()} />
+          <KeyCap>Esc</KeyCap>
+          <div className="w-50">
+            <ProgressBar label="Progress" done={3} total={8} />
+          </div>
+        </Group>
+        <Group title="Errors">
+          <div className="grid w-full gap-2.5">
+            {codes.map((code) => (
+              <ErrorNotice
+                key={code}
+                failure={failureOf(new BenchtopError(code, "What went wrong, in words."))}
+                handlers={{ retry: nothing, switch_model: nothing, review_draft: nothing, discard_draft: nothing }}
+              />
+            ))}
+          </div>
+        </Group>
+        <Group title="Markdown">
+          <div className="w-full">
+            <Markdown
+              text={
+                "## A heading\n\nWords with **weight**, `code`, a [link](https://example.com) and an image: ![alt](https://example.com/x.png)\n\n| a | b |\n|---|---|\n| 1 | 2 |\n\n```ts\nconst answer = 42;\n```\n\n- one\n- two"
+              }
+            />
+          </div>
+        </Group>
+        <Group title="Nothing yet, and loading">
+          <div className="w-full rounded-lg border border-line">
+            <EmptyState
+              icon={<Inbox size={18} aria-hidden />}
+              title="What belongs here"
+              action={<Button tone="primary">The next step</Button>}
+            >
+              One sentence that teaches it.
+            </EmptyState>
+          </div>
+          <div className="w-full rounded-lg border border-line">
+            <SkeletonRows count={3} label="Loading" />
+          </div>
+        </Group>
+      </div>
+    </Screen>
+  );
+}
+
+function Group(props: { readonly title: string; readonly children: ReactNode }) {
+  return (
+    <section>
+      <h2 className="mb-2 text-sm font-semibold text-muted">{props.title}</h2>
+      <div className="flex flex-wrap items-center gap-2.5">{props.children}</div>
+    </section>
+  );
+}

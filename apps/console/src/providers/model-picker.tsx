@@ -1,0 +1,85 @@
+import { Popover } from "@base-ui/react/popover";
+import { useQuery } from "@tanstack/react-query";
+import { useNavigate } from "@tanstack/react-router";
+import { Command } from "cmdk";
+import { Check, ChevronDown, HardDrive, Globe, Plug } from "lucide-react";
+import { query } from "../api/queries.ts";
+
+/** Chooses a model by a few letters of its name; every model says whether it is on this machine. */
+export function ModelPicker(props: {
+  readonly value: string | undefined;
+  readonly onChange: (model: string) => void;
+  readonly open: boolean;
+  readonly onOpenChange: (open: boolean) => void;
+}) {
+  const navigate = useNavigate();
+  const models = useQuery({ ...query("models.list", {}), staleTime: 60_000 });
+  const items = models.data?.items ?? [];
+  const chosen = items.find(({ ref }) => ref === props.value);
+  const Icon = chosen === undefined ? Plug : chosen.local ? HardDrive : Globe;
+  return (
+    <Popover.Root open={props.open} onOpenChange={props.onOpenChange}>
+      <Popover.Trigger
+        aria-label={`Model: ${props.value ?? "none chosen"}`}
+        className="inline-flex h-6.5 min-w-0 items-center gap-1.5 rounded-md px-2 text-sm font-medium text-muted hover:bg-hover hover:text-ink"
+      >
+        <Icon size={13} aria-hidden className="shrink-0" />
+        <span className="truncate">{props.value ?? (models.isPending ? "Loading models…" : "Choose a model")}</span>
+        <ChevronDown size={12} aria-hidden className="shrink-0 text-faint" />
+      </Popover.Trigger>
+      <Popover.Portal>
+        <Popover.Positioner side="top" align="start" sideOffset={6} className="z-50">
+          <Popover.Popup className="floating w-84 max-w-[calc(100vw-24px)] overflow-hidden rounded-lg border border-line bg-raised shadow-floating">
+            <Popover.Title className="sr-only">Choose a model</Popover.Title>
+            <Command label="Models" loop defaultValue={props.value ?? ""}>
+              <Command.Input
+                autoFocus
+                placeholder="Find a model…"
+                className="h-9 w-full border-b border-line bg-transparent px-3 outline-none!"
+              />
+              <Command.List className="max-h-72 overflow-y-auto p-1">
+                <Command.Empty className="px-3 py-5 text-center text-sm text-muted">
+                  {models.isPending ? "Asking the providers…" : "No model has that name."}
+                </Command.Empty>
+                {items.map((model) => (
+                  <Command.Item
+                    key={model.ref}
+                    value={model.ref}
+                    onSelect={() => {
+                      props.onChange(model.ref);
+                      props.onOpenChange(false);
+                    }}
+                    className="flex h-7.5 items-center gap-2 rounded-md px-2 data-[selected=true]:bg-selected"
+                  >
+                    <span className="w-3.5">{model.ref === props.value && <Check size={13} aria-hidden />}</span>
+                    <span className="min-w-0 flex-1 truncate">
+                      <span className="text-muted">{model.providerId}/</span>
+                      {model.modelId}
+                    </span>
+                    <span className="flex items-center gap-1 text-xs text-muted">
+                      {model.local ? <HardDrive size={11} aria-hidden /> : <Globe size={11} aria-hidden />}
+                      {model.local ? "local" : "remote"}
+                    </span>
+                  </Command.Item>
+                ))}
+                {models.data?.unavailable.map((provider) => (
+                  <p key={provider.providerId} className="px-2 py-1.5 text-sm text-muted">
+                    <span className="font-medium text-bad">{provider.providerId}</span> does not answer:{" "}
+                    {provider.message}
+                  </p>
+                ))}
+                <Command.Item
+                  value="add a provider settings"
+                  onSelect={() => void navigate({ to: "/settings", search: { section: "providers" } })}
+                  className="mt-1 flex h-7.5 items-center gap-2 rounded-md border-t border-line px-2 text-muted data-[selected=true]:bg-selected"
+                >
+                  <Plug size={13} aria-hidden /> Providers…
+                </Command.Item>
+              </Command.List>
+            </Command>
+          </Popover.Popup>
+        </Popover.Positioner>
+      </Popover.Portal>
+    </Popover.Root>
+  );
+}

@@ -1,0 +1,67 @@
+import { createRootRoute, createRoute, createRouter, lazyRouteComponent } from "@tanstack/react-router";
+import { Frame, NotFoundScreen } from "./frame/frame.tsx";
+import { readRunSearch, readRunsSearch, readSettingsSearch, readWorkbenchSearch } from "./search.ts";
+
+/** Every screen, its address, and the part of its state that lives there. Each is a chunk of its own. */
+const rootRoute = createRootRoute({ component: Frame, notFoundComponent: NotFoundScreen });
+
+const home = createRoute({
+  getParentRoute: () => rootRoute,
+  path: "/",
+  component: lazyRouteComponent(() => import("./home/home-screen.tsx"), "HomeScreen"),
+});
+const workbenches = createRoute({
+  getParentRoute: () => rootRoute,
+  path: "/workbenches",
+  validateSearch: (search: Record<string, unknown>): { create?: boolean } =>
+    search["create"] === true ? { create: true } : {},
+  component: lazyRouteComponent(() => import("./workbenches/workbenches-screen.tsx"), "WorkbenchesScreen"),
+});
+const workbench = createRoute({
+  getParentRoute: () => rootRoute,
+  path: "/workbenches/$workbenchId",
+  validateSearch: readWorkbenchSearch,
+  component: lazyRouteComponent(() => import("./workbench/workbench-screen.tsx"), "WorkbenchScreen"),
+});
+const runs = createRoute({
+  getParentRoute: () => rootRoute,
+  path: "/runs",
+  validateSearch: readRunsSearch,
+  component: lazyRouteComponent(() => import("./runs/runs-screen.tsx"), "RunsScreen"),
+});
+const run = createRoute({
+  getParentRoute: () => rootRoute,
+  path: "/runs/$runId",
+  validateSearch: readRunSearch,
+  component: lazyRouteComponent(() => import("./run/run-screen.tsx"), "RunScreen"),
+});
+const egress = createRoute({
+  getParentRoute: () => rootRoute,
+  path: "/egress",
+  validateSearch: (search: Record<string, unknown>): { workbenchId?: string } =>
+    typeof search["workbenchId"] === "string" ? { workbenchId: search["workbenchId"] } : {},
+  component: lazyRouteComponent(() => import("./egress/egress-screen.tsx"), "EgressScreen"),
+});
+const settings = createRoute({
+  getParentRoute: () => rootRoute,
+  path: "/settings",
+  validateSearch: readSettingsSearch,
+  component: lazyRouteComponent(() => import("./settings/settings-screen.tsx"), "SettingsScreen"),
+});
+const gallery = createRoute({
+  getParentRoute: () => rootRoute,
+  path: "/gallery",
+  component: lazyRouteComponent(() => import("./gallery/gallery-screen.tsx"), "GalleryScreen"),
+});
+
+export const router = createRouter({
+  routeTree: rootRoute.addChildren([home, workbenches, workbench, runs, run, egress, settings, gallery]),
+  defaultPreload: "intent",
+  scrollRestoration: false,
+});
+
+declare module "@tanstack/react-router" {
+  interface Register {
+    router: typeof router;
+  }
+}

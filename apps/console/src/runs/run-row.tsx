@@ -1,0 +1,52 @@
+import type { Run } from "@benchtop/operations";
+import { Link } from "@tanstack/react-router";
+import { Elapsed } from "../components/elapsed.tsx";
+import { formatCost, formatDuration, formatNumber } from "../components/format.ts";
+import { RelativeTime } from "../components/relative-time.tsx";
+import { RunStatus } from "../components/run-status.tsx";
+
+/** One run as one line: state, what was asked, model, time, tokens, cost. */
+export function RunRow(props: { readonly run: Run }) {
+  const { run } = props;
+  return (
+    <Link
+      to="/runs/$runId"
+      params={{ runId: run.runId }}
+      className="tabular flex h-10 items-center gap-3 border-b border-line px-3 text-sm last:border-b-0 hover:bg-hover focus-visible:-outline-offset-2"
+    >
+      <span className="w-26 shrink-0">
+        <RunStatus status={run.status} errorCode={run.errorCode} />
+      </span>
+      <span className="min-w-0 flex-1 truncate text-base">
+        <span className="font-medium">{run.title === "" ? (kindNames[run.kind] ?? run.kind) : run.title}</span>
+      </span>
+      <span className="w-18 shrink-0 text-muted max-md:hidden">{kindNames[run.kind] ?? run.kind}</span>
+      <span className="w-40 shrink-0 truncate text-muted max-lg:hidden">
+        {run.modelId === null ? "" : `${run.providerId}/${run.modelId}`}
+      </span>
+      <span className="w-18 shrink-0 text-right text-muted max-sm:hidden">
+        {run.status === "pending" ? (
+          <Elapsed since={run.startedAt} />
+        ) : run.durationMs === null ? (
+          ""
+        ) : (
+          formatDuration(run.durationMs)
+        )}
+      </span>
+      <span className="w-22 shrink-0 text-right text-muted max-md:hidden">
+        {run.inputTokens + run.outputTokens > 0 && `${formatNumber(run.inputTokens + run.outputTokens)} tok`}
+      </span>
+      <span className="w-16 shrink-0 text-right text-muted max-md:hidden">
+        {run.costMicros !== null && formatCost(run.costMicros)}
+      </span>
+      <RelativeTime at={run.startedAt} className="w-20 shrink-0 text-right text-faint" />
+    </Link>
+  );
+}
+
+export const kindNames: Readonly<Record<string, string>> = {
+  agent: "Agent",
+  prompt: "Prompt",
+  publish: "Publish",
+  restore: "Restore",
+};

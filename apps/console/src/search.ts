@@ -1,0 +1,71 @@
+import { RunStatus } from "@benchtop/protocol";
+
+/** The part of each screen's state that lives in its address. What does not parse is left out. */
+
+export const workbenchPanes = ["review", "file", "checkpoints"] as const;
+export interface WorkbenchSearch {
+  readonly pane?: (typeof workbenchPanes)[number];
+  /** The file that the pane shows. */
+  readonly path?: string;
+  readonly view?: "split" | "inline";
+  /** The pane takes the whole screen. */
+  readonly full?: boolean;
+  /** The part shown where there is room for one only. */
+  readonly tab?: "files" | "conversation";
+}
+export function readWorkbenchSearch(search: Record<string, unknown>): WorkbenchSearch {
+  const pane = oneOf(search["pane"], workbenchPanes);
+  const view = oneOf(search["view"], ["split", "inline"] as const);
+  const tab = oneOf(search["tab"], ["files", "conversation"] as const);
+  return {
+    ...(pane !== undefined && { pane }),
+    ...(typeof search["path"] === "string" && { path: search["path"] }),
+    ...(view !== undefined && { view }),
+    ...(search["full"] === true && { full: true }),
+    ...(tab !== undefined && { tab }),
+  };
+}
+
+export interface RunsSearch {
+  readonly status?: RunStatus;
+  readonly kind?: string;
+  readonly workbenchId?: string;
+}
+export function readRunsSearch(search: Record<string, unknown>): RunsSearch {
+  const status = oneOf(search["status"], RunStatus.options);
+  return {
+    ...(status !== undefined && { status }),
+    ...(typeof search["kind"] === "string" && { kind: search["kind"] }),
+    ...(typeof search["workbenchId"] === "string" && { workbenchId: search["workbenchId"] }),
+  };
+}
+
+export interface RunSearch {
+  /** `seq` of the selected event. */
+  readonly event?: number;
+  /** Event types that are shown; all when absent. */
+  readonly types?: readonly string[];
+  readonly inspect?: "rendered" | "raw";
+}
+export function readRunSearch(search: Record<string, unknown>): RunSearch {
+  const event = search["event"];
+  const types = search["types"];
+  return {
+    ...(typeof event === "number" && Number.isInteger(event) && event >= 0 && { event }),
+    ...(Array.isArray(types) && { types: types.filter((type) => typeof type === "string") }),
+    ...(search["inspect"] === "raw" && { inspect: "raw" as const }),
+  };
+}
+
+export const settingsSections = ["providers", "appearance", "about"] as const;
+export interface SettingsSearch {
+  readonly section?: (typeof settingsSections)[number];
+}
+export function readSettingsSearch(search: Record<string, unknown>): SettingsSearch {
+  const section = oneOf(search["section"], settingsSections);
+  return section === undefined ? {} : { section };
+}
+
+function oneOf<const Value extends string>(value: unknown, values: readonly Value[]): Value | undefined {
+  return values.find((each) => each === value);
+}

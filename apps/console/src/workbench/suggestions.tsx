@@ -1,0 +1,34 @@
+import { useNavigate } from "@tanstack/react-router";
+import { useQuery } from "@tanstack/react-query";
+import { Plug } from "lucide-react";
+import { query } from "../api/queries.ts";
+import { Button } from "../components/button.tsx";
+
+const tasks = ["Add a summary.md of these files", "Make the totals consistent", "Find mistakes and correct them"];
+
+/** What to do in an empty conversation: connect a model, or begin with a task. */
+export function Suggestions(props: { readonly hasFiles: boolean; readonly onChoose: (task: string) => void }) {
+  const navigate = useNavigate();
+  const providers = useQuery(query("providers.list", {})).data;
+  if (providers?.items.length === 0) {
+    return (
+      <Button
+        tone="primary"
+        icon={<Plug size={14} aria-hidden />}
+        onClick={() => void navigate({ to: "/settings", search: { section: "providers" } })}
+      >
+        Connect a model
+      </Button>
+    );
+  }
+  if (!props.hasFiles) return null;
+  return (
+    <div className="flex flex-wrap justify-center gap-1.5">
+      {tasks.map((task) => (
+        <Button key={task} size="small" onClick={() => props.onChoose(task)}>
+          {task}
+        </Button>
+      ))}
+    </div>
+  );
+}

@@ -1,0 +1,241 @@
+import type { Workbench } from "@benchtop/operations";
+import { Link, useNavigate } from "@tanstack/react-router";
+import {
+  ChevronRight,
+  Ellipsis,
+  FileDiff,
+  Folder,
+  Globe,
+  History,
+  MessagesSquare,
+  Pencil,
+  ShieldOff,
+  SquareActivity,
+  Trash2,
+} from "lucide-react";
+import { useState, type FormEvent } from "react";
+import { client, failureOf, type Failure } from "../api/client.ts";
+import { queryClient, refreshWorkbench } from "../api/queries.ts";
+import { Button, IconButton } from "../components/button.tsx";
+import { classes } from "../components/classes.ts";
+import { Dialog } from "../components/dialog.tsx";
+import { ErrorNotice } from "../components/error-notice.tsx";
+import { TextField } from "../components/field.tsx";
+import { formatBytes, formatCount } from "../components/format.ts";
+import { Menu } from "../components/menu.tsx";
+import type { WorkbenchSearch } from "../search.ts";
+import { StateChips } from "./state-chips.tsx";
+import type { ModelChoice } from "./use-model-choice.ts";
+
+/** Name, state, and what can be done with the workbench as a whole. */
+export function WorkbenchBar(props: {
+  readonly workbench: Workbench;
+  readonly choice: ModelChoice;
+  readonly onReview: () => void;
+  readonly onCheckpoints: () => void;
+}) {
+  const { workbench, choice } = props;
+  const { workbenchId } = workbench;
+  const navigate = useNavigate();
+  const [open, setOpen] = useState<"rename" | "delete" | "revoke">();
+  return (
+    <>
+      <nav aria-label="Place" className="flex min-w-0 items-center gap-1 max-sm:flex-1">
+        <Link to="/workbenches" className="rounded-sm text-muted hover:text-ink max-md:hidden">
+          Workbenches
+        </Link>
+        <ChevronRight size={13} aria-hidden className="text-faint max-md:hidden" />
+        <h1 className="min-w-0 truncate font-semibold">{workbench.name}</h1>
+      </nav>
+      <div className="ml-2 min-w-0 flex-1 max-md:hidden">
+        <StateChips workbench={workbench} model={choice.model} local={choice.local} onReview={props.onReview} />
+      </div>
+      <IconButton label="Checkpoints" onClick={props.onCheckpoints} className="ml-auto">
+        <History size={15} aria-hidden />
+      </IconButton>
+      <Menu
+        trigger={
+          <button
+            type="button"
+            aria-label="More about this workbench"
+            className="inline-flex size-7.5 items-center justify-center rounded-md text-muted hover:bg-hover hover:text-ink"
+          >
+            <Ellipsis size={15} aria-hidden />
+          </button>
+        }
+        items={[
+          { label: "Rename…", icon: <Pencil size={14} aria-hidden />, onSelect: () => setOpen("rename") },
+          {
+            label: "Its runs",
+            icon: <SquareActivity size={14} aria-hidden />,
+            onSelect: () => void navigate({ to: "/runs", search: { workbenchId } }),
+          },
+          {
+            label: "What left this machine",
+            icon: <Globe size={14} aria-hidden />,
+            onSelect: () => void navigate({ to: "/egress", search: { workbenchId } }),
+          },
+          { label: "Take back consent…", icon: <ShieldOff size={14} aria-hidden />, onSelect: () => setOpen("revoke") },
+          {
+            label: "Delete…",
+            icon: <Trash2 size={14} aria-hidden />,
+            danger: true,
+            onSelect: () => setOpen("delete"),
+            disabledReason: workbench.hasDraft ? "Publish or discard the Draft first." : undefined,
+          },
+        ]}
+      />
+      {open === "rename" && <RenameDialog workbench={workbench} onClose={() => setOpen(undefined)} />}
+      {open === "delete" && (
+        <ConfirmDialog
+          title={`Delete ${workbench.name}?`}
+          description={`Its ${formatCount(workbench.fileCount, "file")} (${formatBytes(workbench.totalBytes)}) and checkpoints are removed from ${workbench.publishedDir}. This cannot be undone. The files that you added them from are not touched.`}
+          action="Delete for good"
+          onClose={() => setOpen(undefined)}
+          onConfirm={async () => {
+            await client.call("workbenches.delete", { workbenchId });
+            await queryClient.invalidateQueries({ queryKey: ["workbenches.list"] });
+            await navigate({ to: "/workbenches" });
+          }}
+        />
+      )}
+      {open === "revoke" && (
+        <ConfirmDialog
+          title="Take back every consent of this workbench?"
+          description="Every model on another machine asks again before anything is sent. What was sent cannot be brought back."
+          action="Take back"
+          onClose={() => setOpen(undefined)}
+          onConfirm={async () => {
+            await client.call("egress.revokeConsent", { workbenchId });
+            await refreshWorkbench(workbenchId);
+            setOpen(undefined);
+          }}
+        />
+      )}
+    </>
+  );
+}
+
+/** Where there is room for one part only: which one. The state stays in view above it. */
+export function WorkbenchTabs(props: {
+  readonly search: WorkbenchSearch;
+  readonly hasDraft: boolean;
+  readonly onGo: (search: WorkbenchSearch) => void;
+  readonly onClosePane: () => void;
+}) {
+  const { search, onGo } = props;
+  const current = search.pane ?? search.tab ?? "conversation";
+  const leave = (tab: "files" | "conversation") => {
+    props.onClosePane();
+    onGo({ tab });
+  };
+  const tabs = [
+    { id: "files", label: "Files", icon: Folder, go: () => leave("files") },
+    { id: "conversation", label: "Conversation", icon: MessagesSquare, go: () => leave("conversation") },
+    { id: "review", label: props.hasDraft ? "Review" : "No Draft", icon: FileDiff, go: () => onGo({ pane: "review" }) },
+  ] as const;
+  return (
+    <nav aria-label="Parts of the workbench" className="flex shrink-0 border-b border-line px-2">
+      {tabs.map(({ id, label, icon: Icon, go }) => (
+        <button
+          key={id}
+          type="button"
+          aria-current={current === id ? "page" : undefined}
+          onClick={go}
+          className={classes(
+            "flex h-9 flex-1 items-center justify-center gap-1.5 border-b-2 text-sm font-medium",
+            current === id ? "border-accent text-ink" : "border-transparent text-muted",
+          )}
+        >
+          <Icon size={13} aria-hidden className={id === "review" && props.hasDraft ? "text-draft" : undefined} />
+          {label}
+        </button>
+      ))}
+    </nav>
+  );
+}
+
+function RenameDialog(props: { readonly workbench: Workbench; readonly onClose: () => void }) {
+  const { workbench, onClose } = props;
+  const [name, setName] = useState(workbench.name);
+  const [failure, setFailure] = useState<Failure>();
+  const rename = async (event: FormEvent) => {
+    event.preventDefault();
+    try {
+      await client.call("workbenches.rename", { workbenchId: workbench.workbenchId, name: name.trim() });
+      await refreshWorkbench(workbench.workbenchId);
+      onClose();
+    } catch (thrown) {
+      setFailure(failureOf(thrown));
+    }
+  };
+  return (
+    <Dialog
+      open
+      onClose={onClose}
+      title="Rename the workbench"
+      footer={
+        <>
+          <Button onClick={onClose}>Cancel</Button>
+          <Button
+            tone="primary"
+            type="submit"
+            form="rename-workbench"
+            disabledReason={name.trim() === "" ? "It needs a name." : undefined}
+          >
+            Rename
+          </Button>
+        </>
+      }
+    >
+      <form id="rename-workbench" onSubmit={(event) => void rename(event)}>
+        <TextField
+          label="Name"
+          value={name}
+          maxLength={100}
+          autoFocus
+          onChange={(event) => setName(event.target.value)}
+          error={failure?.message}
+        />
+      </form>
+    </Dialog>
+  );
+}
+
+function ConfirmDialog(props: {
+  readonly title: string;
+  readonly description: string;
+  readonly action: string;
+  readonly onClose: () => void;
+  readonly onConfirm: () => Promise<void>;
+}) {
+  const [failure, setFailure] = useState<Failure>();
+  const [busy, setBusy] = useState(false);
+  const confirm = async () => {
+    setBusy(true);
+    try {
+      await props.onConfirm();
+    } catch (thrown) {
+      setFailure(failureOf(thrown));
+      setBusy(false);
+    }
+  };
+  return (
+    <Dialog
+      open
+      onClose={props.onClose}
+      title={props.title}
+      description={props.description}
+      footer={
+        <>
+          <Button onClick={props.onClose}>Cancel</Button>
+          <Button tone="danger" busy={busy} onClick={() => void confirm()}>
+            {props.action}
+          </Button>
+        </>
+      }
+    >
+      {failure !== undefined && <ErrorNotice failure={failure} handlers={{ retry: confirm }} />}
+    </Dialog>
+  );
+}
