@@ -7,7 +7,9 @@ export function openWritable(path: string): DatabaseSync {
   // NORMAL: a commit survives a killed process, since it is with the kernel. `fullfsync` and `checkpoint_fullfsync`
   // matter on macOS alone, where fsync does not reach the platter.
   database.exec("PRAGMA synchronous = NORMAL; PRAGMA fullfsync = ON; PRAGMA checkpoint_fullfsync = ON");
-  database.exec("PRAGMA temp_store = MEMORY; PRAGMA cache_size = -16000; PRAGMA journal_size_limit = 67108864");
+  database.exec(
+    "PRAGMA temp_store = MEMORY; PRAGMA cache_size = -16000; PRAGMA journal_size_limit = 67108864; PRAGMA wal_autocheckpoint = 4000",
+  );
   return database;
 }
 
