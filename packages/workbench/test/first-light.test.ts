@@ -46,7 +46,9 @@ test("S1 S5 S6 files are added, an agent edits the Draft, a person publishes and
 
   const review = await workbenches.changeSet({ workbenchId });
   expect(review.draftSummary).toBe("Edited the plan, added a summary, deleted the data.");
-  expect(review.changes.map(({ path, change, linesAdded, linesRemoved }) => [path, change, linesAdded, linesRemoved])).toEqual([
+  expect(
+    review.changes.map(({ path, change, linesAdded, linesRemoved }) => [path, change, linesAdded, linesRemoved]),
+  ).toEqual([
     ["data.csv", "deleted", 0, 2],
     ["notes/plan.md", "modified", 1, 1],
     ["summary.md", "added", 1, 0],
@@ -66,7 +68,9 @@ test("S1 S5 S6 files are added, an agent edits the Draft, a person publishes and
   const published = await workbenches.publish({ workbenchId, wait: true, userId: "someone" });
   expect(published).toMatchObject({ status: "success", counts: { added: 1, modified: 1, deleted: 1 } });
   expect((await readdir(stage.published(workbenchId))).sort()).toEqual(["notes", "picture.png", "summary.md"]);
-  const phases = (await stage.journal(published.runId)).flatMap((event) => (event.type === "PhaseChanged" ? [event.phase] : []));
+  const phases = (await stage.journal(published.runId)).flatMap((event) =>
+    event.type === "PhaseChanged" ? [event.phase] : [],
+  );
   expect(phases).toEqual(["validating", "conflict_check", "checkpoint_pre_publish", "swap_directories", "finalizing"]);
   expect((await stat(stage.published(workbenchId, "summary.md"))).nlink).toBe(1);
   expect((await stat(stage.published(workbenchId, "picture.png"))).nlink).toBe(1);

@@ -54,7 +54,9 @@ function answer(response: ServerResponse, { text, calls }: Turn, newCallId: () =
   response.writeHead(200, { "content-type": "text/event-stream" });
   const frame = (delta: object, finishReason: string | null): void => {
     const choices = [{ index: 0, delta, finish_reason: finishReason }];
-    response.write(`data: ${JSON.stringify({ id: "c", object: "chat.completion.chunk", model: "scripted", choices })}\n\n`);
+    response.write(
+      `data: ${JSON.stringify({ id: "c", object: "chat.completion.chunk", model: "scripted", choices })}\n\n`,
+    );
   };
   if (text !== undefined) frame({ role: "assistant", content: text }, null);
   const toolCalls = calls?.map(({ name, arguments: input }, index) => {
@@ -63,6 +65,8 @@ function answer(response: ServerResponse, { text, calls }: Turn, newCallId: () =
   if (toolCalls) frame({ role: "assistant", tool_calls: toolCalls }, null);
   frame({}, toolCalls ? "tool_calls" : "stop");
   const usage = { prompt_tokens: 10, completion_tokens: 5, total_tokens: 15 };
-  response.write(`data: ${JSON.stringify({ id: "c", object: "chat.completion.chunk", model: "scripted", choices: [], usage })}\n\n`);
+  response.write(
+    `data: ${JSON.stringify({ id: "c", object: "chat.completion.chunk", model: "scripted", choices: [], usage })}\n\n`,
+  );
   response.end("data: [DONE]\n\n");
 }

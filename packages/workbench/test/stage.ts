@@ -1,4 +1,4 @@
-import { chmod, mkdtemp, rm } from "node:fs/promises";
+import { mkdir, mkdtemp, rm } from "node:fs/promises";
 import { tmpdir } from "node:os";
 import { join } from "node:path";
 import { createEgress, type Egress, type EgressRecord } from "@benchtop/egress";
@@ -30,7 +30,7 @@ export interface Stage extends AsyncDisposable {
 
 export async function openStage(options: { limits?: Partial<Limits>; root?: string } = {}): Promise<Stage> {
   const root = options.root ?? (await mkdtemp(join(tmpdir(), "benchtop-workbench-")));
-  await chmod(root, 0o700);
+  await mkdir(root, { recursive: true, mode: 0o700 });
   const home = join(root, "home");
   const store = await openStore({ home, soleOwner: true });
   const runs = new Runs({ store });

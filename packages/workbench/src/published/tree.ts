@@ -50,8 +50,9 @@ export function build({ home, files }: BuildInput): Stamp[] {
   const workbench = Folder.open(home);
   try {
     mkdirSync(workbench.at(folders.next), 0o755);
-    const stamps = fill(workbench, files);
-    syncTree(workbench, files);
+    const copied = new Set<BuildFile>();
+    const stamps = fill(workbench, files, copied);
+    syncTree(workbench, files, copied);
     workbench.sync();
     return stamps;
   } finally {
@@ -59,7 +60,7 @@ export function build({ home, files }: BuildInput): Stamp[] {
   }
 }
 
-function fill(workbench: Folder, files: readonly BuildFile[]): Stamp[] {
+function fill(workbench: Folder, files: readonly BuildFile[], copied: Set<BuildFile>): Stamp[] {
   const next = workbench.child(folders.next);
   const published = files.some((file) => file.stamp) ? workbench.child(folders.published) : undefined;
   const targets = new FolderStack(next);
@@ -68,7 +69,9 @@ function fill(workbench: Folder, files: readonly BuildFile[]): Stamp[] {
     return files.map((file) => {
       const target = targets.holding(file.path, "make");
       const linked = file.stamp && sources && link(sources, target, file, file.stamp);
-      return linked ?? copy(target, file);
+      if (linked) return linked;
+      copied.add(file);
+      return copy(target, file);
     });
   } finally {
     targets.close();
@@ -118,14 +121,14 @@ function copy({ folder, name }: Place, file: BuildFile): Stamp {
 }
 
 /** Files that were copied, then every folder. All are written before the first is waited for, so that the disk can batch. */
-function syncTree(workbench: Folder, files: readonly BuildFile[]): void {
+function syncTree(workbench: Folder, files: readonly BuildFile[], copied: ReadonlySet<BuildFile>): void {
   const next = workbench.child(folders.next);
   const stack = new FolderStack(next);
   try {
     let last = "";
-    for (const file of files) {
+    for (const file of copied) {
       const { folder, name } = stack.holding(file.path, "fail");
-      if (folder.stat(name).nlink === 1n) syncFile(folder.at(name));
+      syncFile(folder.at(name));
     }
     for (const file of files) {
       const parent = file.path.slice(0, file.path.lastIndexOf("/") + 1);
