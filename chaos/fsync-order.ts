@@ -10,13 +10,15 @@ import type { Call } from "./shim.ts";
  * 3. after a rename, a link or a removal outside such a tree, the folder is fsynced before the next durable commit of
  *    the database, so that the database never says what the disk does not have.
  *
- * SQLite's own files follow SQLite's own rules and are left out. One sentence a violation.
+ * SQLite's own files follow SQLite's own rules and are left out, and so are files that only save work and are checked when
+ * they are read. Where a rename came from is not asked for: a second name that survives is removed at start-up. One
+ * sentence a violation.
  */
 export function fsyncOrderViolations(calls: readonly Call[]): string[] {
   const state = new Unsynced();
   const violations: string[] = [];
   for (const call of calls) {
-    if (call.result === undefined || call.result < 0) continue;
+    if (call.result === undefined || call.result < 0 || isCache(call.path)) continue;
     if (isDatabase(call.path)) {
       if (isSync(call)) violations.push(...state.beforeCommit(call));
       continue;
@@ -71,7 +73,6 @@ class Unsynced {
       case "rename":
         move(this.#content, call.path, call.to);
         move(this.#entries, call.path, call.to);
-        this.#entries.set(dirname(call.path), call);
         this.#entries.set(dirname(call.to), call);
     }
   }
@@ -106,4 +107,6 @@ function move(map: Map<string, Call>, from: string, to: string): void {
 
 const isSync = (call: Call): boolean => call.call === "fsync" || call.call === "fdatasync";
 const isDatabase = (path: string): boolean => /\.db(-wal|-shm|-journal)?$/.test(path);
+/** What lies in `published`, as last seen; without it every file is hashed. And where the daemon listens; it removes the file at start. */
+const isCache = (path: string): boolean => /\/(published\.stamps\.json|daemon\.json)(\.[^/]*)?$/.test(path);
 const say = (call: Call): string => `#${call.n} ${call.call} ${call.path}${call.to ? ` → ${call.to}` : ""}`;

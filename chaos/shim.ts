@@ -1,5 +1,6 @@
 import { execFile, spawn } from "node:child_process";
 import { existsSync, readFileSync } from "node:fs";
+import { enableCompileCache } from "node:module";
 import { join } from "node:path";
 import { promisify } from "node:util";
 
@@ -94,7 +95,7 @@ export function runNode(
 ): Promise<Ended> {
   const { promise, resolve, reject } = Promise.withResolvers<Ended>();
   const child = spawn(process.execPath, [...script], {
-    env: { ...inherited(), ...environment },
+    env: { ...inherited(), ...compileCache, ...environment },
     stdio: ["ignore", "pipe", "pipe"],
     timeout: options.timeoutMs ?? 60_000,
     killSignal: "SIGTERM",
@@ -112,6 +113,10 @@ export function runNode(
   });
   return promise;
 }
+
+/** Thousands of processes load the same modules; compiled once, they start in a third of the time. */
+const { directory } = enableCompileCache();
+const compileCache = directory === undefined ? {} : { NODE_COMPILE_CACHE: directory };
 
 /** Nothing of the caller's own Benchtop reaches the processes under test. */
 function inherited(): Record<string, string> {
