@@ -1,7 +1,17 @@
 import type { FinishReason, Message, Usage } from "@benchtop/protocol";
 import { complaintIn, failureOfFrame, type FailureContext } from "../errors/provider-failure.ts";
 import { contextOf, streamEvents, type EventReader, type ProviderOptions } from "./event-stream.ts";
-import { argumentsTextOf, endedEarly, parseEvent, pushText, usageOf } from "./openai-wire.ts";
+import { DeltaTemplate } from "./delta-template.ts";
+import {
+  argumentsTextOf,
+  endedEarly,
+  maxArgumentsLength,
+  parseEvent,
+  pushText,
+  stringOf,
+  tooMuch,
+  usageOf,
+} from "./openai-wire.ts";
 import type { ProviderAdapter, ProviderPart, ProviderRequest } from "./provider.ts";
 
 export interface OpenAiChatOptions extends ProviderOptions {
@@ -74,7 +84,9 @@ interface Fragments {
 
 class ChatReader implements EventReader {
   readonly #context: FailureContext;
+  readonly #template = new DeltaTemplate();
   readonly #calls = new Map<number, Fragments>();
+  #argumentsLength = 0;
   #lastCall = -1;
   #responseId: string | undefined;
   #usage: Usage | undefined;
@@ -87,6 +99,8 @@ class ChatReader implements EventReader {
   }
 
   read(data: string, parts: ProviderPart[]): void {
+    const known = this.#finish === undefined ? this.#template.match(data) : undefined;
+    if (known !== undefined) return this.#readText("text", known, parts);
     if (data === "[DONE]") {
       this.isDone = true;
       return;
@@ -102,7 +116,9 @@ class ChatReader implements EventReader {
       });
     }
     if (!choice || this.#finish !== undefined) return;
-    this.#readDelta(choice.delta ?? choice.message ?? {}, parts);
+    const delta = choice.delta ?? choice.message ?? {};
+    this.#readDelta(delta, parts);
+    if (saysOnlyContent(chunk, choice, delta)) this.#template.learn(data, delta.content);
     if (typeof choice.finish_reason === "string") this.#finish = finishReasons[choice.finish_reason] ?? "other";
   }
 
@@ -138,8 +154,8 @@ class ChatReader implements EventReader {
 
   /** A fragment belongs to the call of its index, unless it brings an id or, without an index, a name of its own. */
   #readCall(fragment: ChatToolCall): void {
-    const id = typeof fragment.id === "string" ? fragment.id : "";
-    const name = typeof fragment.function?.name === "string" ? fragment.function.name : "";
+    const id = stringOf(fragment.id);
+    const name = stringOf(fragment.function?.name);
     let index = typeof fragment.index === "number" ? fragment.index : this.#lastCall;
     const known = this.#calls.get(index);
     const isOther = !known || (id !== "" && known.id !== "" && known.id !== id);
@@ -152,9 +168,11 @@ class ChatReader implements EventReader {
     const call = this.#calls.get(index) as Fragments;
     if (call.id === "") call.id = id;
     if (call.name === "") call.name = name;
-    const text = fragment.function?.arguments;
-    if (typeof text === "string") call.arguments += text;
-    else if (typeof text === "object" && text !== null) call.arguments += JSON.stringify(text);
+    const given = fragment.function?.arguments;
+    const text = typeof given === "object" && given !== null ? JSON.stringify(given) : stringOf(given);
+    this.#argumentsLength += text.length;
+    if (this.#argumentsLength > maxArgumentsLength) throw tooMuch(this.#context);
+    call.arguments += text;
   }
 }
 
@@ -166,6 +184,20 @@ const finishReasons: Readonly<Record<string, FinishReason>> = {
   content_filter: "content-filter",
 };
 
+/** True for an event that adds text and nothing else, as nearly all do. */
+function saysOnlyContent(
+  { usage }: ChatChunk,
+  { finish_reason: finish }: ChatChoice,
+  delta: ChatDelta,
+): delta is ChatDelta & { content: string } {
+  return (
+    typeof delta.content === "string" &&
+    usage == null &&
+    finish == null &&
+    Object.values(delta).every((value) => value == null || value === delta.content || value === "assistant")
+  );
+}
+
 function textOf(content: unknown): unknown {
   if (!Array.isArray(content)) return content;
   return content.map((part: { text?: unknown }) => (typeof part?.text === "string" ? part.text : "")).join("");
@@ -174,13 +206,18 @@ function textOf(content: unknown): unknown {
 /** The fields that are read of a chunk. Nothing is sure about any of them. */
 interface ChatChunk {
   readonly id?: unknown;
-  readonly choices?: readonly { delta?: ChatDelta; message?: ChatDelta; finish_reason?: unknown }[];
+  readonly choices?: readonly ChatChoice[];
   readonly usage?: {
     readonly prompt_tokens?: unknown;
     readonly completion_tokens?: unknown;
     readonly prompt_tokens_details?: { readonly cached_tokens?: unknown } | null;
     readonly completion_tokens_details?: { readonly reasoning_tokens?: unknown } | null;
   } | null;
+}
+interface ChatChoice {
+  readonly delta?: ChatDelta;
+  readonly message?: ChatDelta;
+  readonly finish_reason?: unknown;
 }
 interface ChatDelta {
   readonly content?: unknown;

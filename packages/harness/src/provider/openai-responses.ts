@@ -1,7 +1,16 @@
 import type { FinishReason, Message, Usage } from "@benchtop/protocol";
 import { complaintIn, failureOfFrame, type FailureContext } from "../errors/provider-failure.ts";
 import { contextOf, streamEvents, type EventReader, type ProviderOptions } from "./event-stream.ts";
-import { argumentsTextOf, endedEarly, parseEvent, pushText, usageOf } from "./openai-wire.ts";
+import {
+  argumentsTextOf,
+  endedEarly,
+  maxArgumentsLength,
+  parseEvent,
+  pushText,
+  stringOf,
+  tooMuch,
+  usageOf,
+} from "./openai-wire.ts";
 import type { ProviderAdapter, ProviderPart, ProviderRequest } from "./provider.ts";
 
 /**
@@ -77,6 +86,7 @@ interface Item {
 class ResponsesReader implements EventReader {
   readonly #context: FailureContext;
   readonly #items = new Map<number, Item>();
+  #argumentsLength = 0;
   #lastSequence = -1;
   #responseId: string | undefined;
   #usage: Usage | undefined;
@@ -103,6 +113,8 @@ class ResponsesReader implements EventReader {
       case "response.reasoning_text.delta":
         return this.#readText("reasoning", event, parts);
       case "response.function_call_arguments.delta":
+        this.#argumentsLength += stringOf(event.delta).length;
+        if (this.#argumentsLength > maxArgumentsLength) throw tooMuch(this.#context);
         this.#item(event).arguments += stringOf(event.delta);
         return;
       case "response.function_call_arguments.done":
@@ -207,10 +219,6 @@ const incompleteReasons: Readonly<Record<string, FinishReason>> = {
   max_output_tokens: "length",
   content_filter: "content-filter",
 };
-
-function stringOf(value: unknown): string {
-  return typeof value === "string" ? value : "";
-}
 
 /** The fields that are read of an event. Nothing is sure about any of them. */
 interface ResponsesEvent {

@@ -42,6 +42,21 @@ export function usageOf(
   };
 }
 
+/** Characters of tool arguments that one answer may hold: they are kept until it ends, and a server may never end it. */
+export const maxArgumentsLength = 16 * 1024 * 1024;
+
+export function tooMuch({ providerId, modelId }: FailureContext): BenchtopError {
+  return new BenchtopError("PROVIDER_UNAVAILABLE", `${providerId} sent tool arguments without end.`, {
+    providerId,
+    modelId,
+    retryable: false,
+  });
+}
+
+export function stringOf(value: unknown): string {
+  return typeof value === "string" ? value : "";
+}
+
 /** A call's arguments as the model wrote them. */
 export function argumentsTextOf(call: ToolCall): string {
   return call.invalidArguments ?? JSON.stringify(call.arguments);

@@ -1,8 +1,9 @@
-import { BenchtopError } from "@benchtop/protocol";
+import { BenchtopError, type Journal } from "@benchtop/protocol";
 import { describe, expect, test } from "vitest";
 import { calls, ends, says, scriptedProvider, used } from "../../test/scripted-provider.ts";
 import { eventOf, finished, startAgent, typesOf } from "../../test/started-runs.ts";
 import { messagesFromEvents } from "../context/from-events.ts";
+import { memoryJournal } from "../journal/memory.ts";
 import type { Tool } from "../tools/tool.ts";
 
 const add: Tool = {
@@ -164,6 +165,7 @@ describe("H3 tools", () => {
     ["a wrong type, which is not coerced", { a: "1", b: 2 }, "/a must be number"],
     ["an unknown argument", { a: 1, b: 2, c: 3 }, "additional properties (c)"],
     ["broken JSON", '{"a": 1,', "not JSON"],
+    ["nesting without end", "[".repeat(100_000) + "]".repeat(100_000), "not JSON"],
     ["something other than an object", "[1,2]", "must be object"],
   ])("are not run with %s; the model is told", async ([, input, told]) => {
     const provider = scriptedProvider([calls("add", input), ends()], [says("sorry"), ends()]);
@@ -234,6 +236,29 @@ describe("H3 tools", () => {
     const { events, result } = await finished(handle);
     expect(eventOf(events, "ToolCallFinished").outcome).toBe("unknown");
     expect(result.error?.code).toBe("USER_CANCELED");
+  });
+
+  test("are not run when the abort comes while their call is being recorded", async () => {
+    let ran = false;
+    const watched = toolNamed("watched", async () => ((ran = true), { content: "" }));
+    const memory = memoryJournal();
+    const journal: Journal = {
+      ...memory,
+      async create(init) {
+        const writer = await memory.create(init);
+        const write = writer.write.bind(writer);
+        writer.write = (event) => {
+          write(event);
+          if (event.type === "ToolCallRequested") queueMicrotask(() => handle.control.abort());
+        };
+        return writer;
+      },
+    };
+    const provider = scriptedProvider([calls("watched", {}), ends()]);
+    const handle = await startAgent({ provider, tools: [watched] }, { journal });
+    const { events } = await finished(handle);
+    expect(eventOf(events, "ToolCallFinished").outcome).toBe("canceled");
+    expect(ran).toBe(false);
   });
 
   test("whose calls an abort prevented are told as not executed when the conversation goes on", async () => {

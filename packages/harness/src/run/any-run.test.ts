@@ -68,9 +68,9 @@ test("H2 whatever a provider, its tools and people do, a run ends once and its j
       for (const { messages } of scripted.requests) expectPairedCalls(messages);
       expectPairedCalls(messagesFromEvents(events));
     }),
-    { numRuns: 500 },
+    { numRuns: 300 },
   );
-});
+}, 120_000);
 
 /** Every tool call has its result right behind it, every result its call. */
 function expectPairedCalls(messages: readonly Message[]): void {

@@ -231,10 +231,32 @@ function toolCallOf(part: Extract<ProviderPart, { type: "tool-call" }>, seen: Se
   const callId =
     part.callId !== undefined && part.callId !== "" && !seen.has(part.callId) ? part.callId : newId("call");
   seen.add(callId);
-  const text = part.arguments.trim();
+  const { name, arguments: text } = part;
+  if (text.trim() === "") return { callId, name, arguments: {} };
+  const input = parsed(text);
+  return input === undefined
+    ? { callId, name, arguments: null, invalidArguments: text }
+    : { callId, name, arguments: input };
+}
+
+function parsed(text: string): Json | undefined {
+  if (!isShallow(text)) return undefined;
   try {
-    return { callId, name: part.name, arguments: text === "" ? {} : (JSON.parse(text) as Json) };
+    return JSON.parse(text) as Json;
   } catch {
-    return { callId, name: part.name, arguments: null, invalidArguments: part.arguments };
+    return undefined;
   }
+}
+
+/** Deeper values can be parsed, but then overflow the stack of whoever writes them down. */
+const deepestNesting = 500;
+
+function isShallow(text: string): boolean {
+  let depth = 0;
+  for (const bracket of text.matchAll(/"(?:[^"\\]|\\.)*"|[[\]{}]/gs)) {
+    if (bracket[0] === "[" || bracket[0] === "{") depth += 1;
+    else if (bracket[0] === "]" || bracket[0] === "}") depth -= 1;
+    if (depth > deepestNesting) return false;
+  }
+  return true;
 }

@@ -30,7 +30,7 @@ export async function callTool(
   });
 
   const { content, error, outcome } = tool
-    ? (rejection(tools, call) ?? (await execute(run, tool, call, spanId, graceMs)))
+    ? (rejection(tools, call) ?? notExecuted(run) ?? (await execute(run, tool, call, spanId, graceMs)))
     : unknownTool(tools, name);
   await run.emit({
     type: "ToolCallFinished",
@@ -78,6 +78,13 @@ function rejected(tool: string, message: string, advice: string): ToolResult {
   return { outcome: "error", content: bounded(`${message} ${advice}`), isError: true, error };
 }
 
+/** The cancellation that came while the request was being recorded. */
+function notExecuted({ signal }: RunScope): ToolResult | undefined {
+  if (!signal.aborted) return undefined;
+  const error = BenchtopError.from(signal.reason);
+  return { outcome: "canceled", content: "Not executed: the run was canceled.", isError: true, error };
+}
+
 async function execute(
   run: RunScope,
   tool: Tool,
@@ -118,7 +125,7 @@ function outcomeUnknown(run: RunScope): ToolResult {
   return { outcome: "unknown", content, isError: true, error: BenchtopError.from(run.signal.reason) };
 }
 
-/** Resolves a while after the signal aborts, for a tool that does not listen to it. */
+/** Resolves a while after the signal aborts (it has not yet), for a tool that does not listen to it. */
 function abandonment(signal: AbortSignal, graceMs: number): { promise: Promise<"abandoned">; cancel(): void } {
   const { promise, resolve } = Promise.withResolvers<"abandoned">();
   let timer: NodeJS.Timeout | undefined;
