@@ -8,6 +8,7 @@ import type { RunNotifications } from "./journal/watch.ts";
 import { Ledger } from "./ledger/ledger.ts";
 import { processOwner } from "./owner.ts";
 import type { Tables } from "./schema.ts";
+import { SqliteWriter } from "./sqlite/writer.ts";
 
 export interface StoreOptions {
   /** `$BENCHTOP_HOME`: `ops.db` and `blobs/` are made in it. */
@@ -39,8 +40,7 @@ export interface Store {
 /** Opens the store of a home folder and brings its data to this version. */
 export async function openStore(options: StoreOptions): Promise<Store> {
   await mkdir(options.home, { recursive: true, mode: 0o700 });
-  const blobs = await Blobs.open(join(options.home, "blobs"));
-  const database = await openDatabase(options);
+  const [blobs, database] = await Promise.all([Blobs.open(join(options.home, "blobs")), openDatabase(options)]);
   const { dialect, db, storage, notifications } = database;
   const owner = processOwner(options.soleOwner ?? false);
   const journal = new DurableJournal({ db, storage, owner, ...(notifications && { notifications }) });
@@ -71,11 +71,12 @@ export interface Database {
   close(): Promise<void>;
 }
 
-/** `pg` is loaded where it is used alone: it would slow down every other start. */
+/** The thread that writes starts while Kysely loads; `pg` is loaded only where it is used. */
 async function openDatabase({ home, databaseUrl }: StoreOptions): Promise<Database> {
   if (databaseUrl === undefined || databaseUrl === "") {
-    const { openSqlite } = await import("./sqlite/open.ts");
-    return openSqlite(join(home, "ops.db"));
+    const path = join(home, "ops.db");
+    const [writer, { openSqlite }] = await Promise.all([SqliteWriter.open(path), import("./sqlite/open.ts")]);
+    return openSqlite(path, writer);
   }
   const { openPostgres } = await import("./postgres/open.ts");
   return openPostgres(databaseUrl);

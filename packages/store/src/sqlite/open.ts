@@ -5,11 +5,10 @@ import type { Database } from "../store.ts";
 import { openReadOnly } from "./connection.ts";
 import { sqliteDialect } from "./dialect.ts";
 import { SqliteJournalStorage } from "./journal-storage.ts";
-import { SqliteWriter } from "./writer.ts";
+import type { SqliteWriter } from "./writer.ts";
 
-/** Opens the database file, one thread for writing and one connection for reading journals. */
-export async function openSqlite(path: string): Promise<Database> {
-  const writer = await SqliteWriter.open(path);
+/** The database behind a thread that writes it, with a connection of this thread for reading journals. */
+export async function openSqlite(path: string, writer: SqliteWriter): Promise<Database> {
   try {
     const db = new Kysely<Tables>({ dialect: sqliteDialect(writer) });
     await migrate(db as Kysely<unknown>, "sqlite");

@@ -1,4 +1,4 @@
-import { closeSync, fsyncSync, openSync, statSync } from "node:fs";
+import { closeSync, existsSync, fsyncSync, openSync, statSync } from "node:fs";
 import { parentPort, workerData } from "node:worker_threads";
 import { openWritable, Statements } from "./connection.ts";
 import { failureOf } from "./failure.ts";
@@ -56,6 +56,8 @@ const handlers: Handlers = {
   // What a durable commit does at its end. The descriptor stays open: the file lives as long as the connection, and
   // unlike the database file it has no POSIX locks that closing it could drop (https://sqlite.org/howtocorrupt.html).
   flush() {
+    // Nothing was ever written where there is no such file yet.
+    if (walFile === undefined && !existsSync(walPath)) return null;
     walFile ??= openSync(walPath, "r+");
     fsyncSync(walFile);
     return null;
