@@ -7,6 +7,7 @@ import type { DraftRow, Drafts } from "../draft/drafts.ts";
 import type { DraftView } from "../draft/view.ts";
 import type { Environment } from "../environment.ts";
 import { draftExists } from "../files/files.ts";
+import { classifyText } from "../files/classify.ts";
 import type { HostReader } from "../files/host-reader.ts";
 import { makeManifest, type Manifest, type ManifestEntry } from "../files/manifest.ts";
 import { Names } from "../path/names.ts";
@@ -90,7 +91,7 @@ export class Publishing {
     refuseUnlikeReviewed(draft, view, input);
     const from = await manifests.load(row.manifest_hash);
     if (draft.base_manifest_hash !== from.hash) throw conflict(workbenchId, []);
-    const to = await this.#published(view);
+    const to = this.#published(view);
 
     const counts = view.counts();
     const { checkpointId } = await transition(this.#environment, {
@@ -108,7 +109,7 @@ export class Publishing {
   }
 
   /** The manifest that publishing makes: ids of files that were there stay. */
-  async #published(view: DraftView): Promise<Manifest> {
+  #published(view: DraftView): Manifest {
     const entries = new Map<string, ManifestEntry>(view.base.byPath);
     for (const { path, change } of view.changes.values()) if (change === "deleted") entries.delete(path);
     const names = new Names(entries.keys());
@@ -116,8 +117,8 @@ export class Publishing {
       if (sha256 === null) continue;
       const checked = parseWorkbenchPath(path, this.#environment.limits);
       names.add(checked);
-      const classified = await this.#reader.classify(path, { sha256, bytes });
-      entries.set(path, { fileId: before?.fileId ?? newId("file"), path, sha256, bytes, ...classified });
+      const fileId = before?.fileId ?? newId("file");
+      entries.set(path, { fileId, path, sha256, bytes, ...classifyText(path) });
     }
     const manifest = makeManifest(entries.values());
     this.#reader.refuseTooMuch(manifest);
