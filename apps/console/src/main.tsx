@@ -4,7 +4,6 @@ import { QueryClientProvider } from "@tanstack/react-query";
 import { StrictMode } from "react";
 import { createRoot } from "react-dom/client";
 import { queryClient } from "./api/queries.ts";
-import "./app.css";
 import { followSystemAppearance } from "./settings/appearance.ts";
 import { Entrance } from "./sign-in/entrance.tsx";
 import { takeTokenFromAddress } from "./sign-in/token.ts";

@@ -66,6 +66,6 @@ export function highlightLines(text: string, language: string): Token[][] {
     const own = Array.isArray(names) && typeof names[0] === "string" ? names[0].replace(/^hljs-/, "syntax-") : style;
     for (const child of node.children ?? []) walk(child, own);
   };
-  walk(lowlight.highlight(language, text) as Node, undefined);
+  walk(lowlight.highlight(language, text), undefined);
   return lines;
 }

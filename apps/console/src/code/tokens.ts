@@ -64,11 +64,13 @@ export function useHighlighted(text: string | undefined, path: string): readonly
   const [lines, setLines] = useState<{ text: string; path: string; lines: Token[][] }>();
   const language = languageOf(path);
   useEffect(() => {
-    if (text === undefined || language === undefined || text.length > longest) return;
+    if (text === undefined || language === undefined || text.length > longest) return undefined;
     let current = true;
-    void import("./highlighter.ts").then(({ highlightLines }) => {
+    const colour = async () => {
+      const { highlightLines } = await import("./highlighter.ts");
       if (current) setLines({ text, path, lines: highlightLines(text, language) });
-    });
+    };
+    void colour();
     return () => {
       current = false;
     };

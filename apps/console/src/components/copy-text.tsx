@@ -26,11 +26,10 @@ export function CopyId(props: { readonly id: string; readonly label: string; rea
 /** True for a moment after `copy` put the text on the clipboard. */
 export function useCopy(text: string): { readonly copied: boolean; readonly copy: () => void } {
   const [copied, setCopied] = useState(false);
-  const copy = () => {
-    void navigator.clipboard.writeText(text).then(() => {
-      setCopied(true);
-      setTimeout(() => setCopied(false), 1500);
-    });
+  const copy = async () => {
+    await navigator.clipboard.writeText(text);
+    setCopied(true);
+    setTimeout(() => setCopied(false), 1500);
   };
-  return { copied, copy };
+  return { copied, copy: () => void copy() };
 }

@@ -41,7 +41,7 @@ export function Composer(props: {
     if (taken) setText("");
   };
   return (
-    <div className="px-4 pt-1 pb-3">
+    <div className="mx-auto w-full max-w-198 px-4 pt-1 pb-3">
       {props.notice}
       <form
         onSubmit={(event) => {

@@ -28,7 +28,7 @@ export function Conversation(props: {
   useLayoutEffect(toEnd, [newest]);
   useEffect(() => {
     const element = content.current;
-    if (element === null) return;
+    if (element === null) return undefined;
     const observer = new ResizeObserver(() => {
       if (pinned.current) scroller.current?.scrollTo({ top: scroller.current.scrollHeight });
     });

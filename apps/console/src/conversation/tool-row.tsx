@@ -24,7 +24,7 @@ export function ToolRow(props: { readonly tool: ToolBlock; readonly onOpenFile?:
   const failed = result !== undefined && result.outcome !== "success";
   const change = tool.changes.at(-1);
   return (
-    <Collapsible.Root className="group/tool">
+    <Collapsible.Root className="group/tool -mx-1.5 -my-0.5">
       <Collapsible.Trigger className="tabular flex h-7 w-full min-w-0 items-center gap-2 rounded-md px-1.5 text-left text-sm text-muted hover:bg-hover">
         {result === undefined ? (
           <LoaderCircle size={13} aria-label="Running" className="spin shrink-0 text-accent-ink" />

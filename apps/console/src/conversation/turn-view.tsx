@@ -137,7 +137,7 @@ function BlockView(props: {
           </Button>
         </div>
       );
-    case "error":
+    default:
       return <ErrorNotice failure={block.failure} handlers={actions.handlersOf(entry.task, entry.model)} />;
   }
 }

@@ -6,10 +6,14 @@ const usage = { inputTokens: 10, outputTokens: 5 };
 const totals = { steps: 1, toolCalls: 1, usage, queuedMs: 0, durationMs: 90 };
 
 function journal(...inputs: EventInput[]): RunEvent[] {
-  return inputs.map(
-    (input, seq) =>
-      ({ runId: "run_1", traceId: "t", spanId: "s", at: new Date(seq).toISOString(), seq, ...input }) as RunEvent,
-  );
+  return inputs.map((input, seq) => ({
+    runId: "run_1",
+    traceId: "t",
+    spanId: "s",
+    at: new Date(seq).toISOString(),
+    seq,
+    ...input,
+  }));
 }
 const finished = (content: string): EventInput => ({
   type: "ProviderCallFinished",

@@ -1,11 +1,10 @@
-import { Outlet, useRouterState } from "@tanstack/react-router";
+import { Outlet, useNavigate, useRouterState } from "@tanstack/react-router";
 import { lazy, Suspense, useState } from "react";
 import { Compass } from "lucide-react";
 import { Button } from "../components/button.tsx";
 import { classes } from "../components/classes.ts";
 import { EmptyState } from "../components/empty-state.tsx";
 import { Screen } from "../components/screen.tsx";
-import { router } from "../router.tsx";
 import { useFrameKeys } from "./frame-keys.ts";
 import { KeyList } from "./key-list.tsx";
 import { BottomBar, Rail } from "./rail.tsx";
@@ -60,12 +59,13 @@ export function Frame() {
 }
 
 export function NotFoundScreen() {
+  const navigate = useNavigate();
   return (
     <Screen title="Nothing here">
       <EmptyState
         icon={<Compass size={18} aria-hidden />}
         title="Nothing lives at this address"
-        action={<Button onClick={() => void router.navigate({ to: "/" })}>Go to Home</Button>}
+        action={<Button onClick={() => void navigate({ to: "/" })}>Go to Home</Button>}
       >
         The link may be old, or what it named was deleted.
       </EmptyState>

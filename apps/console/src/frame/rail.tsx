@@ -119,11 +119,6 @@ export function BottomBar(props: { readonly onSearch: () => void }) {
 function Identity(props: { readonly wide: boolean; readonly onKeys: () => void }) {
   const identity = useQuery({ ...query("identity.whoami", {}), staleTime: 60_000 });
   const name = identity.data?.displayName ?? "You";
-  const signOut = async () => {
-    await client.call("signIn.end", {});
-    queryClient.clear();
-    location.assign("/");
-  };
   return (
     <Menu
       align="start"
@@ -144,6 +139,13 @@ function Identity(props: { readonly wide: boolean; readonly onKeys: () => void }
       ]}
     />
   );
+}
+
+/** Ends this browser's session and starts over at the sign-in form. */
+async function signOut(): Promise<void> {
+  await client.call("signIn.end", {});
+  queryClient.clear();
+  location.assign("/");
 }
 
 function RailItem(props: {

@@ -237,19 +237,23 @@ function ChangeMap(props: {
   return (
     <div
       aria-hidden
-      className="relative w-3 shrink-0 border-l border-line bg-sunken"
+      className="w-3 shrink-0 border-l border-line bg-sunken"
       onClick={(event) => {
-        const { top, height } = event.currentTarget.getBoundingClientRect();
+        const { top, height: room } = event.currentTarget.getBoundingClientRect();
+        const height = Math.min(room, virtualizer.getTotalSize());
         virtualizer.scrollToIndex(Math.floor(((event.clientY - top) / height) * rows.length), { align: "center" });
       }}
     >
-      {blocks.map(({ from, to, kind }) => (
-        <span
-          key={from}
-          className={classes("absolute inset-x-0.5 min-h-0.5 rounded-xs opacity-80", color[kind])}
-          style={{ top: `${(from / rows.length) * 100}%`, height: `${((to - from) / rows.length) * 100}%` }}
-        />
-      ))}
+      {/* A short diff is drawn at its own height: the map then lies beside the lines that it stands for. */}
+      <div className="relative h-full" style={{ maxHeight: virtualizer.getTotalSize() }}>
+        {blocks.map(({ from, to, kind }) => (
+          <span
+            key={from}
+            className={classes("absolute inset-x-0.5 min-h-0.5 rounded-xs opacity-80", color[kind])}
+            style={{ top: `${(from / rows.length) * 100}%`, height: `${((to - from) / rows.length) * 100}%` }}
+          />
+        ))}
+      </div>
     </div>
   );
 }

@@ -85,7 +85,7 @@ export function summarize(event: RunEvent): string {
       return event.name;
     case "Completed":
       return event.finishReason;
-    case "Error":
+    default:
       return `${event.error.error_code} · ${event.error.message}`;
   }
 }

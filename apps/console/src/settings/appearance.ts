@@ -1,6 +1,6 @@
 import { useSyncExternalStore } from "react";
 
-/** Light, dark or high contrast as chosen, or as the system says. `public/appearance.js` does the same before the first paint. */
+/** Light, dark or high contrast as chosen, or as the system says. `public/start.js` does the same before the first paint. */
 export const appearances = ["system", "light", "dark", "high-contrast"] as const;
 export type Appearance = (typeof appearances)[number];
 
