@@ -17,7 +17,7 @@ import { parseArgs } from "node:util";
 const { values } = parseArgs({ options: { rounds: { type: "string", default: "7" } } });
 const rounds = Number(values.rounds);
 const root = resolve(import.meta.dirname, "..");
-const main = join(root, "apps", "cli", "src", "main.ts");
+const main = join(root, "apps", "cli", "bin", "benchtop.js");
 
 const honoServer = `
   const { Hono } = await import("hono");

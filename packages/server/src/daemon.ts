@@ -1,3 +1,4 @@
+import { flushCompileCache } from "node:module";
 import { join, resolve } from "node:path";
 import { createEgress } from "@benchtop/egress";
 import { EgressLog, openSecrets, Providers } from "@benchtop/models";
@@ -127,6 +128,10 @@ export async function startDaemon(options: DaemonOptions): Promise<Daemon> {
     await writeDaemonFile(home, { url: http.url, pid: process.pid, startedAt: startedAt.toISOString() });
     opened.defer(() => removeDaemonFile(home));
     log.info("ready", { version, url: http.url, recovered: recovered.length, ms: Date.now() - startedAt.getTime() });
+
+    // Where the entry keeps compiled modules, they are written at exit alone, which a daemon may not live to see.
+    const flushing = setTimeout(flushCompileCache, 2000);
+    opened.defer(() => clearTimeout(flushing));
 
     const close = async (): Promise<void> => {
       stopping = true;
