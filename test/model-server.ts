@@ -216,19 +216,26 @@ function refuse(response: ServerResponse, status: number, code: string, message:
 
 function drained(response: ServerResponse): Promise<void> {
   return new Promise((resolve) => {
-    response.once("drain", resolve);
-    response.once("close", resolve);
+    const end = (): void => {
+      response.off("drain", end);
+      response.off("close", end);
+      resolve();
+    };
+    response.once("drain", end);
+    response.once("close", end);
   });
 }
 
 /** Ends early when the client goes away. */
 function pause(milliseconds: number, response: ServerResponse): Promise<void> {
   return new Promise((resolve) => {
-    const timer = setTimeout(resolve, milliseconds);
-    response.once("close", () => {
+    const end = (): void => {
       clearTimeout(timer);
+      response.off("close", end);
       resolve();
-    });
+    };
+    const timer = setTimeout(end, milliseconds);
+    response.once("close", end);
   });
 }
 

@@ -81,7 +81,7 @@ describe("the provider refuses or fails (exit 3)", () => {
     ["broken", "PROVIDER_UNAVAILABLE"],
     ["disconnects", "NETWORK_UNAVAILABLE"],
     ["too-long", "CONTEXT_EXHAUSTED"],
-  ])("the model "%s": %s, and the journal is whole", async (model, code) => {
+  ])("the model called %s: %s, and the journal is whole", async (model, code) => {
     const { json } = await prompt(`local/${model}`);
     expect([json.code, json.error().error_code]).toEqual([3, code]);
     expect((await home.ok("runs", "verify", String(json.events()[0]?.runId), "--json")).json).toMatchObject({

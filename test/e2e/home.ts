@@ -113,7 +113,7 @@ export class Home implements AsyncDisposable {
 
   /** Paths and content below the published folder of the only workbench. */
   async published(): Promise<Record<string, string>> {
-    const [id] = await readdir(join(this.home, "workbenches"));
+    const id = (await readdir(join(this.home, "workbenches"))).find((name) => name.startsWith("wb_"));
     const root = join(this.home, "workbenches", String(id), "published");
     const entries = await readdir(root, { recursive: true, withFileTypes: true });
     const content: Record<string, string> = {};

@@ -1,3 +1,4 @@
+import { readFileSync } from "node:fs";
 import { readFile } from "node:fs/promises";
 import { homedir } from "node:os";
 import { join, resolve } from "node:path";
@@ -54,11 +55,21 @@ export async function readDaemonFile(home: string): Promise<{ url: string; pid: 
 export function isOurProcess(pid: number): boolean {
   try {
     process.kill(pid, 0);
-    return true;
+    return !isZombie(pid);
   } catch (error) {
     const { code } = error as NodeJS.ErrnoException;
     if (code === "ESRCH" || code === "EPERM") return false;
     throw error;
+  }
+}
+
+/** Ended, but its parent (in a container, process 1) has not asked how: Linux shows state Z after the name in parentheses. */
+function isZombie(pid: number): boolean {
+  if (process.platform !== "linux") return false;
+  try {
+    return /\) [ZX] /.test(readFileSync(`/proc/${pid}/stat`, "utf8"));
+  } catch (error) {
+    return (error as NodeJS.ErrnoException).code === "ENOENT" || (error as NodeJS.ErrnoException).code === "ESRCH";
   }
 }
 
