@@ -1,0 +1,172 @@
+import { mkdir, mkdtemp, readFile, rm, writeFile } from "node:fs/promises";
+import { tmpdir } from "node:os";
+import { join } from "node:path";
+import { operations, type InputOf, type OperationId, type Operations, type OutputOf } from "@benchtop/operations";
+import { startDaemon, type Daemon } from "@benchtop/server";
+import { afterAll, beforeAll, expect, test } from "vitest";
+import { startModelServer, type ModelServer } from "../../../test/model-server.ts";
+import { createClient, type Client } from "./index.ts";
+import type { CallableId } from "./client.ts";
+
+/** Each operation is called for real at least once, against a daemon that refuses answers unlike their schema. */
+let folder: string;
+let daemon: Daemon;
+let models: ModelServer;
+let client: Client;
+const called = new Set<OperationId>();
+beforeAll(async () => {
+  folder = await mkdtemp(join(tmpdir(), "benchtop-every-"));
+  models = await startModelServer();
+  daemon = await startDaemon({
+    home: join(folder, "home"),
+    configDir: join(folder, "config"),
+    port: 0,
+    checkOutputs: true,
+  });
+  client = createClient({ url: daemon.url, token: daemon.token });
+  await call("providers.add", {
+    name: "loop",
+    kind: "openai-chat",
+    baseUrl: models.url,
+    local: true,
+    prices: { inputPerMillion: 1, outputPerMillion: 2 },
+  });
+});
+afterAll(async () => {
+  await daemon.close();
+  await models.close();
+  await rm(folder, { recursive: true, force: true });
+});
+
+function call<Id extends CallableId>(id: Id, input: InputOf<Operations[Id]>): Promise<OutputOf<Operations[Id]>> {
+  called.add(id);
+  return client.call(id, input);
+}
+
+async function finished(runId: string): Promise<void> {
+  called.add("runs.events");
+  for await (const event of client.follow(runId)) if (event.type === "Error") throw new Error(event.error.message);
+}
+
+test("system, sign-in and identity", async () => {
+  expect(await call("system.health", {})).toMatchObject({ status: "ok" });
+  expect(await call("system.ready", {})).toEqual({ status: "ready" });
+  expect(await call("system.status", {})).toMatchObject({ pid: process.pid, providers: 1 });
+  expect(await call("identity.whoami", {})).toMatchObject({ via: "token", workspaceId: "default" });
+  const { url } = await call("signIn.createLink", {});
+  expect(await call("signIn.create", { token: new URL(url).hash.slice(7) })).toMatchObject({ via: "sign-in" });
+  expect(await call("signIn.end", {})).toEqual({});
+});
+
+test("providers and models", async () => {
+  expect((await call("providers.list", {})).items).toMatchObject([{ name: "loop", local: true, hasApiKey: false }]);
+  expect(await call("providers.test", { name: "loop" })).toMatchObject({ ok: true });
+  expect((await call("models.list", {})).items.length).toBeGreaterThan(2);
+  await call("providers.add", { name: "gone", kind: "openai-responses", baseUrl: "https://gone.example/v1" });
+  expect(await call("providers.remove", { name: "gone" })).toEqual({});
+  expect((await call("egress.listEvents", { limit: 1 })).items).toMatchObject([
+    { purpose: "model-list", outcome: "sent" },
+  ]);
+});
+
+test("runs", async () => {
+  const { runId } = await call("runs.start", { model: "loop/slow", prompt: "say hello", instructions: "be brief" });
+  expect(await call("runs.hint", { runId, text: "shorter" })).toEqual({ accepted: true });
+  await finished(runId);
+  expect(await call("runs.get", { runId })).toMatchObject({ status: "success", title: "say hello" });
+  expect((await call("runs.list", { kind: "prompt", limit: 1 })).items).toMatchObject([{ runId }]);
+  const page = await call("runs.eventPage", { runId, limit: 2 });
+  expect(page).toMatchObject({ items: [{ seq: 0 }, { seq: 1 }], nextAfter: 1 });
+  expect((await call("runs.eventPage", { runId, after: 1 })).items[0]).toMatchObject({ seq: 2 });
+  expect(await call("runs.abort", { runId })).toEqual({ aborted: false });
+  expect(await call("runs.verify", { runId })).toMatchObject({ ok: true });
+});
+
+test("workbenches and files", async () => {
+  const { workbenchId, publishedDir } = await call("workbenches.create", { name: "files" });
+  expect(await call("workbenches.rename", { workbenchId, name: "Files" })).toMatchObject({ name: "Files" });
+  expect(await call("workbenches.open", { workbenchId: "files" })).toMatchObject({ workbenchId });
+  expect((await call("workbenches.list", {})).items).toHaveLength(1);
+
+  const { sha256 } = await client.upload(new TextEncoder().encode("hello\n"));
+  called.add("files.upload");
+  const { added } = await call("files.add", { workbenchId, uploads: [{ path: "notes/a.txt", sha256 }] });
+  expect(added).toMatchObject([{ path: "notes/a.txt", bytes: 6, opaque: false }]);
+  const source = join(folder, "source");
+  await mkdir(join(source, "sub"), { recursive: true });
+  await writeFile(join(source, "sub", "b.bin"), new Uint8Array([0, 1, 2, 255]));
+  expect(await call("files.addFromHost", { workbenchId, sources: [source] })).toMatchObject({
+    added: [{ path: "sub/b.bin", opaque: true }],
+    refused: [],
+  });
+  expect((await call("files.list", { workbenchId })).items.map(({ path }) => path)).toEqual([
+    "notes/a.txt",
+    "sub/b.bin",
+  ]);
+  const file = await client.download({ workbenchId, path: "sub/b.bin" });
+  called.add("files.read");
+  expect(new Uint8Array(await file.arrayBuffer())).toEqual(new Uint8Array([0, 1, 2, 255]));
+
+  const destinationDir = join(folder, "out");
+  await mkdir(destinationDir);
+  expect(await call("files.extract", { workbenchId, destinationDir })).toMatchObject({
+    extractResults: [{ outcome: "done" }, { outcome: "done" }],
+  });
+  expect(await readFile(join(destinationDir, "notes", "a.txt"), "utf8")).toBe("hello\n");
+
+  await writeFile(join(publishedDir, "outside.txt"), "made behind our back");
+  const changes = [{ path: "outside.txt", change: "added" }];
+  expect(await call("outsideChanges.list", { workbenchId })).toEqual({ items: changes });
+  expect(await call("outsideChanges.resolve", { workbenchId, strategy: "revert" })).toEqual({ resolved: changes });
+  expect(await call("files.remove", { workbenchId, workbenchPaths: ["notes"] })).toMatchObject({
+    removeResults: [{ path: "notes", outcome: "done" }],
+  });
+  expect(await call("checkpoints.create", { workbenchId, message: "by hand" })).toMatchObject({ reason: "manual" });
+  expect(await call("workbenches.delete", { workbenchId })).toEqual({});
+  await expect(call("workbenches.open", { workbenchId })).rejects.toMatchObject({ code: "NOT_FOUND" });
+});
+
+test("workshop, draft, review, checkpoints and consent", async () => {
+  const { workbenchId } = await call("workbenches.create", { name: "budget" });
+  const { sha256 } = await client.upload(new TextEncoder().encode("item,amount\nrent,700\ntotal,900\n"));
+  await call("files.add", { workbenchId, uploads: [{ path: "data.csv", sha256 }] });
+  const ask = async (task: string) => {
+    const { runId } = await call("workshop.runAgent", { workbenchId, model: "loop/gpt-5.2", task });
+    await finished(runId);
+  };
+  await ask("delete data.csv");
+  expect(await call("draft.getState", { workbenchId })).toMatchObject({
+    exists: true,
+    unconfirmedDeletions: ["data.csv"],
+  });
+  await expect(call("draft.publish", { workbenchId })).rejects.toMatchObject({ info: { phase: "publish" } });
+  expect(await call("draft.confirmDeletions", { workbenchId, paths: ["data.csv"] })).toMatchObject({
+    unconfirmedDeletions: [],
+  });
+  expect(await call("draft.discard", { workbenchId })).toEqual({ discarded: true });
+
+  await ask("add a summary.md");
+  expect((await call("review.getChangeSet", { workbenchId })).changes).toMatchObject([{ path: "summary.md" }]);
+  expect(await call("review.getTextDiff", { workbenchId, path: "summary.md" })).toMatchObject({ change: "added" });
+  const { runId } = await call("draft.publish", { workbenchId, wait: false });
+  await finished(runId);
+  const { items } = await call("checkpoints.list", { workbenchId });
+  expect(items[0]).toMatchObject({ reason: "publish", runId });
+  await finished((await call("checkpoints.restore", { workbenchId, wait: false })).runId);
+  const { items: entries } = await call("workshop.conversation", { workbenchId });
+  expect(entries.map(({ kind }) => kind)).toEqual(["restore", "publish", "agent", "discard", "publish", "agent"]);
+
+  await call("providers.add", { name: "far", kind: "openai-chat", baseUrl: "https://far.example/v1" });
+  const consent = await call("egress.consentStatus", { workbenchId, model: "far/m" });
+  const { providerId, modelId, scopeHash } = consent;
+  expect(await call("egress.grantConsent", { workbenchId, providerId, modelId, scopeHash, persist: true })).toEqual({});
+  expect(await call("egress.consentStatus", { workbenchId, model: "far/m" })).toMatchObject({
+    consented: true,
+    persisted: true,
+  });
+  expect(await call("egress.revokeConsent", { workbenchId })).toEqual({});
+});
+
+test("no operation was left out", () => {
+  expect([...called].toSorted()).toEqual(Object.keys(operations).toSorted());
+});
