@@ -89,9 +89,13 @@ const ownNetwork = (command: string) => [
   `ip link set lo up && ip addr add 93.184.216.34/32 dev lo && ${command}`,
 ];
 
-async function proxied(options: ConnectionOptions = {}, name = "api.example.com", proxyStatus = 200) {
+async function proxied(
+  options: ConnectionOptions = {},
+  name = "api.example.com",
+  behaviour: Parameters<typeof connectProxy>[1] = {},
+) {
   const server = await secureServer(name);
-  const proxy = await connectProxy(server.port, proxyStatus);
+  const proxy = await connectProxy(server.port, behaviour);
   cleanUps.push(() => proxy.close());
   const made = gate("api.example.com", {
     ca: authority.ca,
@@ -99,8 +103,8 @@ async function proxied(options: ConnectionOptions = {}, name = "api.example.com"
     resolve: () => Promise.reject(new Error("the proxy resolves")),
     ...options,
   });
-  const post = (url = "https://api.example.com/v1") =>
-    made.egress.fetch(url, { method: "POST", body: "12345" }, remote);
+  const post = (url = "https://api.example.com/v1", signal: AbortSignal | null = null) =>
+    made.egress.fetch(url, { method: "POST", body: "12345", signal }, remote);
   return { server, proxy, post, ...made };
 }
 
@@ -198,11 +202,28 @@ describe("S8 through a configured proxy", () => {
   });
 
   test("a proxy that refuses is named as such, without its password", async () => {
-    const { post } = await proxied({}, "api.example.com", 403);
+    const { post } = await proxied({}, "api.example.com", { status: 403 });
     const error = await failureOf(post());
     expect(error.code).toBe("NETWORK_UNAVAILABLE");
     expect(error.message).toContain("proxy did not open a connection to api.example.com");
     expect(JSON.stringify([error.message, error.info])).not.toContain("pass");
+  });
+
+  test("an abort while the connection is being made means that the request is never written", async () => {
+    const ready = Promise.withResolvers<void>();
+    const { post, server, proxy, records } = await proxied({}, "api.example.com", { ready: ready.promise });
+    const controller = new AbortController();
+    const aborted = post("https://api.example.com/aborted", controller.signal);
+    await expect.poll(() => proxy.asked).toEqual(["api.example.com:443"]);
+    controller.abort();
+    await expect(aborted).rejects.toMatchObject({ name: "AbortError" });
+    ready.resolve();
+    await (await post("https://api.example.com/next")).text();
+    expect(server.requests).toEqual(["api.example.com POST /next"]);
+    expect(records).toMatchObject([
+      { outcome: "failed", errorCode: "USER_CANCELED", bytesSent: 0 },
+      { outcome: "sent" },
+    ]);
   });
 
   test("a redirect is refused here too", async () => {

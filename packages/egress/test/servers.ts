@@ -28,10 +28,10 @@ export async function capturingServer(): Promise<TestServer & { received(): numb
   return { ...(await listen(server)), received: () => received };
 }
 
-/** A CONNECT proxy that leads every tunnel to one port of this machine and remembers what it was asked for. */
+/** A CONNECT proxy that leads every tunnel to one port of this machine, once `ready`, and remembers what it was asked for. */
 export async function connectProxy(
   toPort: number,
-  status = 200,
+  { status = 200, ready = Promise.resolve() }: { status?: number; ready?: Promise<void> } = {},
 ): Promise<TestServer & { asked: string[]; headers: string[] }> {
   const asked: string[] = [];
   const headers: string[] = [];
@@ -44,9 +44,11 @@ export async function connectProxy(
       return;
     }
     const upstream = connect(toPort, "127.0.0.1", () => {
-      client.write("HTTP/1.1 200 OK\r\n\r\n");
-      upstream.write(head);
-      upstream.pipe(client).pipe(upstream);
+      void ready.then(() => {
+        client.write("HTTP/1.1 200 OK\r\n\r\n");
+        upstream.write(head);
+        return upstream.pipe(client).pipe(upstream);
+      });
     });
     const drop = () => {
       upstream.destroy();
