@@ -38,6 +38,13 @@ export function providerConformance(dialect: Dialect, connect: Connect): readonl
   const asking = (reply: (request: ReceivedRequest) => Reply, request = question) => ask(connect, reply, request);
   const failing = (reply: Reply, request = question, parts: ProviderPart[] = []) =>
     failure(connect, reply, request, parts);
+  const repeated: ConformanceCase = {
+    name: "takes an event that arrives twice once",
+    run: async () => {
+      const twice = dialect.events(everything).flatMap((event) => [event, event]);
+      assert.deepEqual(await said(asking(() => ({ chunks: [frames(twice)] }))), everythingSaid);
+    },
+  };
 
   return [
     {
@@ -262,6 +269,7 @@ export function providerConformance(dialect: Dialect, connect: Connect): readonl
         assert.deepEqual(await said(asking(() => ({ chunks: [frames(again)] }))), everythingSaid);
       },
     },
+    ...(dialect.isNumbered ? [repeated] : []),
     {
       name: "does not wait for a connection that stays open after the end of an answer",
       run: async () => {

@@ -20,6 +20,8 @@ export interface ScriptedToolCall {
 /** A protocol, from the server's side. The conformance suite says everything through this. */
 export interface Dialect {
   readonly name: string;
+  /** Events carry their number, so that one that arrives twice can be told from two. */
+  readonly isNumbered: boolean;
   /** Data of the events of a whole answer, in order. The last one of them makes it complete. */
   events(answer: ScriptedAnswer): string[];
   /** Data of an event that reports an error in the middle of a stream. */

@@ -3,6 +3,7 @@ import type { Dialect, ScriptedAnswer } from "./dialect.ts";
 /** Chat completions, in the form of OpenAI's own servers. */
 export const openaiChatDialect: Dialect = {
   name: "openai-chat",
+  isNumbered: false,
   events(answer) {
     const head = { id: "chatcmpl-1", object: "chat.completion.chunk", created: 1, model: "loopback" };
     const delta = (delta: object, finish: string | null = null) =>
@@ -28,6 +29,7 @@ export const openaiChatDialect: Dialect = {
 /** The Responses API. */
 export const openaiResponsesDialect: Dialect = {
   name: "openai-responses",
+  isNumbered: true,
   events(answer) {
     const events: string[] = [];
     const say = (type: string, fields: object) =>
