@@ -3,7 +3,7 @@
  * (root on Debian), else names what is missing and which suites that leaves out. The last line counts the tests.
  */
 import { spawn } from "node:child_process";
-import { existsSync, readdirSync } from "node:fs";
+import { readdirSync } from "node:fs";
 import { resolve } from "node:path";
 import { provideSystem } from "./test/system.ts";
 import { runVitest } from "./test/vitest.ts";
@@ -50,28 +50,16 @@ function counts({ passed, failed, skipped }: Outcome): string {
   return `${passed} passed, ${failed} failed${skipped > 0 ? `, ${skipped} skipped` : ""}`;
 }
 
-/** Each example is a program that a reader runs as it stands; here against the loopback model server. */
+/** Each example is a program that a reader runs as it stands; here against its own model server on loopback. */
 function examples(): Suite[] {
-  const folder = resolve(root, "examples");
-  if (!existsSync(folder)) return [];
-  return readdirSync(folder)
-    .filter((file) => file.endsWith(".ts") && !file.endsWith(".test.ts"))
-    .map((file) => ({ name: `example: ${file}`, run: () => runExample(`examples/${file}`) }));
-}
-
-async function runExample(file: string): Promise<Outcome> {
-  const { startModelServer } = await import("../test/model-server.ts");
-  await using server = await startModelServer({ apiKey: "sk-loopback" });
-  return script(file, [], { OPENAI_API_KEY: "sk-loopback", OPENAI_BASE_URL: server.url });
+  return readdirSync(resolve(root, "examples"))
+    .filter((file) => file.endsWith(".ts"))
+    .map((file) => ({ name: `example: ${file}`, run: () => script(`examples/${file}`, ["--loopback"]) }));
 }
 
 /** A program of ours that says by its exit code whether it passed: one test. */
-function script(file: string, options: readonly string[] = [], environment: NodeJS.ProcessEnv = {}): Promise<Outcome> {
-  const child = spawn(process.execPath, [resolve(root, file), ...options], {
-    cwd: root,
-    stdio: "inherit",
-    env: { ...process.env, ...environment },
-  });
+function script(file: string, options: readonly string[] = []): Promise<Outcome> {
+  const child = spawn(process.execPath, [resolve(root, file), ...options], { cwd: root, stdio: "inherit" });
   return new Promise((done) => {
     child.on("error", () => done({ passed: 0, failed: 1, skipped: 0 }));
     child.on("exit", (code) => done({ passed: code === 0 ? 1 : 0, failed: code === 0 ? 0 : 1, skipped: 0 }));
