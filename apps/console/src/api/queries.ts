@@ -62,8 +62,13 @@ export const activeRuns = queryOptions({
 export async function refreshWorkbench(workbenchId: string): Promise<void> {
   await Promise.all([
     queryClient.invalidateQueries({
-      predicate: ({ queryKey: [, input] }) =>
-        typeof input === "object" && input !== null && "workbenchId" in input && input.workbenchId === workbenchId,
+      // Diffs are named by the Draft's revision: they never change, and after publishing there is none to ask for.
+      predicate: ({ queryKey: [id, input] }) =>
+        id !== "review.getTextDiff" &&
+        typeof input === "object" &&
+        input !== null &&
+        "workbenchId" in input &&
+        input.workbenchId === workbenchId,
     }),
     queryClient.invalidateQueries({ queryKey: ["workbenches.list"] }),
     queryClient.invalidateQueries({ queryKey: ["runs.list"] }),

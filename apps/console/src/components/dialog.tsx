@@ -1,7 +1,6 @@
 import { Dialog as Base } from "@base-ui/react/dialog";
 import { X } from "lucide-react";
-import type { ReactNode } from "react";
-import { IconButton } from "./button.tsx";
+import { useRef, type ReactNode } from "react";
 import { classes } from "./classes.ts";
 
 /** A modal window: traps focus, closes on Escape and outside clicks, and gives focus back. */
@@ -14,14 +13,18 @@ export function Dialog(props: {
   readonly footer?: ReactNode;
   readonly wide?: boolean;
 }) {
+  const popup = useRef<HTMLDivElement>(null);
   return (
     <Base.Root open={props.open} onOpenChange={(open) => !open && props.onClose()}>
       <Base.Portal>
         <Base.Backdrop className="floating fixed inset-0 z-40 bg-scrim" />
         <Base.Viewport className="fixed inset-0 z-40 flex items-start justify-center overflow-y-auto p-3 pt-[12vh] max-sm:items-end max-sm:p-0">
           <Base.Popup
+            ref={popup}
+            // A field that asked for the focus keeps it; otherwise the window itself has it, not its Close button.
+            initialFocus={() => (popup.current?.contains(document.activeElement) ? false : popup.current)}
             className={classes(
-              "floating w-full rounded-xl border border-line bg-surface shadow-floating max-sm:rounded-b-none",
+              "floating w-full rounded-xl outline-none! border border-line bg-surface shadow-floating max-sm:rounded-b-none",
               props.wide ? "max-w-180" : "max-w-120",
             )}
           >
@@ -32,12 +35,15 @@ export function Dialog(props: {
                   <Base.Description className="mt-0.5 text-muted">{props.description}</Base.Description>
                 )}
               </div>
-              <Base.Close render={<IconButton label="Close" size="small" className="-mr-1.5" />}>
+              <Base.Close
+                aria-label="Close"
+                className="-mr-1.5 flex size-6 shrink-0 items-center justify-center rounded-md text-muted hover:bg-hover hover:text-ink"
+              >
                 <X size={15} aria-hidden />
               </Base.Close>
             </header>
             <div className="px-5 py-4">{props.children}</div>
-            {props.footer !== undefined && (
+            {props.footer !== undefined && props.footer !== false && (
               <footer className="flex flex-wrap items-center justify-end gap-2 border-t border-line px-5 py-3">
                 {props.footer}
               </footer>

@@ -1,6 +1,6 @@
 import { Check, Circle, LoaderCircle, Undo2 } from "lucide-react";
 import { classes } from "../components/classes.ts";
-import { formatNumber } from "../components/format.ts";
+import { formatCount, formatNumber } from "../components/format.ts";
 import type { PhaseState } from "./turn.ts";
 
 const publishSteps = ["validating", "conflict_check", "checkpoint_pre_publish", "swap_directories", "finalizing"];
@@ -41,7 +41,8 @@ export function PhaseList(props: { readonly phases: readonly PhaseState[]; reado
             </span>
             {phase.total !== undefined && phase.total > 0 && (
               <span className="text-sm text-faint">
-                {formatNumber(phase.done ?? 0)} of {formatNumber(phase.total)}
+                {phase.finished ? "" : `${formatNumber(phase.done ?? 0)} of `}
+                {formatCount(phase.total, "file")}
               </span>
             )}
           </li>

@@ -165,7 +165,7 @@ function EventTitle(props: { readonly entry: ConversationEntry; readonly turn: T
         params={{ runId: entry.runId }}
         className="rounded-sm text-faint underline-offset-2 hover:text-ink hover:underline"
       >
-        run
+        view run
       </Link>
       <span className="h-px flex-1 bg-line" />
     </p>

@@ -165,7 +165,7 @@ function RecentRuns() {
       {runs.data !== undefined && (
         <div className="overflow-hidden rounded-lg border border-line bg-raised">
           {runs.data.items.map((run) => (
-            <RunRow key={run.runId} run={run} />
+            <RunRow key={run.runId} run={run} compact />
           ))}
         </div>
       )}

@@ -97,7 +97,7 @@ export function TransitionProgress(props: {
   useEffect(() => {
     if (status === "success") {
       // The last phase stays readable for a moment.
-      const timer = setTimeout(onSuccess, 350);
+      const timer = setTimeout(onSuccess, 700);
       return () => clearTimeout(timer);
     }
     if (failed !== undefined) onFailure(failed);

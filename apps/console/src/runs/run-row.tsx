@@ -1,13 +1,15 @@
 import type { Run } from "@benchtop/operations";
 import { Link } from "@tanstack/react-router";
+import { classes } from "../components/classes.ts";
 import { Elapsed } from "../components/elapsed.tsx";
 import { formatCost, formatDuration, formatNumber } from "../components/format.ts";
 import { RelativeTime } from "../components/relative-time.tsx";
 import { RunStatus } from "../components/run-status.tsx";
 
 /** One run as one line: state, what was asked, model, time, tokens, cost. */
-export function RunRow(props: { readonly run: Run }) {
-  const { run } = props;
+export function RunRow(props: { readonly run: Run; readonly compact?: boolean }) {
+  const { run, compact } = props;
+  const wide = compact ? "hidden" : "";
   return (
     <Link
       to="/runs/$runId"
@@ -21,7 +23,7 @@ export function RunRow(props: { readonly run: Run }) {
         <span className="font-medium">{run.title === "" ? (kindNames[run.kind] ?? run.kind) : run.title}</span>
       </span>
       <span className="w-18 shrink-0 text-muted max-md:hidden">{kindNames[run.kind] ?? run.kind}</span>
-      <span className="w-40 shrink-0 truncate text-muted max-lg:hidden">
+      <span className={classes("w-44 shrink-0 truncate text-muted max-lg:hidden", wide)}>
         {run.modelId === null ? "" : `${run.providerId}/${run.modelId}`}
       </span>
       <span className="w-18 shrink-0 text-right text-muted max-sm:hidden">
@@ -33,10 +35,10 @@ export function RunRow(props: { readonly run: Run }) {
           formatDuration(run.durationMs)
         )}
       </span>
-      <span className="w-22 shrink-0 text-right text-muted max-md:hidden">
+      <span className={classes("w-22 shrink-0 text-right text-muted max-md:hidden", wide)}>
         {run.inputTokens + run.outputTokens > 0 && `${formatNumber(run.inputTokens + run.outputTokens)} tok`}
       </span>
-      <span className="w-16 shrink-0 text-right text-muted max-md:hidden">
+      <span className={classes("w-16 shrink-0 text-right text-muted max-md:hidden", wide)}>
         {run.costMicros !== null && formatCost(run.costMicros)}
       </span>
       <RelativeTime at={run.startedAt} className="w-20 shrink-0 text-right text-faint" />

@@ -70,7 +70,14 @@ export function Workshop(props: { readonly workbench: Workbench }) {
       void navigate({ search: (before) => ({ ...before, ...change }), replace }),
     [navigate],
   );
-  const openReview = useCallback((path?: string) => go({ pane: "review", ...(path !== undefined && { path }) }), [go]);
+  const showPane = useCallback(
+    (pane: NonNullable<WorkbenchSearch["pane"]>, path?: string) =>
+      void navigate({
+        search: ({ path: _path, full: _full, ...rest }) => ({ ...rest, pane, ...(path !== undefined && { path }) }),
+      }),
+    [navigate],
+  );
+  const openReview = useCallback((path?: string) => showPane("review", path), [showPane]);
   const closePane = useCallback(
     () => void navigate({ search: ({ pane: _pane, path: _path, full: _full, ...rest }) => rest }),
     [navigate],
@@ -104,14 +111,14 @@ export function Workshop(props: { readonly workbench: Workbench }) {
         }),
         switch_model: () => setPickerOpen(true),
         review_draft: () => openReview(),
-        restore_checkpoint: () => go({ pane: "checkpoints" }),
+        restore_checkpoint: () => showPane("checkpoints"),
       }),
       onOpenChange: openReview,
       onRestore: setRestoring,
       restoreGate,
       onProgress,
     }),
-    [send, model, openReview, go, restoreGate, onProgress],
+    [send, model, openReview, showPane, restoreGate, onProgress],
   );
   const sendGate = choice.model === undefined ? "Choose a model first." : undefined;
 
@@ -145,7 +152,7 @@ export function Workshop(props: { readonly workbench: Workbench }) {
           workbench={workbench}
           choice={choice}
           onReview={() => openReview()}
-          onCheckpoints={() => go({ pane: "checkpoints" })}
+          onCheckpoints={() => showPane("checkpoints")}
         />
       }
     >
@@ -162,7 +169,7 @@ export function Workshop(props: { readonly workbench: Workbench }) {
             <FilesPanel
               workbench={workbench}
               selected={search.pane === "file" ? search.path : undefined}
-              onOpen={(path, change) => go(change === undefined ? { pane: "file", path } : { pane: "review", path })}
+              onOpen={(path, change) => showPane(change === undefined ? "file" : "review", path)}
               onReviewDraft={() => openReview()}
             />
           </div>
@@ -247,7 +254,7 @@ export function Workshop(props: { readonly workbench: Workbench }) {
                 onView={(view) => go({ view }, true)}
                 onFull={(full) => go({ full })}
                 onClose={closePane}
-                onShowCheckpoints={() => go({ pane: "checkpoints" })}
+                onShowCheckpoints={() => showPane("checkpoints")}
               />
             )}
             {search.pane === "checkpoints" && (
