@@ -1,6 +1,7 @@
+import { randomUUID } from "node:crypto";
 import { checkProviderUrl, type Egress } from "@benchtop/egress";
 import { openaiChat, openaiResponses, parseModelRef, type Prices, type ProviderAdapter } from "@benchtop/harness";
-import { BenchtopError, newId } from "@benchtop/protocol";
+import { BenchtopError } from "@benchtop/protocol";
 import type { ProvidersTable, Store } from "@benchtop/store";
 import { listModels } from "./model-list.ts";
 import type { Secret } from "./secret.ts";
@@ -192,7 +193,7 @@ export class Providers {
   async #replace(row: ProvidersTable, apiKey: string | undefined): Promise<Provider> {
     // The key first, under a name of its own; the row then switches from the old key to it in one commit.
     if (apiKey !== undefined) {
-      row.secret_ref = `${secretPrefix(row.name)}${newId("call")}`;
+      row.secret_ref = `${secretPrefix(row.name)}${randomUUID()}`;
       await this.#secrets.set(row.secret_ref, checkedKey(apiKey));
     }
     const former = await this.#store.db.transaction().execute(async (transaction) => {
