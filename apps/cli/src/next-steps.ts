@@ -1,3 +1,4 @@
+import { quoted } from "./commands/names.ts";
 import type { BenchtopError, ErrorAction, ErrorCode } from "@benchtop/protocol";
 
 /** What the command was about, so that the next step can be typed as it stands. */
@@ -13,7 +14,7 @@ export interface Subject {
  * `actions[]`.
  */
 export function nextSteps(error: BenchtopError, subject: Subject): string[] {
-  const about = withIdsOf(error, subject);
+  const about = typed(withIdsOf(error, subject));
   const special = byCode[error.code];
   const steps = special
     ? special(about, error)
@@ -112,6 +113,11 @@ function withIdsOf(error: BenchtopError, subject: Subject): Subject {
     ...(runId !== undefined && { runId }),
     ...subject,
   };
+}
+
+/** Names as a shell takes them. */
+function typed({ workbench, ...rest }: Subject): Subject {
+  return workbench === undefined ? rest : { ...rest, workbench: quoted(workbench) };
 }
 
 function afterWait(error: BenchtopError): string {
