@@ -4,12 +4,12 @@
  */
 import fs from "node:fs";
 import { syncBuiltinESMExports } from "node:module";
-import { isMainThread } from "node:worker_threads";
+import { threadName } from "node:worker_threads";
 
 const [name = "", count = "1", when = "before"] = (process.env["KILL_AT"] ?? "").split(":");
 const functions = fs as unknown as Record<string, (...input: unknown[]) => unknown>;
 const original = functions[name];
-if (!isMainThread && original) {
+if (threadName === "benchtop-workbench" && original) {
   let left = Number(count);
   functions[name] = (...input) => {
     left -= 1;

@@ -54,7 +54,13 @@ const leftovers = (stage: Stage, workbenchId: string): string[] =>
 
 describe("outside changes", () => {
   test("every kind is found, also one that hides its modification time", async () => {
-    const { stage, workbenchId } = await withPublished({ "a.txt": "a", "b.txt": "b", "c/d.txt": "d", "e.txt": "e", "f/g.txt": "g" });
+    const { stage, workbenchId } = await withPublished({
+      "a.txt": "a",
+      "b.txt": "b",
+      "c/d.txt": "d",
+      "e.txt": "e",
+      "f/g.txt": "g",
+    });
     await using _ = stage;
     const at = (path: string) => stage.published(workbenchId, path);
     await wait(200);
@@ -139,7 +145,8 @@ describe("a crash in the middle of a transition", () => {
     renameSync(at("published"), at("kept"));
     for (const state of states) {
       const [source, , target = source] = state.split(" ");
-      if (state === "published" || state === "old") renameSync(at("kept"), at(state === "old" ? "published.old" : state));
+      if (state === "published" || state === "old")
+        renameSync(at("kept"), at(state === "old" ? "published.old" : state));
       else {
         const folder = target === "published" ? "published" : source === "old" ? "published.old" : "published.next";
         mkdirSync(at(folder));
@@ -177,28 +184,45 @@ describe("a crash in the middle of a transition", () => {
 });
 
 describe("a publish that fails", () => {
-  test.skipIf(process.getuid?.() !== 0)("S6 at the rename is rolled back, and the Draft is kept (needs root)", async () => {
-    const { stage, workbenchId } = await withPublished({ "a.txt": "a" });
-    await using _ = stage;
-    await draft(stage, workbenchId, { "a.txt": "agent", "new.txt": "new" });
-    const folder = stage.published(workbenchId);
-    // A mount point cannot be renamed: the swap fails after everything was built and the intent recorded.
-    execFileSync("mount", ["--bind", folder, folder]);
-    let failure: unknown;
-    try {
-      failure = await stage.workbenches.publish({ workbenchId, wait: true, ...someone }).catch((thrown: unknown) => thrown);
-    } finally {
-      execFileSync("umount", [folder]);
-    }
-    expect(failure).toMatchObject({ info: { error_code: "FILE_WRITE_FAILED", phase: "publish" } });
-    const { run_id: runId } = (failure as { info: { run_id: string } }).info;
-    const phases = (await stage.journal(runId)).flatMap((event) => (event.type === "PhaseChanged" ? [event.phase] : []));
-    expect(phases).toEqual(["validating", "conflict_check", "checkpoint_pre_publish", "swap_directories", "rolling_back"]);
-    expect(treeOf(folder)).toEqual({ "a.txt": "a" });
-    expect(leftovers(stage, workbenchId)).toEqual([]);
-    expect((await stage.workbenches.draftState({ workbenchId })).counts).toEqual({ added: 1, modified: 1, deleted: 0 });
-    expect((await stage.workbenches.publish({ workbenchId, wait: true, ...someone })).status).toBe("success");
-  });
+  test.skipIf(process.getuid?.() !== 0)(
+    "S6 at the rename is rolled back, and the Draft is kept (needs root)",
+    async () => {
+      const { stage, workbenchId } = await withPublished({ "a.txt": "a" });
+      await using _ = stage;
+      await draft(stage, workbenchId, { "a.txt": "agent", "new.txt": "new" });
+      const folder = stage.published(workbenchId);
+      // A mount point cannot be renamed: the swap fails after everything was built and the intent recorded.
+      execFileSync("mount", ["--bind", folder, folder]);
+      let failure: unknown;
+      try {
+        failure = await stage.workbenches
+          .publish({ workbenchId, wait: true, ...someone })
+          .catch((thrown: unknown) => thrown);
+      } finally {
+        execFileSync("umount", [folder]);
+      }
+      expect(failure).toMatchObject({ info: { error_code: "FILE_WRITE_FAILED", phase: "publish" } });
+      const { run_id: runId } = (failure as { info: { run_id: string } }).info;
+      const phases = (await stage.journal(runId)).flatMap((event) =>
+        event.type === "PhaseChanged" ? [event.phase] : [],
+      );
+      expect(phases).toEqual([
+        "validating",
+        "conflict_check",
+        "checkpoint_pre_publish",
+        "swap_directories",
+        "rolling_back",
+      ]);
+      expect(treeOf(folder)).toEqual({ "a.txt": "a" });
+      expect(leftovers(stage, workbenchId)).toEqual([]);
+      expect((await stage.workbenches.draftState({ workbenchId })).counts).toEqual({
+        added: 1,
+        modified: 1,
+        deleted: 0,
+      });
+      expect((await stage.workbenches.publish({ workbenchId, wait: true, ...someone })).status).toBe("success");
+    },
+  );
 
   test("with a damaged blob says which file, and Published stays", async () => {
     const { stage, workbenchId } = await withPublished({ "a.txt": "a" });
@@ -233,7 +257,9 @@ test("S5 an agent that writes, edits and deletes touches nothing below published
   await using _ = stage;
   await wait(150);
   const seen: string[] = [];
-  const watcher = watch(stage.published(workbenchId, ".."), { recursive: true }, (_event, name) => seen.push(String(name)));
+  const watcher = watch(stage.published(workbenchId, ".."), { recursive: true }, (_event, name) =>
+    seen.push(String(name)),
+  );
   stage.model.script({
     calls: [
       { name: "write_file", arguments: { path: "new.txt", content: "x" } },

@@ -2,6 +2,9 @@ import { Worker } from "node:worker_threads";
 import { BenchtopError, type ErrorCode, type Phase } from "@benchtop/protocol";
 import type { JobFailure, JobInput, JobName, JobOutput, JobReply, JobRequest } from "./jobs.ts";
 
+/** What the threads are called in a debugger, and in `node:worker_threads`. */
+export const threadName = "benchtop-workbench";
+
 interface Waiting {
   resolve(output: unknown): void;
   reject(error: Error): void;
@@ -49,7 +52,7 @@ export class Thread {
 
   #start(): Worker {
     // Descriptors travel between threads here, so the worker must not close at its end what the main thread still reads.
-    const worker = new Worker(new URL("./worker.ts", import.meta.url), { trackUnmanagedFds: false });
+    const worker = new Worker(new URL("./worker.ts", import.meta.url), { trackUnmanagedFds: false, name: threadName });
     worker.unref();
     worker.on("message", (reply: JobReply) => {
       const waiting = this.#waiting.get(reply.id);
