@@ -43,6 +43,8 @@ export class Home implements AsyncDisposable {
       BENCHTOP_HOME: this.home,
       BENCHTOP_PORT: "0",
       MODEL_KEY: "sk-loopback",
+      // As the installed command does, so that hundreds of starts do not compile the same modules again.
+      NODE_COMPILE_CACHE: resolve(import.meta.dirname, "../../node_modules/.cache/compiled"),
     };
   }
 
