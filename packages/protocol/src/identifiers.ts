@@ -11,7 +11,6 @@ export const idPrefixes = {
   file: "file",
   artifact: "art",
   egress: "egr",
-  ledgerEntry: "led",
 } as const;
 export type IdKind = keyof typeof idPrefixes;
 

@@ -18,7 +18,10 @@ import { verifyRun, type Verification } from "./verify.ts";
 import { Watch, type RunNotifications } from "./watch.ts";
 import { DurableWriter, type WriterStart } from "./writer.ts";
 
-const pageSize = 512;
+/** Pages read for a follower hold about this much text, so that its memory is bounded whatever events weigh. */
+const pageText = 512 * 1024;
+const firstPageSize = 64;
+const maxPageSize = 512;
 const defaultReadLimit = 1000;
 
 export interface JournalParts {
@@ -113,12 +116,14 @@ export class DurableJournal implements Journal {
     try {
       this.#watch.consider(tail);
       let next = after + 1;
+      let size = firstPageSize;
       const end = next + limit;
       for (;;) {
         if (signal?.aborted || next >= end) return;
         if (next < tail.length) {
-          const page = await this.#page(tail, next, Math.min(pageSize, end - next));
+          const page = await this.#page(tail, next, Math.min(size, end - next));
           next += page.length;
+          size = nextPageSize(page);
           yield page;
         } else if (tail.ended) {
           return;
@@ -209,6 +214,11 @@ export class DurableJournal implements Journal {
     if (!head) throw noSuchRun(runId);
     return head;
   }
+}
+
+function nextPageSize(page: readonly StoredEvent[]): number {
+  const text = page.reduce((sum, { body }) => sum + body.length, 0);
+  return Math.max(1, Math.min(maxPageSize, 2 * page.length + 1, Math.floor((page.length * pageText) / text)));
 }
 
 function startedEvent(run: RunInit, spanId: string, at: string): RunEvent {

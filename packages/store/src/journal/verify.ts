@@ -15,7 +15,7 @@ export interface Verification {
   readonly violations: string[];
 }
 
-const pageSize = 1000;
+const pageSize = 250;
 const maxViolations = 100;
 
 /** Head before events: a journal that grows meanwhile is checked up to the head that was read. */

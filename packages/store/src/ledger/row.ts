@@ -1,5 +1,5 @@
+import { randomBytes } from "node:crypto";
 import type { RunInit } from "@benchtop/protocol";
-import { newId } from "@benchtop/protocol";
 import type { Insertable } from "kysely";
 import type { WorkbenchRunsTable } from "../schema.ts";
 
@@ -9,7 +9,7 @@ const titleLength = 200;
 export function ledgerRow(run: RunInit, status: "pending" | "replay", at: string): Insertable<WorkbenchRunsTable> {
   const [providerId, modelId] = splitModel(run.model);
   return {
-    id: newId("ledgerEntry"),
+    id: entryId(),
     run_id: run.runId,
     trace_id: run.traceId,
     kind: run.kind,
@@ -37,6 +37,18 @@ export function ledgerRow(run: RunInit, status: "pending" | "replay", at: string
     started_at: at,
     finished_at: status === "replay" ? at : null,
   };
+}
+
+let lastMillisecond = 0;
+let sameMillisecond = 0;
+
+/** Sorts by the time of its making, within one millisecond too: lists put rows that start together in this order. */
+function entryId(): string {
+  const now = Math.max(Date.now(), lastMillisecond);
+  sameMillisecond = now === lastMillisecond ? sameMillisecond + 1 : 0;
+  lastMillisecond = now;
+  const sortable = now.toString(36).padStart(9, "0") + sameMillisecond.toString(36).padStart(4, "0");
+  return `led_${sortable}${randomBytes(6).toString("hex")}`;
 }
 
 /** `provider/model`; the model's own name may have slashes. */

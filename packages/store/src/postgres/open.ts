@@ -1,3 +1,4 @@
+import { BenchtopError } from "@benchtop/protocol";
 import { Kysely, PostgresDialect } from "kysely";
 import { Pool, types } from "pg";
 import { migrate } from "../migrations/migrate.ts";
@@ -17,8 +18,7 @@ const parsers = {
 /** Opens a pool whose connections see the schema `ops`. */
 export async function openPostgres(databaseUrl: string): Promise<Database> {
   const pool = new Pool({
-    connectionString: databaseUrl,
-    options: "-c search_path=ops",
+    connectionString: withSearchPath(databaseUrl),
     application_name: "benchtop",
     types: parsers,
     max: 16,
@@ -43,4 +43,25 @@ export async function openPostgres(databaseUrl: string): Promise<Database> {
     },
     close: () => db.destroy(),
   };
+}
+
+/** Every connection starts in the schema `ops`, whatever other settings the URL carries. */
+function withSearchPath(databaseUrl: string): string {
+  const url = parseUrl(databaseUrl);
+  const given = url.searchParams.get("options");
+  url.searchParams.set("options", given === null ? "-c search_path=ops" : `${given} -c search_path=ops`);
+  return url.href;
+}
+
+function parseUrl(databaseUrl: string): URL {
+  if (URL.canParse(databaseUrl)) {
+    const url = new URL(databaseUrl);
+    if (url.protocol === "postgres:" || url.protocol === "postgresql:") return url;
+  }
+  // The URL may hold a password, so the message does not repeat it.
+  throw new BenchtopError(
+    "VALIDATION_FAILED",
+    "The database URL is not one of PostgreSQL: postgres://user:password@host:5432/name.",
+    { phase: "settings", actions: ["open_settings"] },
+  );
 }

@@ -1,7 +1,9 @@
+import { closeSync, openSync } from "node:fs";
 import { DatabaseSync, type StatementSync } from "node:sqlite";
 
 /** The writing connection: waits for another process's commit instead of failing, and is safe against a killed process. */
 export function openWritable(path: string): DatabaseSync {
+  createPrivate(path);
   const database = new DatabaseSync(path, { timeout: 10_000, enableForeignKeyConstraints: true });
   enterWal(database);
   // NORMAL: a commit survives a killed process, since it is with the kernel. `fullfsync` and `checkpoint_fullfsync`
@@ -11,6 +13,18 @@ export function openWritable(path: string): DatabaseSync {
     "PRAGMA temp_store = MEMORY; PRAGMA cache_size = -16000; PRAGMA journal_size_limit = 67108864; PRAGMA wal_autocheckpoint = 4000",
   );
   return database;
+}
+
+/**
+ * The file is its owner's alone; SQLite gives its companions the same mode. A file that is there is not touched: to open
+ * and close it here would drop the locks of this process (https://sqlite.org/howtocorrupt.html#_posix_advisory_locks_canceled_by_a_separate_thread_doing_close_).
+ */
+function createPrivate(path: string): void {
+  try {
+    closeSync(openSync(path, "wx", 0o600));
+  } catch (error) {
+    if ((error as NodeJS.ErrnoException).code !== "EEXIST") throw error;
+  }
 }
 
 /** A connection for reading beside the writer; what it sees is committed. */
