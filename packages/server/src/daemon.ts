@@ -1,5 +1,6 @@
 import { flushCompileCache } from "node:module";
 import { join, resolve } from "node:path";
+import { setTimeout as sleep } from "node:timers/promises";
 import { createEgress } from "@benchtop/egress";
 import { EgressLog, openSecrets, Providers } from "@benchtop/models";
 import { Runs } from "@benchtop/runs";
@@ -85,8 +86,10 @@ export async function startDaemon(options: DaemonOptions): Promise<Daemon> {
     const providers = new Providers({ store, secrets, egress });
     const runs = new Runs({ store });
     const workbenches = new Workbenches({ store, runs, providers, home });
-    opened.defer(() => workbenches.close());
-    opened.defer(() => runs.shutdown());
+    opened.defer(() => atMost(1000, workbenches.close()));
+    let ended: Promise<void> | undefined;
+    const endRuns = (): Promise<void> => (ended ??= atMost(2500, runs.shutdown()));
+    opened.defer(endRuns);
 
     // Files first: only a folder that is finished or rolled back tells whether an interrupted publish took place.
     await workbenches.recover();
@@ -137,7 +140,7 @@ export async function startDaemon(options: DaemonOptions): Promise<Daemon> {
       stopping = true;
       http.stop();
       // Runs end before connections do, so that whoever watches one still reads how it ended.
-      await runs.shutdown();
+      await endRuns();
       await opened.disposeAsync();
     };
     let closed: Promise<void> | undefined;
@@ -151,4 +154,11 @@ export async function startDaemon(options: DaemonOptions): Promise<Daemon> {
     await opened.disposeAsync();
     throw thrown;
   }
+}
+
+/** Waits, but not for ever: what does not end by itself is left to the recovery of the next start. */
+async function atMost(milliseconds: number, ending: Promise<void>): Promise<void> {
+  const timeUp = new AbortController();
+  await Promise.race([ending, sleep(milliseconds, undefined, { signal: timeUp.signal }).catch(() => undefined)]);
+  timeUp.abort();
 }
