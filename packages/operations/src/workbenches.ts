@@ -131,7 +131,7 @@ export const workbenchOperations = {
     permission: "workbenches:write",
     transfer: "upload",
     status: 201,
-    summary: "Store the request body as a blob; files.add gives it a path. Unused uploads are removed after a day.",
+    summary: "Store the request body as a blob; files.add gives it a path.",
     input: Empty,
     output: z.object({ sha256: z.string(), bytes: z.int() }),
     errors: ["DISK_FULL"],
