@@ -88,7 +88,7 @@ const byCode: Partial<Record<ErrorCode, Steps>> = {
   INTERNAL: (_, error) => [
     error.info.detail_ref === undefined
       ? "the daemon's log holds more: `benchtop status` says where it is"
-      : `report: ${error.info.detail_ref}`,
+      : `report: reports/${error.info.detail_ref}.json in BENCHTOP_HOME`,
   ],
 };
 
@@ -99,7 +99,8 @@ const byAction: Record<ErrorAction, Steps> = {
   open_settings: () => ["`benchtop providers list`"],
   restore_checkpoint: ({ workbench }) => [`\`benchtop checkpoints list ${workbench ?? "NAME"}\``],
   free_disk_space: () => ["make room on the disk, then try again"],
-  view_report: (_, error) => (error.info.detail_ref === undefined ? [] : [`report: ${error.info.detail_ref}`]),
+  view_report: (_, error) =>
+    error.info.detail_ref === undefined ? [] : [`report: reports/${error.info.detail_ref}.json in BENCHTOP_HOME`],
   review_draft: ({ workbench }) => [`\`benchtop draft diff ${workbench ?? "NAME"}\``],
   discard_draft: ({ workbench }) => [`\`benchtop draft discard ${workbench ?? "NAME"}\``],
   grant_consent: () => ["add `--consent once`"],
