@@ -42,11 +42,6 @@ export async function startPostgres(): Promise<PostgresCluster> {
   };
 }
 
-/** Whether this machine has a PostgreSQL that the tests can start. */
-export function hasPostgres(): boolean {
-  return installedVersions().length > 0;
-}
-
 const installations = "/usr/lib/postgresql";
 
 function installedVersions(): string[] {

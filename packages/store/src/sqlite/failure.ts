@@ -10,12 +10,22 @@ export function failureOf(error: unknown): SqlFailure {
   return typeof errcode === "number" ? { message, errcode } : { message };
 }
 
+/** Primary result codes of a disk that fails: SQLITE_IOERR, SQLITE_CANTOPEN. Extended codes hold them in their low byte. */
+const diskFailed = new Set([10, 14]);
+
 /** The error that the caller of the database gets. */
 export function errorOf(failure: SqlFailure): Error {
   if (noRoom.has(failure.errcode ?? 0)) {
     return new BenchtopError(
       "DISK_FULL",
       "The disk is full: nothing of this change was saved. Free some space and retry.",
+    );
+  }
+  if (diskFailed.has((failure.errcode ?? 0) & 0xff)) {
+    return new BenchtopError(
+      "FILE_WRITE_FAILED",
+      `The database could not be read or written (${failure.message}). Check the disk that it lies on, then retry.`,
+      { cause: new SqliteError(failure.message, failure.errcode) },
     );
   }
   return new SqliteError(failure.message, failure.errcode);

@@ -1,3 +1,4 @@
+import { readFileSync, writeFileSync } from "node:fs";
 import { join } from "node:path";
 import { describe, expect, test } from "vitest";
 import { removeHome, temporaryHome } from "../suite/index.ts";
@@ -19,7 +20,16 @@ describe("the thread that writes", () => {
   });
 
   test("that cannot open its file says so", async () => {
-    await expect(SqliteWriter.open("/dev/null/ops.db")).rejects.toThrow(/database thread has ended/);
+    await expect(SqliteWriter.open("/dev/null/ops.db")).rejects.toMatchObject({ code: "FILE_READ_FAILED" });
+  });
+
+  test("does not take another file for a database", async () => {
+    const home = await temporaryHome();
+    const path = join(home, "ops.db");
+    writeFileSync(path, "These are my notes, not a database. ".repeat(100));
+    await expect(SqliteWriter.open(path)).rejects.toMatchObject({ code: "FILE_READ_FAILED" });
+    expect(readFileSync(path, "utf8")).toMatch(/^These are my notes/);
+    await removeHome(home);
   });
 });
 

@@ -1,6 +1,7 @@
 import { Worker } from "node:worker_threads";
+import { BenchtopError } from "@benchtop/protocol/errors";
 import { Gate } from "./gate.ts";
-import { errorOf } from "./failure.ts";
+import { errorOf, failureOf } from "./failure.ts";
 import type { Reply, Request, RequestKind, Requests } from "./messages.ts";
 
 const workerFile = new URL("./worker.ts", import.meta.url);
@@ -20,11 +21,16 @@ export class SqliteWriter {
   #ended: Error | undefined;
 
   static async open(path: string): Promise<SqliteWriter> {
-    // A program given by `--eval` has flags that a file must not be started with.
-    const execArgv = process.execArgv.filter((flag) => !flag.startsWith("--input-type"));
-    const worker = new Worker(workerFile, { workerData: { path }, name: "benchtop-sqlite", execArgv });
+    // The thread inherits the flags of the process; those of a program given by `--eval` are refused for a file.
+    const isEval = process.execArgv.some((flag) => flag.startsWith("--input-type"));
+    const flags = isEval ? { execArgv: [] } : {};
+    const worker = new Worker(workerFile, { workerData: { path }, name: "benchtop-sqlite", ...flags });
     const writer = new SqliteWriter(worker);
-    await writer.#opened();
+    try {
+      await writer.#opened();
+    } catch (error) {
+      throw cannotOpen(path, (error as Error).cause ?? error);
+    }
     return writer;
   }
 
@@ -73,10 +79,24 @@ export class SqliteWriter {
   }
 
   #end(cause?: unknown): void {
-    this.#ended ??= new Error("The database thread has ended, so nothing can be saved any more. Restart Benchtop.", {
-      cause,
-    });
+    const why = failureOf(cause);
+    this.#ended ??=
+      why.errcode !== undefined
+        ? errorOf(why)
+        : new Error("The database thread has ended, so nothing can be saved any more. Restart Benchtop.", {
+            cause,
+          });
     for (const pending of this.#pending.values()) pending.reject(this.#ended);
     this.#pending.clear();
   }
+}
+
+function cannotOpen(path: string, cause: unknown): BenchtopError {
+  const known = BenchtopError.from(cause);
+  if (known.code === "DISK_FULL") return known;
+  const reason = cause instanceof Error ? cause.message : String(cause);
+  return new BenchtopError("FILE_READ_FAILED", `The database ${path} cannot be opened: ${reason}.`, {
+    phase: "settings",
+    cause,
+  });
 }
