@@ -49,6 +49,8 @@ function treeOf(folder: string): Record<string, string> {
   );
 }
 
+const inode = (path: string): number => statSync(path).ino;
+
 const leftovers = (stage: Stage, workbenchId: string): string[] =>
   readdirSync(stage.published(workbenchId, "..")).filter((name) => /next$|old$/.test(name));
 
@@ -287,7 +289,6 @@ test("nothing of Published shares an inode with a blob, a checkpoint or a leftov
   await using _ = stage;
   await draft(stage, workbenchId, { "a.txt": "agent" });
   await stage.workbenches.publish({ workbenchId, wait: true, ...someone });
-  const inode = (path: string) => statSync(path).ino;
   const blobs = readdirSync(join(stage.home, "blobs"), { recursive: true, withFileTypes: true })
     .filter((entry) => entry.isFile())
     .map((entry) => inode(join(entry.parentPath, entry.name)));

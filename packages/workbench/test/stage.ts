@@ -51,7 +51,11 @@ export async function openStage(options: { limits?: Partial<Limits>; root?: stri
   await workbenches.recover();
   await runs.recover((run) => workbenches.settle(run));
 
-  const journal = async (runId: string): Promise<RunEvent[]> => await Array.fromAsync(store.journal.follow(runId));
+  const journal = async (runId: string): Promise<RunEvent[]> => {
+    const events: RunEvent[] = [];
+    for await (const event of store.journal.follow(runId)) events.push(event);
+    return events;
+  };
   return {
     home,
     outside: root,

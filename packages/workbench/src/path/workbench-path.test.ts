@@ -15,6 +15,8 @@ function codeOf(work: () => unknown): string {
   }
 }
 
+const add = (existing: string[], path: string) => codeOf(() => new Names(existing).add(parse(path)));
+
 const escapes = [
   "..",
   "../secret",
@@ -115,7 +117,7 @@ const invalid = [
   "\u212B", // ANGSTROM SIGN normalises to Å
   "가".normalize("NFD"),
   "a".repeat(256),
-  `${"é".repeat(128)}`,
+  "é".repeat(128),
   "x".repeat(300),
   `${"a/".repeat(64)}a`,
   Array.from({ length: 5 }, () => "a".repeat(250)).join("/"),
@@ -178,8 +180,6 @@ describe("a path of a workbench", () => {
 });
 
 describe("names that are taken", () => {
-  const add = (existing: string[], path: string) => codeOf(() => new Names(existing).add(parse(path)));
-
   test.each([
     [["Notes.md"], "notes.md"],
     [["a/b.txt"], "A/c.txt"],

@@ -36,6 +36,8 @@ export interface JobRequest {
 
 /** Errors do not survive the way between threads with their class and codes, so they travel as data. */
 export type JobReply =
+  /** The job is no longer waiting for others; its time runs. */
+  | { readonly id: number; readonly began: true }
   | { readonly id: number; readonly output: unknown }
   | { readonly id: number; readonly failure: JobFailure };
 

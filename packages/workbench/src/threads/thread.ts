@@ -6,6 +6,9 @@ import type { JobFailure, JobInput, JobName, JobOutput, JobReply, JobRequest } f
 export const threadName = "benchtop-workbench";
 
 interface Waiting {
+  readonly request: JobRequest;
+  readonly timeoutMs: number | undefined;
+  timer?: NodeJS.Timeout;
   resolve(output: unknown): void;
   reject(error: Error): void;
 }
@@ -21,68 +24,87 @@ export class Thread {
   #idle: NodeJS.Timeout | undefined;
 
   /**
-   * Runs one job; jobs of one thread run in order. Past `timeoutMs` the thread is killed, and this job, with any behind it,
-   * rejects with `ETIMEDOUT`: only for threads whose jobs change nothing.
+   * Runs one job; jobs of one thread run in order. One that takes longer than `timeoutMs`, its time in the queue not counted,
+   * rejects with `ETIMEDOUT`, and its thread is killed; those behind it go on in a new one. Only for jobs that change nothing.
    */
   async run<Name extends JobName>(name: Name, input: JobInput<Name>, timeoutMs?: number): Promise<JobOutput<Name>> {
     clearTimeout(this.#idle);
-    const worker = (this.#worker ??= this.#start());
-    const id = this.#nextId++;
-    const timer =
-      timeoutMs === undefined ? undefined : setTimeout(() => void this.#kill(worker, timedOut()), timeoutMs);
+    const request: JobRequest = { id: this.#nextId++, name, input };
     try {
       const output = await new Promise((resolve, reject) => {
-        this.#waiting.set(id, { resolve, reject });
-        worker.ref();
-        worker.postMessage({ id, name, input } satisfies JobRequest, []);
+        this.#waiting.set(request.id, { request, timeoutMs, resolve, reject });
+        this.#post(request);
       });
       return output as JobOutput<Name>;
     } finally {
-      clearTimeout(timer);
-      if (this.#waiting.size === 0) this.#rest();
+      if (this.#waiting.size === 0) this.#idle = setTimeout(() => void this.close(), idleMs).unref();
     }
   }
 
   /** Ends the thread; jobs that have not finished reject. A later job starts it again. */
   async close(): Promise<void> {
     clearTimeout(this.#idle);
-    const worker = this.#worker;
-    if (worker) await this.#kill(worker, new Error("Benchtop is shutting down."));
+    await this.#end(new Error("Benchtop is shutting down."));
+  }
+
+  #post(request: JobRequest): void {
+    this.#worker ??= this.#start();
+    this.#worker.ref();
+    this.#worker.postMessage(request, []);
   }
 
   #start(): Worker {
     // Descriptors travel between threads here, so the worker must not close at its end what the main thread still reads.
     const worker = new Worker(new URL("./worker.ts", import.meta.url), { trackUnmanagedFds: false, name: threadName });
-    worker.unref();
+    const lost = (error: Error): void => {
+      if (this.#worker === worker) void this.#end(error);
+    };
     worker.on("message", (reply: JobReply) => {
-      const waiting = this.#waiting.get(reply.id);
-      this.#waiting.delete(reply.id);
-      if (this.#waiting.size === 0) worker.unref();
-      if ("failure" in reply) waiting?.reject(errorOf(reply.failure));
-      else waiting?.resolve(reply.output);
+      const job = this.#waiting.get(reply.id);
+      if (!job || this.#worker !== worker) return;
+      if ("began" in reply) this.#limit(job);
+      else this.#finish(worker, job, reply);
     });
-    worker.on("error", (error: Error) => void this.#kill(worker, error));
-    worker.on("exit", () => void this.#kill(worker, new Error("The worker thread ended.")));
+    worker.on("error", lost);
+    worker.on("exit", () => lost(new Error("The worker thread ended.")));
     return worker;
   }
 
-  async #kill(worker: Worker, error: Error): Promise<void> {
-    if (this.#worker !== worker) return;
+  #limit(job: Waiting): void {
+    if (job.timeoutMs !== undefined) job.timer = setTimeout(() => void this.#abandon(job), job.timeoutMs);
+  }
+
+  #finish(worker: Worker, job: Waiting, reply: Exclude<JobReply, { began: true }>): void {
+    clearTimeout(job.timer);
+    this.#waiting.delete(job.request.id);
+    if (this.#waiting.size === 0) worker.unref();
+    if ("failure" in reply) job.reject(errorOf(reply.failure));
+    else job.resolve(reply.output);
+  }
+
+  async #abandon(job: Waiting): Promise<void> {
+    const worker = this.#worker;
     this.#worker = undefined;
-    const waiting = [...this.#waiting.values()];
+    this.#waiting.delete(job.request.id);
+    job.reject(Object.assign(new Error("It took too long."), { code: "ETIMEDOUT" }));
+    for (const { request } of this.#waiting.values()) this.#post(request);
+    await worker?.terminate();
+  }
+
+  async #end(error: Error): Promise<void> {
+    const worker = this.#worker;
+    this.#worker = undefined;
+    const jobs = [...this.#waiting.values()];
     this.#waiting.clear();
-    for (const job of waiting) job.reject(error);
-    await worker.terminate();
-  }
-
-  #rest(): void {
-    this.#idle = setTimeout(() => void this.close(), 30_000).unref();
+    for (const job of jobs) {
+      clearTimeout(job.timer);
+      job.reject(error);
+    }
+    await worker?.terminate();
   }
 }
 
-function timedOut(): Error {
-  return Object.assign(new Error("It took too long."), { code: "ETIMEDOUT" });
-}
+const idleMs = 30_000;
 
 function errorOf(failure: JobFailure): Error {
   if (failure.benchtop) {

@@ -4,6 +4,7 @@ import { jobs, type JobFailure, type JobReply, type JobRequest } from "./jobs.ts
 
 /** The other side of `thread.ts`: one job at a time, in order. */
 parentPort?.on("message", ({ id, name, input }: JobRequest) => {
+  parentPort?.postMessage({ id, began: true } satisfies JobReply, []);
   parentPort?.postMessage(perform(id, name, input), []);
 });
 
