@@ -60,6 +60,8 @@ export function Composer(props: {
           }
           onChange={(event) => setText(event.target.value)}
           onKeyDown={(event) => {
+            // Out of the text, so that the keys of Review work again.
+            if (event.key === "Escape") event.currentTarget.blur();
             if (event.key !== "Enter" || event.shiftKey || event.nativeEvent.isComposing) return;
             event.preventDefault();
             void send();

@@ -178,7 +178,7 @@ function TurnFoot(props: { readonly entry: ConversationEntry; readonly turn: Tur
   const tokens = (usage?.inputTokens ?? turn.inputTokens) + (usage?.outputTokens ?? turn.outputTokens);
   const cost = turn.totals?.costMicros ?? turn.costMicros;
   return (
-    <p className="tabular flex flex-wrap items-center gap-x-1.5 text-xs text-faint">
+    <p className="tabular flex flex-wrap items-center gap-x-1 text-xs text-faint">
       {turn.status === "running" ? (
         <Elapsed since={entry.startedAt} className="text-accent-ink" />
       ) : (

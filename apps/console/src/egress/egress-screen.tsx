@@ -1,7 +1,7 @@
 import type { EgressEvent } from "@benchtop/operations";
 import { useInfiniteQuery, useQuery } from "@tanstack/react-query";
 import { getRouteApi, Link } from "@tanstack/react-router";
-import { ArrowUpRight, Ban, Globe, TriangleAlert } from "lucide-react";
+import { ArrowUpRight, Ban, Globe, HardDrive, TriangleAlert } from "lucide-react";
 import { client, failureOf } from "../api/client.ts";
 import { query } from "../api/queries.ts";
 import { Button } from "../components/button.tsx";
@@ -107,10 +107,16 @@ export function EgressScreen() {
               return (
                 <tr key={event.id} className="h-10 border-b border-line [&>td]:px-2">
                   <td className="pl-4!">
-                    <Chip tone={tone} icon={<Icon size={12} aria-hidden />}>
-                      {label}
-                      {event.status !== null && ` ${event.status}`}
-                    </Chip>
+                    {isLoopback(event.host) && event.outcome === "sent" ? (
+                      <Chip tone="good" icon={<HardDrive size={12} aria-hidden />}>
+                        Stayed here
+                      </Chip>
+                    ) : (
+                      <Chip tone={tone} icon={<Icon size={12} aria-hidden />}>
+                        {label}
+                        {event.status !== null && ` ${event.status}`}
+                      </Chip>
+                    )}
                   </td>
                   <td className="max-w-50 truncate font-mono text-xs">
                     {event.host}
@@ -166,4 +172,9 @@ export function EgressScreen() {
       )}
     </Screen>
   );
+}
+
+/** A model on this machine is asked over its loopback: nothing left. */
+function isLoopback(host: string): boolean {
+  return /^(localhost|127\.\d+\.\d+\.\d+|\[::1\])(:\d+)?$/.test(host);
 }

@@ -21,6 +21,7 @@ const groups: readonly { readonly title: string; readonly keys: readonly (readon
       ["/", "Write to the agent"],
       ["Enter", "Send"],
       ["Shift Enter", "New line"],
+      ["Esc", "Leave the text field"],
       ["r", "Open or close Review"],
     ],
   },

@@ -163,7 +163,7 @@ function RecentRuns() {
       {runs.isPending && <SkeletonRows label="Loading runs" />}
       {runs.isError && <ErrorNotice failure={failureOf(runs.error)} />}
       {runs.data !== undefined && (
-        <div className="overflow-hidden rounded-lg border border-line bg-raised">
+        <div className="overflow-hidden rounded-lg border border-line bg-raised [&>*:last-child]:border-b-0">
           {runs.data.items.map((run) => (
             <RunRow key={run.runId} run={run} compact />
           ))}

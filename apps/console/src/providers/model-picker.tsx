@@ -3,6 +3,7 @@ import { useQuery } from "@tanstack/react-query";
 import { useNavigate } from "@tanstack/react-router";
 import { Command } from "cmdk";
 import { Check, ChevronDown, HardDrive, Globe, Plug } from "lucide-react";
+import { useState } from "react";
 import { query } from "../api/queries.ts";
 
 /** Chooses a model by a few letters of its name; every model says whether it is on this machine. */
@@ -15,8 +16,20 @@ export function ModelPicker(props: {
   const navigate = useNavigate();
   const models = useQuery({ ...query("models.list", {}), staleTime: 60_000 });
   const items = models.data?.items ?? [];
-  const chosen = items.find(({ ref }) => ref === props.value);
-  const Icon = chosen === undefined ? Plug : chosen.local ? HardDrive : Globe;
+  const providers = useQuery(query("providers.list", {})).data?.items ?? [];
+  const [text, setText] = useState("");
+  const provider = providers.find(({ name }) => props.value?.startsWith(`${name}/`));
+  const Icon = provider === undefined ? Plug : provider.local ? HardDrive : Globe;
+  // Not every server lists its models; a name that is known can be written out.
+  const written = providers
+    .map(({ name }) => (text.startsWith(`${name}/`) ? text : `${name}/${text}`))
+    .filter((ref) => /^[a-z0-9][a-z0-9-]*\/[^\s/]\S*$/.test(ref) && !items.some((item) => item.ref === ref))
+    .filter((ref, _index, refs) => !refs.includes(text) || ref === text);
+  const choose = (ref: string) => {
+    props.onChange(ref);
+    props.onOpenChange(false);
+    setText("");
+  };
   return (
     <Popover.Root open={props.open} onOpenChange={props.onOpenChange}>
       <Popover.Trigger
@@ -34,6 +47,8 @@ export function ModelPicker(props: {
             <Command label="Models" loop defaultValue={props.value ?? ""}>
               <Command.Input
                 autoFocus
+                value={text}
+                onValueChange={setText}
                 placeholder="Find a model…"
                 className="h-9 w-full border-b border-line bg-transparent px-3 outline-none!"
               />
@@ -45,10 +60,7 @@ export function ModelPicker(props: {
                   <Command.Item
                     key={model.ref}
                     value={model.ref}
-                    onSelect={() => {
-                      props.onChange(model.ref);
-                      props.onOpenChange(false);
-                    }}
+                    onSelect={() => choose(model.ref)}
                     className="flex h-7.5 items-center gap-2 rounded-md px-2 data-[selected=true]:bg-selected"
                   >
                     <span className="w-3.5">{model.ref === props.value && <Check size={13} aria-hidden />}</span>
@@ -62,6 +74,19 @@ export function ModelPicker(props: {
                     </span>
                   </Command.Item>
                 ))}
+                {text !== "" &&
+                  written.map((ref) => (
+                    <Command.Item
+                      key={`written ${ref}`}
+                      value={`use ${ref} ${text}`}
+                      onSelect={() => choose(ref)}
+                      className="flex h-7.5 items-center gap-2 rounded-md px-2 data-[selected=true]:bg-selected"
+                    >
+                      <span className="w-3.5" />
+                      <span className="min-w-0 flex-1 truncate">Use {ref}</span>
+                      <span className="text-xs text-muted">not listed</span>
+                    </Command.Item>
+                  ))}
                 {models.data?.unavailable.map((provider) => (
                   <p key={provider.providerId} className="px-2 py-1.5 text-sm text-muted">
                     <span className="font-medium text-bad">{provider.providerId}</span> does not answer:{" "}

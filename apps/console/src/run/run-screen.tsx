@@ -192,7 +192,7 @@ function TypeFilter(props: {
     <div
       role="group"
       aria-label="Show events of type"
-      className="flex shrink-0 items-center gap-1 overflow-x-auto border-b border-line px-3 py-1.5"
+      className="flex max-h-20 shrink-0 flex-wrap items-center gap-1 overflow-y-auto border-b border-line px-3 py-1.5"
     >
       <Funnel size={13} aria-hidden className="mr-1 shrink-0 text-faint" />
       {types !== undefined && (

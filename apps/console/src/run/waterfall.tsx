@@ -51,21 +51,20 @@ export function Waterfall(props: {
                 onClick={() => onSelect(span.seq)}
                 aria-current={span.seq === selected || undefined}
                 className={classes(
-                  "tabular flex h-6.5 w-full items-center gap-2 rounded-md pr-2 text-left text-sm",
+                  "tabular flex h-6.5 w-full items-center gap-2 rounded-md px-2 text-left text-sm",
                   span.seq === selected ? "bg-selected" : "hover:bg-hover",
                 )}
-                style={{ paddingLeft: 6 + span.depth * 14 }}
               >
-                <Icon size={12} aria-hidden className={classes("shrink-0", span.failed ? "text-bad" : "text-faint")} />
                 <span
                   className={classes(
-                    "w-24 shrink-0 truncate",
-                    span.depth === 0 ? "font-medium" : "text-muted",
+                    "flex w-38 shrink-0 items-center gap-2 max-sm:w-28",
+                    span.depth === 0 ? "font-medium" : "pl-4 text-muted",
                     span.failed && "text-bad",
                   )}
                 >
-                  {span.label}
-                  {span.failed && <span className="sr-only"> (failed)</span>}
+                  <Icon size={12} aria-hidden className={classes("shrink-0", !span.failed && "text-faint")} />
+                  <span className="truncate">{span.label}</span>
+                  {span.failed && <span className="sr-only">(failed)</span>}
                 </span>
                 <span className="relative h-3.5 min-w-0 flex-1" aria-hidden>
                   <span

@@ -14,9 +14,9 @@ export function RunRow(props: { readonly run: Run; readonly compact?: boolean })
     <Link
       to="/runs/$runId"
       params={{ runId: run.runId }}
-      className="tabular flex h-10 items-center gap-3 border-b border-line px-3 text-sm last:border-b-0 hover:bg-hover focus-visible:-outline-offset-2"
+      className="tabular flex h-10 items-center gap-3 border-b border-line px-4 text-sm hover:bg-hover focus-visible:-outline-offset-2"
     >
-      <span className="w-26 shrink-0">
+      <span className="w-26 shrink-0 max-sm:w-auto">
         <RunStatus status={run.status} errorCode={run.errorCode} />
       </span>
       <span className="min-w-0 flex-1 truncate text-base">

@@ -9,21 +9,24 @@ export function useReviewOpens(options: {
   readonly workbench: Workbench;
   readonly pane: string | undefined;
   readonly wait: boolean;
+  /** The address asks for something else: a link is honoured. */
+  readonly elsewhere: boolean;
   readonly open: () => void;
   readonly close: () => void;
 }): void {
-  const { workbench, pane, wait, open, close } = options;
+  const { workbench, pane, wait, elsewhere, open, close } = options;
   const { hasDraft } = workbench;
-  const latest = useRef({ pane, open, close });
+  const latest = useRef({ pane, elsewhere, open, close });
   useEffect(() => {
-    latest.current = { pane, open, close };
+    latest.current = { pane, elsewhere, open, close };
   });
   const seen = useRef<boolean>(undefined);
   useEffect(() => {
     if (hasDraft && wait) return;
     const before = seen.current;
     seen.current = hasDraft;
-    if (hasDraft && before !== true && latest.current.pane !== "review") latest.current.open();
+    const asked = before === undefined && latest.current.elsewhere;
+    if (hasDraft && before !== true && !asked && latest.current.pane !== "review") latest.current.open();
     if (!hasDraft && before === true && latest.current.pane === "review") latest.current.close();
   }, [hasDraft, wait]);
 }

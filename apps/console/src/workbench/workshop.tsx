@@ -86,6 +86,7 @@ export function Workshop(props: { readonly workbench: Workbench }) {
     workbench,
     pane: search.pane,
     wait: running && !roomy,
+    elsewhere: search.pane !== undefined || search.tab !== undefined,
     open: () => go({ pane: "review" }, true),
     close: closePane,
   });
