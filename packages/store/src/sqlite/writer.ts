@@ -1,7 +1,7 @@
 import { Worker } from "node:worker_threads";
 import { BenchtopError } from "@benchtop/protocol/errors";
 import { Gate } from "./gate.ts";
-import { errorOf, failureOf } from "./failure.ts";
+import { errorOf } from "./failure.ts";
 import type { Reply, Request, RequestKind, Requests } from "./messages.ts";
 
 const workerFile = new URL("./worker.ts", import.meta.url);
@@ -79,13 +79,9 @@ export class SqliteWriter {
   }
 
   #end(cause?: unknown): void {
-    const why = failureOf(cause);
-    this.#ended ??=
-      why.errcode !== undefined
-        ? errorOf(why)
-        : new Error("The database thread has ended, so nothing can be saved any more. Restart Benchtop.", {
-            cause,
-          });
+    this.#ended ??= new Error("The database thread has ended, so nothing can be saved any more. Restart Benchtop.", {
+      cause,
+    });
     for (const pending of this.#pending.values()) pending.reject(this.#ended);
     this.#pending.clear();
   }
