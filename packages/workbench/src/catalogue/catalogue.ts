@@ -1,11 +1,13 @@
 import { BenchtopError, newId } from "@benchtop/protocol";
 import { rm } from "node:fs/promises";
+import { dirname } from "node:path";
 import { folderOf, now, type Environment } from "../environment.ts";
 import { makeManifest } from "../files/manifest.ts";
+import { saving } from "../files/saving.ts";
 import { decodeCursor, encodeCursor, type Page, type PageInput } from "../page.ts";
 import { twinKey } from "../path/workbench-path.ts";
 import type { Selectable } from "../rows.ts";
-import { recoverFolders } from "../published/recovery.ts";
+import { makeDurableFolder, recoverFolders, syncFolder } from "../published/recovery.ts";
 
 /** As the API shows a workbench. */
 export interface Workbench {
@@ -35,7 +37,7 @@ export class Catalogue {
 
   async create(input: { name: string; userId: string }): Promise<Workbench> {
     const name = checkedName(input.name);
-    return await this.#environment.locks.run("names", async () => {
+    const make = async (): Promise<Workbench> => {
       await this.#refuseTaken(name);
       const { store, manifests } = this.#environment;
       const empty = makeManifest([]);
@@ -75,7 +77,8 @@ export class Catalogue {
       await store.flush();
       await recoverFolders(this.#environment, id);
       return await this.open(id);
-    });
+    };
+    return await this.#environment.locks.run("names", () => saving(make));
   }
 
   async list(input: PageInput): Promise<Page<Workbench>> {
@@ -168,7 +171,11 @@ export class Catalogue {
 
   async finishDeletion(id: string): Promise<void> {
     const { store } = this.#environment;
-    await rm(folderOf(this.#environment, id), { recursive: true, force: true });
+    const folder = folderOf(this.#environment, id);
+    await rm(folder, { recursive: true, force: true });
+    // On disk before the row goes: once no row names the folder, nothing would ever remove it.
+    await makeDurableFolder(dirname(folder));
+    await syncFolder(dirname(folder));
     await store.db.transaction().execute(async (transaction) => {
       const drafts = transaction.selectFrom("drafts").select("id").where("workbench_id", "=", id);
       await transaction.deleteFrom("draft_changes").where("draft_id", "in", drafts).execute();

@@ -11,6 +11,7 @@ import { transition, type Transition } from "../published/transition.ts";
 import type { HostFile, HostRefusal } from "./host.ts";
 import { limitError, tooLarge, type HostReader } from "./host-reader.ts";
 import { makeManifest, type Manifest, type ManifestEntry } from "./manifest.ts";
+import { saving } from "./saving.ts";
 import type { FileOutcome } from "./write-out.ts";
 
 export interface FileEntry extends ManifestEntry {
@@ -190,7 +191,7 @@ export class Files {
       const row = await this.#catalogue.find(id);
       this.#agents.refuseWhileActive(id);
       if (await this.#drafts.find(id)) throw draftExists(id);
-      return await work(row);
+      return await saving(() => work(row));
     });
   }
 

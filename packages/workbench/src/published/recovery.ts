@@ -1,4 +1,4 @@
-import { mkdir, open } from "node:fs/promises";
+import { mkdir, open, rm } from "node:fs/promises";
 import { dirname, join } from "node:path";
 import { folderOf, type Environment } from "../environment.ts";
 import { folders } from "./tree.ts";
@@ -33,6 +33,7 @@ export async function recoverFolders(environment: Environment, workbenchId: stri
     .where("workbench_id", "=", workbenchId)
     .executeTakeFirst();
   await makeDurableFolder(home);
+  await rm(join(home, unfinishedStampFile), { force: true });
   const uncommitted = intent !== undefined && intent.from_manifest_hash === workbench.manifest_hash;
   const there = await disk.run("presence", { home });
 
@@ -75,7 +76,8 @@ export async function makeDurableFolder(path: string): Promise<void> {
   for (let folder = path; folder !== dirname(first); folder = dirname(folder)) await syncFolder(dirname(folder));
 }
 
-async function syncFolder(path: string): Promise<void> {
+/** Makes what is named in a folder, and what is no longer, survive a power cut. */
+export async function syncFolder(path: string): Promise<void> {
   if (process.platform === "win32") return;
   const handle = await open(path, "r");
   try {
@@ -87,9 +89,14 @@ async function syncFolder(path: string): Promise<void> {
 
 /** True when a listing of the folder shows nothing that `recoverFolders` would change. */
 export function isSettled(names: readonly string[]): boolean {
-  return names.includes(folders.published) && !names.includes(folders.next) && !names.includes(folders.old);
+  const leftOver = [folders.next, folders.old, unfinishedStampFile];
+  return names.includes(folders.published) && !leftOver.some((name) => names.includes(name));
 }
 
+const stampFile = "published.stamps.json";
+/** As `recordStamps` writes it before it renames it. */
+const unfinishedStampFile = `${stampFile}.next`;
+
 export function stampFileOf(environment: Pick<Environment, "home">, workbenchId: string): string {
-  return join(folderOf(environment, workbenchId), "published.stamps.json");
+  return join(folderOf(environment, workbenchId), stampFile);
 }
