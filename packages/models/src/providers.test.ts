@@ -327,7 +327,8 @@ describe("resolving a model", () => {
     });
     await providers.add({ name: "mine", kind: "openai-chat", baseUrl, local: true, apiKey });
     const model = await providers.resolve("mine/org/small:8b");
-    expect(model).toMatchObject({ providerId: "mine", modelId: "org/small:8b", local: true, prices: null });
+    expect(model).toMatchObject({ providerId: "mine", modelId: "org/small:8b", local: true });
+    expect(model.prices).toEqual({ inputPerMillion: 0, outputPerMillion: 0 });
     expect(model.host).toBe(new URL(baseUrl).host);
     const adapter = model.adapter({ runId: "run_7", workbenchId: "wb_7", scopeHash: "abc" });
     let text = "";

@@ -160,7 +160,7 @@ export class Providers {
       modelId,
       local,
       host: hostOf(row),
-      prices: pricesOf(row),
+      prices: pricesOf(row) ?? (local ? free : null),
       adapter: (context) => {
         const fetch = this.#egress.bind({ ...context, purpose: "model-call", providerId, modelId, local });
         const make = row.kind === "openai-responses" ? openaiResponses : openaiChat;
@@ -275,6 +275,9 @@ const secretPrefix = (name: string) => `provider/${name}/`;
 function hostOf(row: ProvidersTable): string {
   return new URL(row.base_url).host;
 }
+
+/** A model of this machine costs nothing unless its owner says otherwise, so a cost ceiling holds for it too. */
+const free: Prices = { inputPerMillion: 0, outputPerMillion: 0 };
 
 function pricesOf(row: ProvidersTable): Prices | null {
   return row.prices === null ? null : (JSON.parse(row.prices) as Prices);
