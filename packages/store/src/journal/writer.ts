@@ -44,6 +44,12 @@ interface Waiter {
 const maxJoinedText = 64 * 1024;
 const maxBatch = 4096;
 
+/**
+ * How far apart two commits of nothing but deltas begin, at least. A model's own pace is slower, so its deltas commit as
+ * they come; a burst is joined instead of waking the database for each of its tokens.
+ */
+const deltaPaceMs = 1;
+
 /** One batch is in flight at a time; what is written meanwhile is the next one. */
 export class DurableWriter implements JournalWriter {
   readonly runId: string;
@@ -58,6 +64,10 @@ export class DurableWriter implements JournalWriter {
   #inFlight = 0;
   #inFlightText = 0;
   #committing = false;
+  /** When the last commit of nothing but deltas began; long ago when another came after it. */
+  #deltasCommittedAt = -Infinity;
+  /** Ends the pause between two such commits; set only while there is one. */
+  #endPause: (() => void) | undefined;
   #waiters: Waiter[] = [];
   #terminal = false;
   #closed = false;
@@ -86,6 +96,7 @@ export class DurableWriter implements JournalWriter {
     }
     this.#terminal = isTerminal(event);
     this.#queue.push({ event, at: timestamp() });
+    if (event.type !== "OutputDelta") this.#endPause?.();
     if (this.#committing) return;
     this.#committing = true;
     // In a microtask, so that the events of one network chunk are one batch.
@@ -95,6 +106,7 @@ export class DurableWriter implements JournalWriter {
   committed(): Promise<void> {
     if (this.#failure) return Promise.reject(this.#failure);
     if (!this.#committing) return Promise.resolve();
+    this.#endPause?.();
     const length = this.#length + this.#inFlight + this.#queue.length;
     return new Promise((resolve, reject) => this.#waiters.push({ length, resolve, reject }));
   }
@@ -106,9 +118,10 @@ export class DurableWriter implements JournalWriter {
     if (!this.#terminal) await this.#surroundings.ended(this, true);
   }
 
-  /** Adds a delta to the one that waits before it, if they belong together and a commit is in flight. */
+  /** Adds a delta to the one that waits before it, if they belong together and have to wait anyway. */
   #join(event: EventInput<"OutputDelta">): boolean {
-    const last = this.#inFlight > 0 ? this.#queue.at(-1) : undefined;
+    const waits = this.#inFlight > 0 || this.#endPause !== undefined;
+    const last = waits ? this.#queue.at(-1) : undefined;
     if (last?.event.type !== "OutputDelta") return false;
     const before = last.event;
     if (before.callId !== event.callId || before.channel !== event.channel || before.spanId !== event.spanId)
@@ -121,6 +134,8 @@ export class DurableWriter implements JournalWriter {
   async #commitQueued(): Promise<void> {
     try {
       while (this.#queue.length > 0) {
+        if (this.#queue.every(({ event }) => event.type === "OutputDelta")) await this.#pace();
+        else this.#deltasCommittedAt = -Infinity;
         const operation = this.#takeBatch();
         const { headHash } = await this.#surroundings.storage.append(operation);
         this.#accept(operation, headHash);
@@ -130,6 +145,22 @@ export class DurableWriter implements JournalWriter {
     } catch (error) {
       await this.#fail(BenchtopError.from(error).at({ runId: this.runId }));
     }
+  }
+
+  /** Waits until deltas may commit again, or something comes that must not wait. */
+  async #pace(): Promise<void> {
+    const sinceLast = performance.now() - this.#deltasCommittedAt;
+    if (sinceLast < deltaPaceMs && this.#waiters.length === 0) {
+      await new Promise<void>((resolve) => {
+        const timer = setTimeout(resolve, deltaPaceMs);
+        this.#endPause = () => {
+          clearTimeout(timer);
+          resolve();
+        };
+      });
+      this.#endPause = undefined;
+    }
+    this.#deltasCommittedAt = performance.now();
   }
 
   #takeBatch(): AppendOperation {
