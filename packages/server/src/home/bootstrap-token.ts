@@ -12,6 +12,8 @@ import { BenchtopError } from "@benchtop/protocol";
  */
 export async function readBootstrapToken(home: string): Promise<{ token: string; repaired: boolean }> {
   const path = join(home, "bootstrap-token");
+  // What a killed daemon left; the home's lock is held, so nobody else is making one.
+  await rm(join(home, unfinished), { force: true });
   let file: FileHandle;
   try {
     file = await open(path, constants.O_RDONLY | (constants.O_NOFOLLOW ?? 0));
@@ -32,9 +34,12 @@ export async function readBootstrapToken(home: string): Promise<{ token: string;
   }
 }
 
+/** The token's file before it has its name. */
+const unfinished = ".bootstrap-token.new";
+
 async function create(home: string, path: string): Promise<string> {
   const token = randomBytes(32).toString("base64url");
-  const temporary = join(home, `.bootstrap-token.${process.pid}.${randomBytes(4).toString("hex")}`);
+  const temporary = join(home, unfinished);
   try {
     const file = await open(temporary, "wx", 0o600);
     try {

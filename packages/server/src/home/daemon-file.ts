@@ -8,10 +8,10 @@ export interface DaemonFile {
   readonly startedAt: string;
 }
 
-/** Readers see the whole old file or the whole new one. */
+/** Readers see the whole old file or the whole new one. The home's lock is held, so nobody else writes it. */
 export async function writeDaemonFile(home: string, content: DaemonFile): Promise<void> {
   const path = join(home, "daemon.json");
-  const temporary = `${path}.${process.pid}.tmp`;
+  const temporary = `${path}.tmp`;
   const file = await open(temporary, "w", 0o600);
   try {
     await file.writeFile(`${JSON.stringify(content)}\n`);
@@ -21,6 +21,7 @@ export async function writeDaemonFile(home: string, content: DaemonFile): Promis
   await rename(temporary, path);
 }
 
+/** And what a killed daemon left of writing it. */
 export async function removeDaemonFile(home: string): Promise<void> {
-  await rm(join(home, "daemon.json"), { force: true });
+  for (const name of ["daemon.json", "daemon.json.tmp"]) await rm(join(home, name), { force: true });
 }
