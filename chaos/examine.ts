@@ -51,6 +51,7 @@ export async function inspect(examination: Examination): Promise<string[]> {
       ...[...journals].flatMap(([runId, events]) => journalViolations(database, runId, events)),
       ...acknowledgedViolations(examination, journals),
       ...effectViolations(home, journals),
+      ...repeatedWrites(database),
       ...fileViolations(database, home),
       ...leftovers(database, home),
       ...(await scenario.check(found)),
@@ -151,6 +152,13 @@ function effectViolations(home: string, journals: ReadonlyMap<string, RunEvent[]
     }
   }
   return violations;
+}
+
+/** Each call of an agent's tool changed the Draft at most once. */
+function repeatedWrites(database: DatabaseSync): string[] {
+  const repeated = `SELECT run_id, call_id FROM draft_changes WHERE call_id IS NOT NULL
+                    GROUP BY draft_id, run_id, call_id HAVING count(*) > 1`;
+  return rowsOf(database, repeated).map((row) => `tool call wrote twice: ${row["run_id"]} ${row["call_id"]}`);
 }
 
 /** Beside the home, so that the shim leaves it alone and a power cut does not take it back: the world outside. */

@@ -4,6 +4,8 @@ export interface Options {
   /** A bounded part of everything, chosen evenly. */
   readonly ci: boolean;
   readonly seed: number;
+  /** Only attempts whose name holds this: `:full`, `:then:`, `:power`. */
+  readonly match: string | undefined;
   /** At most so many enumerated attempts, chosen evenly. */
   readonly limit: number | undefined;
   /** How many processes at a time. */
@@ -23,6 +25,7 @@ const usage = `node chaos/run.ts [options]
 
   --ci           a bounded part of about 4 minutes, chosen evenly over all boundaries
   --only NAME    only attempts whose name begins so: publish, publish:37:after
+  --match TEXT   only attempts whose name holds this, for example :full, :EIO, :power, :then:
   --limit N      at most so many enumerated attempts, chosen evenly
   --random N     kills at random instants (400; 60 with --ci)
   --seed N       repeats the random instants of an earlier run
@@ -38,6 +41,7 @@ export function readOptions(args: readonly string[]): Options | undefined {
     options: {
       ci: { type: "boolean", default: false },
       only: { type: "string" },
+      match: { type: "string" },
       limit: { type: "string" },
       random: { type: "string" },
       seed: { type: "string" },
@@ -57,6 +61,7 @@ export function readOptions(args: readonly string[]): Options | undefined {
     jobs: Math.max(1, Number(values.jobs)),
     random: values.random === undefined ? (values.ci ? 60 : 400) : Number(values.random),
     only: values.only,
+    match: values.match,
     limit: values.limit === undefined ? undefined : Number(values.limit),
     keep: values.keep,
     verbose: values.verbose,

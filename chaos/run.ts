@@ -4,7 +4,7 @@
  */
 import { mkdirSync, rmSync } from "node:fs";
 import { availableParallelism } from "node:os";
-import { parseName, type Attempt } from "./attempt.ts";
+import { nameOf, parseName, type Attempt } from "./attempt.ts";
 import { daemonChaos } from "./daemon.ts";
 import { Laboratory, temporaryRoot, type Outcome, type Prepared } from "./laboratory.ts";
 import { evenly, randomFrom, readOptions, type Options } from "./options.ts";
@@ -63,7 +63,10 @@ async function planned(
   report: Report,
 ): Promise<void> {
   const plans = await inParallel(all, options.jobs, (prepared) => plan(laboratory, prepared, options.ci ? 2 : 6));
-  const groups = plans.flat();
+  const groups = plans.flat().map((group) => ({
+    ...group,
+    attempts: group.attempts.filter((attempt) => nameOf(attempt).includes(options.match ?? "")),
+  }));
   const work = groups.flatMap((group) => group.attempts.map((attempt) => ({ group, attempt })));
   const meanMs = all.reduce((sum, { durationMs }) => sum + durationMs * 1.7, 0) / Math.max(1, all.length);
   const room =

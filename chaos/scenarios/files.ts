@@ -1,7 +1,8 @@
 import { dirname, join } from "node:path";
+import { setTimeout as wait } from "node:timers/promises";
 import { differences } from "../examine.ts";
 import { scriptedModel, startUp, type Product } from "../product.ts";
-import type { Facts, Found, FoundWorkbench, Scenario } from "../scenario.ts";
+import type { Facts, Found, FoundWorkbench, Say, Scenario } from "../scenario.ts";
 import {
   agentModel,
   draft,
@@ -23,6 +24,18 @@ async function prepared(home: string, more?: (product: Product, workbenchId: str
   const workbenchId = await furnish(product, home);
   await more?.(product, workbenchId);
   return { workbenchId };
+}
+
+/** Follows the run that a call starts while the call waits for it; what the call answers is what counts. */
+async function watched(product: Product, answer: Promise<unknown>, say: Say): Promise<void> {
+  const settled = answer.then(
+    () => true,
+    () => true,
+  );
+  while (product.runs.active().length === 0 && !(await Promise.race([settled, wait(1, false)])));
+  const [runId] = product.runs.active();
+  if (runId !== undefined) await followed(product, runId, say).catch(() => undefined);
+  await answer;
 }
 
 export const draftRun: Scenario = {
@@ -72,8 +85,8 @@ export const publish: Scenario = {
 
   async act(home, facts, say) {
     await working(home, say, "publish", async (product) => {
-      const { runId } = await product.workbenches.publish({ ...budget(facts), wait: false, userId: "owner" });
-      await followed(product, runId, say);
+      const answer = product.workbenches.publish({ ...budget(facts), wait: true, userId: "owner" });
+      await watched(product, answer, say);
     });
   },
 
@@ -101,8 +114,8 @@ export const restore: Scenario = {
 
   async act(home, facts, say) {
     await working(home, say, "restore", async (product) => {
-      const { runId } = await product.workbenches.restore({ ...budget(facts), wait: false, userId: "owner" });
-      await followed(product, runId, say);
+      const answer = product.workbenches.restore({ ...budget(facts), wait: true, userId: "owner" });
+      await watched(product, answer, say);
     });
   },
 

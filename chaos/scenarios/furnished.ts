@@ -133,12 +133,23 @@ export function failure(what: string, error: unknown): Parameters<Say>[0] {
   return { kind: "failed", what, code: error.code, message: error.message + cause };
 }
 
-/** Follows a run and says every event as soon as a subscriber sees it. */
+/**
+ * Follows a run and says every event as soon as a subscriber sees it, until its terminal event. A run whose journal failed
+ * has none before the next start; then there is nothing more to see once it is over.
+ */
 export async function followed(product: Product, runId: string, say: Say): Promise<void> {
-  for await (const event of product.store.journal.follow(runId)) {
-    say({ kind: "event", runId, seq: event.seq, type: event.type, body: JSON.stringify(event) });
-    if (event.type === "Error") throw new BenchtopError(event.error.error_code, event.error.message);
+  const over = new AbortController();
+  const watch = setInterval(() => product.runs.active().includes(runId) || over.abort(), 100);
+  try {
+    for await (const event of product.store.journal.follow(runId, {}, over.signal)) {
+      say({ kind: "event", runId, seq: event.seq, type: event.type, body: JSON.stringify(event) });
+      if (event.type === "Error") throw new BenchtopError(event.error.error_code, event.error.message);
+      if (event.type === "Completed") return;
+    }
+  } finally {
+    clearInterval(watch);
   }
+  throw new BenchtopError("DISK_FULL", "The run is over, and its journal could not be written to its end.");
 }
 
 const codesOfADisk = new Set([
