@@ -29,14 +29,24 @@ export class Bench implements AsyncDisposable {
   /** What the pages complained about: script errors and violations of the content security policy. */
   readonly complaints: string[] = [];
 
+  readonly folder: string;
+  readonly url: string;
+  readonly token: string;
+  readonly model: ModelServer;
+  readonly #stop: () => Promise<void>;
+
   private constructor(
-    readonly folder: string,
-    readonly url: string,
-    readonly token: string,
-    readonly model: ModelServer,
-    private readonly stop: () => Promise<void>,
+    folder: string,
+    daemon: { readonly url: string; readonly token: string },
+    model: ModelServer,
+    stop: () => Promise<void>,
   ) {
-    this.client = createClient({ url, token });
+    this.folder = folder;
+    this.url = daemon.url;
+    this.token = daemon.token;
+    this.model = model;
+    this.#stop = stop;
+    this.client = createClient(daemon);
   }
 
   static async start(options: BenchOptions = {}): Promise<Bench> {
@@ -58,7 +68,7 @@ export class Bench implements AsyncDisposable {
     });
     const [line] = (await once(createInterface(daemon.stdout), "line")) as [string];
     const ready = JSON.parse(line) as { url: string; token: string };
-    return new Bench(folder, ready.url, ready.token, model, async () => {
+    return new Bench(folder, ready, model, async () => {
       daemon.kill("SIGTERM");
       if (daemon.exitCode === null) await once(daemon, "exit");
       await model.close();
@@ -141,7 +151,7 @@ export class Bench implements AsyncDisposable {
   }
 
   async [Symbol.asyncDispose](): Promise<void> {
-    await this.stop();
+    await this.#stop();
   }
 
   #watch(context: BrowserContext): void {

@@ -39,10 +39,14 @@ export function useFrameKeys(actions: { readonly openPalette: () => void; readon
       } else if (event.timeStamp < goUntil) {
         goUntil = 0;
         const section = sections.find(({ keys }) => keys === `g ${event.key}`);
-        if (section !== undefined) void navigate({ to: section.to });
+        if (section === undefined) return;
+        // The letter meant the section, not what the screen below does with it.
+        event.stopPropagation();
+        void navigate({ to: section.to });
       }
     };
-    addEventListener("keydown", onKey);
-    return () => removeEventListener("keydown", onKey);
+    // Before the screens' own keys.
+    addEventListener("keydown", onKey, { capture: true });
+    return () => removeEventListener("keydown", onKey, { capture: true });
   }, [navigate]);
 }
