@@ -29,7 +29,7 @@ test.each([
     const child = spawnSync(
       process.execPath,
       ["--import", join(here, "kill-point.ts"), join(here, "publish-and-exit.ts"), root],
-      { env: { ...process.env, KILL_AT: point }, encoding: "utf8" },
+      { env: { ...process.env, KILL_AT: point }, encoding: "utf8", timeout: 25_000, killSignal: "SIGTERM" },
     );
     expect([child.signal, child.stderr]).toEqual(["SIGKILL", ""]);
 
