@@ -18,7 +18,7 @@ describe.skipIf(!hasBrowser)("a run of 100,000 events (needs /usr/bin/chromium)"
     await using page = await bench.browser();
     await bench.signIn(page);
     await page.goto(`${bench.url}/runs/${runId}`);
-    // Deltas of one call are joined; these differ by channel.
+    // A call thinks aloud and says a word: 12,500 calls, 25,000 deltas.
     await page.getByRole("button", { name: /^OutputDelta 25,000/ }).waitFor({ timeout: 60_000 });
     await page.getByRole("listbox", { name: "Events" }).focus();
     await page.keyboard.press("End");

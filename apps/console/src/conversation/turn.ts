@@ -47,6 +47,8 @@ export interface PhaseState {
 export class TurnReader {
   #seen = 0;
   #blocks: Block[] = [];
+  /** Where each block is: a run may have a hundred thousand of them. */
+  readonly #places = new Map<string, number>();
   #status: Turn["status"] = "running";
   #startedAt: string | undefined;
   #endedAt: string | undefined;
@@ -81,7 +83,7 @@ export class TurnReader {
         break;
       case "ProviderCallStarted":
         // Another attempt says everything again.
-        this.#blocks = this.#blocks.filter((block) => !block.id.startsWith(`${event.callId}:`));
+        this.#forget([`${event.callId}:reasoning`, `${event.callId}:text`]);
         break;
       case "OutputDelta":
         this.#append(event);
@@ -90,7 +92,7 @@ export class TurnReader {
         this.#finishCall(event);
         break;
       case "ToolCallRequested":
-        this.#blocks.push({
+        this.#add({
           kind: "tool",
           id: event.callId,
           name: event.name,
@@ -110,13 +112,13 @@ export class TurnReader {
         }
         break;
       case "HintInjected":
-        this.#blocks.push({ kind: "hint", id: `hint:${event.seq}`, text: event.text });
+        this.#add({ kind: "hint", id: `hint:${event.seq}`, text: event.text });
         break;
       case "PhaseChanged":
         this.#takePhase(event);
         break;
       case "CheckpointCreated":
-        this.#blocks.push({ kind: "checkpoint", id: event.checkpointId, event });
+        this.#add({ kind: "checkpoint", id: event.checkpointId, event });
         break;
       case "RetryScheduled":
         this.#note(
@@ -140,7 +142,7 @@ export class TurnReader {
         this.#end("success", event.at, event.totals);
         break;
       case "Error":
-        this.#blocks.push({ kind: "error", id: "error", failure: event.error });
+        this.#add({ kind: "error", id: "error", failure: event.error });
         this.#end("error", event.at, event.totals);
         break;
       case "StepStarted":
@@ -157,15 +159,14 @@ export class TurnReader {
   #append({ callId, channel, text }: EventOf<"OutputDelta">): void {
     const kind = channel === "reasoning" ? "reasoning" : "text";
     const id = `${callId}:${kind}`;
-    const index = this.#blocks.findLastIndex((block) => block.id === id);
-    const block = this.#blocks[index];
+    const block = this.#get(id);
     if (block?.kind === "text" || block?.kind === "reasoning") {
-      this.#blocks[index] = { ...block, text: block.text + text };
+      this.#replace({ ...block, text: block.text + text });
     } else if (kind === "reasoning") {
-      this.#blocks.push({ kind, id, text, live: true });
+      this.#add({ kind, id, text, live: true });
     } else {
       this.#settle(`${callId}:reasoning`);
-      this.#blocks.push({ kind, id, text, live: true, refusal: channel === "refusal" });
+      this.#add({ kind, id, text, live: true, refusal: channel === "refusal" });
     }
   }
 
@@ -176,20 +177,19 @@ export class TurnReader {
     if (costMicros !== undefined) this.#costMicros = (this.#costMicros ?? 0) + costMicros;
     const reasoning = message?.reasoning;
     if (reasoning !== undefined && reasoning !== "" && !this.#has(`${callId}:reasoning`)) {
-      this.#blocks.push({ kind: "reasoning", id: `${callId}:reasoning`, text: reasoning, live: false });
+      this.#add({ kind: "reasoning", id: `${callId}:reasoning`, text: reasoning, live: false });
     }
     const text = message === undefined ? "" : message.content === "" ? (message.refusal ?? "") : message.content;
     if (text !== "" && !this.#has(`${callId}:text`)) {
       const refusal = message?.content === "";
-      this.#blocks.push({ kind: "text", id: `${callId}:text`, text, live: false, refusal });
+      this.#add({ kind: "text", id: `${callId}:text`, text, live: false, refusal });
     }
     this.#settle(`${callId}:reasoning`);
     this.#settle(`${callId}:text`);
   }
 
   #takePhase(event: EventOf<"PhaseChanged">): void {
-    const index = this.#blocks.findIndex((block) => block.kind === "phases");
-    const block = this.#blocks[index];
+    const block = this.#get("phases");
     const before = block?.kind === "phases" ? block.phases : [];
     const last = before.at(-1);
     const state = { phase: event.phase, at: event.at, done: event.done, total: event.total, finished: false };
@@ -197,8 +197,8 @@ export class TurnReader {
       last?.phase === event.phase
         ? [...before.slice(0, -1), { ...state, at: last.at }]
         : [...before.map((phase) => ({ ...phase, finished: true })), state];
-    if (block === undefined) this.#blocks.push({ kind: "phases", id: "phases", phases });
-    else this.#blocks[index] = { kind: "phases", id: "phases", phases };
+    if (block === undefined) this.#add({ kind: "phases", id: "phases", phases });
+    else this.#replace({ kind: "phases", id: "phases", phases });
   }
 
   #end(status: "success" | "error", at: string, totals: RunTotals): void {
@@ -215,22 +215,41 @@ export class TurnReader {
   }
 
   #note(seq: number, text: string): void {
-    this.#blocks.push({ kind: "note", id: `note:${seq}`, text });
-  }
-
-  #has(id: string): boolean {
-    return this.#blocks.some((block) => block.id === id);
+    this.#add({ kind: "note", id: `note:${seq}`, text });
   }
 
   #settle(id: string): void {
-    const index = this.#blocks.findLastIndex((block) => block.id === id);
-    const block = this.#blocks[index];
-    if (block?.kind === "text" || block?.kind === "reasoning") this.#blocks[index] = { ...block, live: false };
+    const block = this.#get(id);
+    if (block?.kind === "text" || block?.kind === "reasoning") this.#replace({ ...block, live: false });
   }
 
   #replaceTool(callId: string, change: (tool: ToolBlock) => ToolBlock): void {
-    const index = this.#blocks.findLastIndex((block) => block.kind === "tool" && block.id === callId);
-    const block = this.#blocks[index];
-    if (block?.kind === "tool") this.#blocks[index] = change(block);
+    const block = this.#get(callId);
+    if (block?.kind === "tool") this.#replace(change(block));
+  }
+
+  #has(id: string): boolean {
+    return this.#places.has(id);
+  }
+
+  #get(id: string): Block | undefined {
+    const place = this.#places.get(id);
+    return place === undefined ? undefined : this.#blocks[place];
+  }
+
+  #add(block: Block): void {
+    this.#places.set(block.id, this.#blocks.push(block) - 1);
+  }
+
+  #replace(block: Block): void {
+    const place = this.#places.get(block.id);
+    if (place !== undefined) this.#blocks[place] = block;
+  }
+
+  #forget(ids: readonly string[]): void {
+    if (!ids.some((id) => this.#places.has(id))) return;
+    this.#blocks = this.#blocks.filter(({ id }) => !ids.includes(id));
+    this.#places.clear();
+    for (const [place, { id }] of this.#blocks.entries()) this.#places.set(id, place);
   }
 }
