@@ -58,6 +58,10 @@ From nothing to a published change:
 Environment:
   BENCHTOP_HOME        where everything is kept (default ~/.benchtop)
   BENCHTOP_PORT        port of the daemon; 0 takes any that is free
+  BENCHTOP_DATABASE_URL
+                       postgresql:// address to keep runs and rows in, instead of a file
+  BENCHTOP_PROXY       http(s):// proxy to reach model providers through
+  BENCHTOP_CA_FILE     certificate authorities (PEM) to trust beside the usual ones
   BENCHTOP_URL, BENCHTOP_TOKEN
                        use a daemon that runs elsewhere
   BENCHTOP_MODEL       the model when --model is left out

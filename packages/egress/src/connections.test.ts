@@ -197,7 +197,7 @@ describe("S8 through a configured proxy", () => {
     const { post, server } = await proxied({ ca: [] });
     const error = await failureOf(post());
     expect(error.code).toBe("NETWORK_UNAVAILABLE");
-    expect(error.message).toMatch(/cannot be trusted.*add it to Benchtop's configuration/);
+    expect(error.message).toMatch(/cannot be trusted.*BENCHTOP_CA_FILE/);
     expect(server.requests).toEqual([]);
   });
 

@@ -26,7 +26,7 @@ function explain(
   if (certificateProblems.test(reason)) {
     return network(
       `The certificate of ${host} cannot be trusted (${reason}), so nothing was sent. ` +
-        "If your network has a certificate authority of its own, add it to Benchtop's configuration.",
+        "If your network has a certificate authority of its own, name its file in BENCHTOP_CA_FILE when you start Benchtop.",
     );
   }
   switch (reason) {

@@ -19,6 +19,7 @@ import { prepareHome } from "./home/home.ts";
 import { takeHomeLock } from "./home/lock.ts";
 import { Identities } from "./identity/identities.ts";
 import { openLog } from "./log/log.ts";
+import { outboundConnections, type OutboundOptions } from "./outbound/outbound.ts";
 import { version } from "./version.ts";
 
 export interface DaemonOptions {
@@ -34,6 +35,8 @@ export interface DaemonOptions {
   readonly databaseUrl?: string;
   /** Where the key of the secrets file is kept: the user's configuration folder unless told. */
   readonly configDir?: string;
+  /** Certificate authorities and a proxy for requests to model providers. */
+  readonly outbound?: OutboundOptions;
   /** The built console; the repository's own unless told. */
   readonly consoleDir?: string;
   readonly limits?: Partial<BodyLimits>;
@@ -78,6 +81,7 @@ export async function startDaemon(options: DaemonOptions): Promise<Daemon> {
     opened.defer(() => egressLog.close());
     const secrets = await openSecrets({ home, ...(configDir !== undefined && { configDir }) });
     const egress = createEgress({
+      ...(await outboundConnections(options.outbound ?? {})),
       policy: () => ({ allowedHosts: providers.allowedHosts() }),
       consent: { isConsented: (question) => workbenches.consent.isConsented(question) },
       record: (record) => egressLog.record(record),
@@ -103,6 +107,7 @@ export async function startDaemon(options: DaemonOptions): Promise<Daemon> {
       handlers: bindHandlers({
         home,
         databaseUrl,
+        proxy: options.outbound?.proxy,
         startedAt,
         url: () => http.url,
         store,

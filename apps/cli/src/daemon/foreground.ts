@@ -1,4 +1,5 @@
 import { BenchtopError } from "@benchtop/protocol/errors";
+import type { DaemonOptions } from "@benchtop/server";
 import type { FoundDaemon } from "./find.ts";
 
 const usualPort = 4747;
@@ -16,8 +17,7 @@ export async function runInForeground(
   const stopped = signalled();
   const { startDaemon } = await import("@benchtop/server");
   const fixed = askedPort ?? portFromEnvironment();
-  const { BENCHTOP_DATABASE_URL: databaseUrl } = process.env;
-  const options = { home, ...(databaseUrl !== undefined && databaseUrl !== "" && { databaseUrl }) };
+  const options = { home, ...optionsFromEnvironment() };
   const daemon = await startDaemon({ ...options, port: fixed ?? usualPort }).catch((error: unknown) => {
     if (fixed === undefined && isPortTaken(error)) return startDaemon({ ...options, port: 0 });
     throw error;
@@ -41,6 +41,16 @@ function signalled(): Promise<void> {
     };
     for (const signal of ["SIGINT", "SIGTERM", "SIGHUP"] as const) process.on(signal, onSignal);
   });
+}
+
+function optionsFromEnvironment(): Pick<DaemonOptions, "databaseUrl" | "outbound"> {
+  const databaseUrl = process.env["BENCHTOP_DATABASE_URL"] || undefined;
+  const caFile = process.env["BENCHTOP_CA_FILE"] || undefined;
+  const proxy = process.env["BENCHTOP_PROXY"] || undefined;
+  return {
+    ...(databaseUrl !== undefined && { databaseUrl }),
+    outbound: { ...(caFile !== undefined && { caFile }), ...(proxy !== undefined && { proxy }) },
+  };
 }
 
 function portFromEnvironment(): number | undefined {

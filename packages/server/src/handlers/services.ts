@@ -7,6 +7,8 @@ import type { Identities } from "../identity/identities.ts";
 /** What the handlers work with; made once by `startDaemon`. */
 export interface Services {
   readonly home: string;
+  /** Through which model providers are reached; undefined for none. */
+  readonly proxy: string | undefined;
   readonly databaseUrl: string | undefined;
   readonly startedAt: Date;
   /** Where the daemon listens. */

@@ -94,11 +94,14 @@ async function databaseOf({ home, databaseUrl, store }: Services) {
 }
 
 /** Sockets that are the operator's configuration and not requests of ours. */
-function otherConnections({ databaseUrl }: Services) {
-  return databaseUrl === undefined ? [] : [{ purpose: "database", target: withoutCredentials(databaseUrl) }];
+function otherConnections({ databaseUrl, proxy }: Services) {
+  return [
+    ...(databaseUrl === undefined ? [] : [{ purpose: "database", target: withoutCredentials(databaseUrl) }]),
+    ...(proxy === undefined ? [] : [{ purpose: "proxy to model providers", target: withoutCredentials(proxy) }]),
+  ];
 }
 
-function withoutCredentials(databaseUrl: string): string {
-  const url = URL.parse(databaseUrl);
-  return url === null ? "postgresql" : `${url.protocol}//${url.host}${url.pathname}`;
+function withoutCredentials(address: string): string {
+  const url = URL.parse(address);
+  return url === null ? "set, but not a URL" : `${url.protocol}//${url.host}${url.pathname}`;
 }
