@@ -4,7 +4,8 @@ import { join } from "node:path";
 import type { RunEvent } from "@benchtop/protocol";
 import { checkInvariants } from "@benchtop/protocol/invariants";
 import { openStore, type Store } from "@benchtop/store";
-import { afterEach, beforeEach, describe, expect, test } from "vitest";
+import { sql } from "kysely";
+import { afterEach, beforeEach, describe, expect, test, vi } from "vitest";
 import { Runs } from "./runs.ts";
 
 let home: string;
@@ -117,6 +118,25 @@ describe("after a crash", () => {
     expect((await journalOf("left")).at(-1)).toMatchObject({ type: "Completed", output: "published" });
   });
 });
+
+test("a run that a full disk left open gets its Error once there is room", async () => {
+  await room(0);
+  const handle = await runs.start({ ...start, runId: "full" }, async (run) => {
+    await run.emit({ type: "PhaseChanged", phase: "x".repeat(1_000_000) });
+    return { output: "never" };
+  });
+  expect(await handle.result).toMatchObject({ recorded: false, error: { code: "DISK_FULL" } });
+  expect((await store.ledger.get("full"))?.status).toBe("pending");
+  await room(100_000);
+  await vi.waitFor(async () => expect((await store.ledger.get("full"))?.errorCode).toBe("DISK_FULL"), 10_000);
+  expect((await store.journal.verify("full")).ok).toBe(true);
+});
+
+/** Lets the database grow by so many pages and no further, as a disk would that is almost full. */
+async function room(pages: number): Promise<void> {
+  const { rows } = await sql<{ page_count: number }>`pragma page_count`.execute(store.db);
+  await sql.raw(`pragma max_page_count = ${(rows[0]?.page_count ?? 0) + pages}`).execute(store.db);
+}
 
 test("shutting down ends every run and starts no other", async () => {
   const handle = await runs.start(start, async (run) => {

@@ -1,8 +1,10 @@
+import { setTimeout as wait } from "node:timers/promises";
 import { startRun, type RunBody, type RunHandle, type RunOutcome } from "@benchtop/harness";
 import {
   BenchtopError,
   newId,
   newTraceId,
+  type Failure,
   type Journal,
   type JournalWriter,
   type RunEvent,
@@ -50,7 +52,7 @@ export class Runs {
     const init: RunInit = { ...start, runId: start.runId ?? newId("run"), traceId: start.traceId ?? newTraceId() };
     const handle = await this.#startOrRecordReplay(init, body);
     this.#active.set(init.runId, handle);
-    void handle.result.then(() => this.#active.delete(init.runId));
+    void this.#forgetOnceEnded(handle);
     return handle;
   }
 
@@ -79,7 +81,7 @@ export class Runs {
     const recovered: RecoveredRun[] = [];
     for (const runId of await this.#store.journal.unfinished()) {
       const writer = await this.#takeOver(runId);
-      if (writer) recovered.push(await this.#close(writer, settle));
+      if (writer) recovered.push(await this.#recoverRun(writer, settle));
     }
     return recovered;
   }
@@ -102,6 +104,29 @@ export class Runs {
     }
   }
 
+  async #forgetOnceEnded({ runId, result }: RunHandle): Promise<void> {
+    const { recorded, error } = await result;
+    this.#active.delete(runId);
+    if (!recorded && error) await this.#closeOnceThereIsRoom(runId, error);
+  }
+
+  /**
+   * A full disk leaves a run open: even its `Error` event found no room. It is written as soon as there is; should the
+   * process end before, or the journal refuse for another reason, the next start closes the run.
+   */
+  async #closeOnceThereIsRoom(runId: string, error: BenchtopError): Promise<void> {
+    for (let delayMs = 500; error.code === "DISK_FULL" && !this.#closing; delayMs = Math.min(delayMs * 2, 30_000)) {
+      await wait(delayMs, undefined, { ref: false });
+      try {
+        const writer = await this.#takeOver(runId);
+        if (writer) await this.#close(writer, { message: error.message, ...error.info });
+        return;
+      } catch (thrown) {
+        if (BenchtopError.from(thrown).code !== "DISK_FULL") return;
+      }
+    }
+  }
+
   async #find(runId: string): Promise<RunHandle | undefined> {
     const handle = this.#active.get(runId);
     if (!handle && !(await this.#store.ledger.get(runId))) {
@@ -120,22 +145,26 @@ export class Runs {
     }
   }
 
-  async #close(writer: JournalWriter, settle: Settle | undefined): Promise<RecoveredRun> {
+  async #recoverRun(writer: JournalWriter, settle: Settle | undefined): Promise<RecoveredRun> {
     const { runId } = writer;
     const record = await this.#store.ledger.get(runId);
     const settled = record && (await settle?.(record));
-    const events = await storedEvents(this.#store.journal, runId);
-    const interruption = interruptionOf(runId);
-    for (const event of closingEvents(events, interruption)) writer.write(event);
+    await this.#close(writer, interruptionOf(runId), settled);
+    return { runId, kind: record?.kind ?? "unknown", outcome: settled ? "completed" : "interrupted" };
+  }
+
+  /** Ends what is open in a journal, then the run: with the failure, or with what it is known to have achieved. */
+  async #close(writer: JournalWriter, failure: Failure, settled?: RunOutcome): Promise<void> {
+    const events = await storedEvents(this.#store.journal, writer.runId);
+    for (const event of closingEvents(events, failure)) writer.write(event);
     const totals = totalsOf(events);
     if (settled) {
       const { output, finishReason = "stop", result } = settled;
       writer.write({ type: "Completed", output, finishReason, ...(result !== undefined && { result }), totals });
     } else {
-      writer.write({ type: "Error", error: interruption, totals });
+      writer.write({ type: "Error", error: failure, totals });
     }
     await writer.close();
-    return { runId, kind: record?.kind ?? "unknown", outcome: settled ? "completed" : "interrupted" };
   }
 }
 
