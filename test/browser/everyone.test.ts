@@ -111,6 +111,8 @@ describe.skipIf(!hasBrowser)("the console for everyone (needs /usr/bin/chromium)
     await page.getByRole("dialog").getByRole("button", { name: "Publish" }).waitFor();
     await keys("Enter");
     await page.getByText("Published", { exact: true }).waitFor();
+    const [latest] = (await bench.client.call("workbenches.list", {})).items;
+    expect(latest).toMatchObject({ name: "By keyboard", fileCount: 1, hasDraft: false });
     await keys("?");
     await page.getByRole("dialog", { name: "Keys" }).waitFor();
     await keys("Escape");

@@ -22,6 +22,7 @@ describe.skipIf(!hasBrowser)("the job in a browser (needs /usr/bin/chromium)", (
     await page.keyboard.press("Enter");
     // The address that was asked for is kept.
     await page.getByText("No run matches these filters").waitFor();
+    expect(page.url()).toBe(`${bench.url}/runs?status=error`);
   });
 
   test("S4 S5 S6 first run to published files, and back to the checkpoint", { timeout: 120_000 }, async () => {

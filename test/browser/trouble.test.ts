@@ -59,6 +59,7 @@ describe.skipIf(!hasBrowser)("trouble in a browser (needs /usr/bin/chromium)", (
       await page.getByLabel("Task for the agent").fill(task);
       await page.keyboard.press("Enter");
       await page.getByText("Done. The totals in data.csv add up now.").first().waitFor();
+      expect((await bench.client.call("draft.getState", { workbenchId })).exists).toBe(true);
     },
   );
 
@@ -205,6 +206,7 @@ describe.skipIf(!hasBrowser)("trouble in a browser (needs /usr/bin/chromium)", (
       await page.getByLabel("Hint for the running agent").and(page.locator(":empty")).waitFor();
       await page.getByRole("button", { name: "Stop", exact: true }).click();
       await page.getByText("USER_CANCELED").first().waitFor();
+      expect((await bench.client.call("runs.list", { status: "pending" })).items).toEqual([]);
     },
   );
 

@@ -1,4 +1,11 @@
-import type { FileEntry, InputOf, Operations, OutputOf, Run } from "@benchtop/operations";
+import {
+  operations,
+  type FileEntry,
+  type InputOf,
+  type Operations,
+  type OutputOf,
+  type Run,
+} from "@benchtop/operations";
 import { QueryCache, QueryClient, queryOptions } from "@tanstack/react-query";
 import { client, isCode } from "./client.ts";
 
@@ -47,6 +54,44 @@ export function allFiles(workbenchId: string, side: "published" | "draft") {
       return files;
     },
   });
+}
+
+const modelsKey = "benchtop.models";
+
+/**
+ * The models of every provider. Asking is a request that leaves this machine, so the answer is kept in this browser and
+ * asked again after ten minutes or when the providers change, not with every page.
+ */
+export const modelList = queryOptions<OutputOf<Operations["models.list"]>>({
+  queryKey: ["models.list", {}],
+  queryFn: async () => {
+    const models = await client.call("models.list", {});
+    localStorage.setItem(modelsKey, JSON.stringify({ at: Date.now(), models }));
+    return models;
+  },
+  staleTime: 10 * 60_000,
+  refetchOnWindowFocus: false,
+  initialData: () => keptModels()?.models,
+  initialDataUpdatedAt: () => keptModels()?.at,
+});
+
+interface KeptModels {
+  readonly at: number;
+  readonly models: OutputOf<Operations["models.list"]>;
+}
+
+/** What this browser kept, unless it is of another version or damaged. */
+function keptModels(): KeptModels | undefined {
+  const text = localStorage.getItem(modelsKey);
+  if (text === null) return undefined;
+  try {
+    const kept = JSON.parse(text) as { at?: unknown; models?: unknown } | null;
+    const models = operations["models.list"].output.parse(kept?.models);
+    return { at: Number(kept?.at), models };
+  } catch {
+    localStorage.removeItem(modelsKey);
+    return undefined;
+  }
 }
 
 /** Runs that go on now; asked often while there are any. */

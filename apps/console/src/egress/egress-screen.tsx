@@ -121,7 +121,9 @@ export function EgressScreen() {
                   <td className="max-w-50 truncate font-mono text-xs">
                     {event.host}
                     {event.errorCode !== null && (
-                      <span className="block font-sans text-xs text-muted">{event.errorCode}</span>
+                      <span className="block truncate font-sans text-xs text-muted max-sm:hidden">
+                        {event.errorCode}
+                      </span>
                     )}
                   </td>
                   <td className="text-muted max-sm:hidden">

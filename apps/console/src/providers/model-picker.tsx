@@ -4,7 +4,7 @@ import { useNavigate } from "@tanstack/react-router";
 import { Command } from "cmdk";
 import { Check, ChevronDown, HardDrive, Globe, Plug } from "lucide-react";
 import { useState } from "react";
-import { query } from "../api/queries.ts";
+import { modelList, query } from "../api/queries.ts";
 
 /** Chooses a model by a few letters of its name; every model says whether it is on this machine. */
 export function ModelPicker(props: {
@@ -14,7 +14,7 @@ export function ModelPicker(props: {
   readonly onOpenChange: (open: boolean) => void;
 }) {
   const navigate = useNavigate();
-  const models = useQuery({ ...query("models.list", {}), staleTime: 60_000 });
+  const models = useQuery(modelList);
   const items = models.data?.items ?? [];
   const providers = useQuery(query("providers.list", {})).data?.items ?? [];
   const [text, setText] = useState("");

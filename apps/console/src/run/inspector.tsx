@@ -45,7 +45,7 @@ export function Inspector(props: {
             { value: "raw", label: "JSON" },
           ]}
         />
-        <Button size="small" tone="quiet" onClick={copy}>
+        <Button size="small" tone="quiet" className="max-sm:hidden" onClick={copy}>
           {copied ? "Copied" : "Copy"}
         </Button>
         <IconButton label="Close the event" size="small" onClick={props.onClose}>

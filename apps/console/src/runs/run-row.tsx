@@ -1,5 +1,7 @@
 import type { Run } from "@benchtop/operations";
+import { useQuery } from "@tanstack/react-query";
 import { Link } from "@tanstack/react-router";
+import { query } from "../api/queries.ts";
 import { classes } from "../components/classes.ts";
 import { Elapsed } from "../components/elapsed.tsx";
 import { formatCost, formatDuration, formatNumber } from "../components/format.ts";
@@ -9,6 +11,8 @@ import { RunStatus } from "../components/run-status.tsx";
 /** One run as one line: state, what was asked, model, time, tokens, cost. */
 export function RunRow(props: { readonly run: Run; readonly compact?: boolean }) {
   const { run, compact } = props;
+  const workbenches = useQuery({ ...query("workbenches.list", { limit: 200 }), enabled: run.workbenchId !== null });
+  const workbench = workbenches.data?.items.find(({ workbenchId }) => workbenchId === run.workbenchId);
   const wide = compact ? "hidden" : "";
   return (
     <Link
@@ -21,6 +25,7 @@ export function RunRow(props: { readonly run: Run; readonly compact?: boolean })
       </span>
       <span className="min-w-0 flex-1 truncate text-base">
         <span className="font-medium">{run.title === "" ? (kindNames[run.kind] ?? run.kind) : run.title}</span>
+        {workbench !== undefined && <span className="ml-2 text-sm text-faint">{workbench.name}</span>}
       </span>
       <span className="w-18 shrink-0 text-muted max-md:hidden">{kindNames[run.kind] ?? run.kind}</span>
       <span className={classes("w-44 shrink-0 truncate text-muted max-lg:hidden", wide)}>

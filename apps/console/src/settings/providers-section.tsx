@@ -99,7 +99,7 @@ function ProviderRow(props: { readonly provider: Provider; readonly onRemove: ()
   return (
     <li className="rounded-lg border border-line bg-raised px-3.5 py-3 shadow-raised">
       <div className="flex flex-wrap items-center gap-x-2.5 gap-y-2">
-        <div className="min-w-50 flex-1">
+        <div className="min-w-50 flex-1 max-sm:min-w-full">
           <h3 className="flex items-center gap-2 font-semibold">
             {provider.name}
             <Chip

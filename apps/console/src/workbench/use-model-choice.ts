@@ -1,6 +1,6 @@
 import { useQuery } from "@tanstack/react-query";
 import { useCallback, useState } from "react";
-import { query } from "../api/queries.ts";
+import { modelList, query } from "../api/queries.ts";
 
 export interface ModelChoice {
   readonly model: string | undefined;
@@ -15,7 +15,7 @@ const lastKey = "benchtop.model";
 export function useModelChoice(workbenchId: string): ModelChoice {
   const key = `${lastKey}.${workbenchId}`;
   const [chosen, setChosen] = useState(() => localStorage.getItem(key) ?? localStorage.getItem(lastKey) ?? undefined);
-  const models = useQuery({ ...query("models.list", {}), staleTime: 60_000 });
+  const models = useQuery(modelList);
   const providers = useQuery(query("providers.list", {})).data?.items;
   const known = chosen !== undefined && providers?.some(({ name }) => chosen.startsWith(`${name}/`));
   const model = known || providers === undefined ? chosen : models.data?.items[0]?.ref;
