@@ -233,14 +233,20 @@ export class Publishing {
    */
   async settle(run: RunRecord): Promise<RunOutcome | undefined> {
     if (run.kind !== "publish" && run.kind !== "restore") return undefined;
+    const settled = await this.#settled(run.runId);
+    return (
+      settled && { output: run.kind === "publish" ? "Published the Draft." : "Restored the checkpoint.", ...settled }
+    );
+  }
+
+  /** The commit of a publish or restore, if there is one: it makes the run's checkpoint. */
+  async #settled(runId: string): Promise<{ result: Json } | undefined> {
     const checkpoint = await this.#environment.store.db
       .selectFrom("checkpoints")
-      .selectAll()
-      .where("run_id", "=", run.runId)
+      .select("id")
+      .where("run_id", "=", runId)
       .executeTakeFirst();
-    if (!checkpoint) return undefined;
-    const output = run.kind === "publish" ? "Published the Draft." : "Restored the checkpoint.";
-    return { output, result: { checkpointId: checkpoint.id, counts: null } };
+    return checkpoint && { result: { checkpointId: checkpoint.id, counts: null } };
   }
 
   async #run(
@@ -263,9 +269,13 @@ export class Publishing {
       }
     });
     if (!wait) return { runId: handle.runId, status: "pending", checkpointId: null, counts: null };
-    const { error, result } = await handle.result;
-    if (error) throw error;
-    return { runId: handle.runId, status: "success", ...(result as unknown as TransitionResultJson) };
+    const { error, result, recorded } = await handle.result;
+    // A journal that failed after the files were committed must not make a refusal of what happened: start-up completes
+    // such a run, and the answer is the same.
+    const settled = error && !recorded ? await this.#settled(handle.runId).catch(() => undefined) : undefined;
+    if (error && !settled) throw error;
+    const answer = settled?.result ?? result;
+    return { runId: handle.runId, status: "success", ...(answer as unknown as TransitionResultJson) };
   }
 
   #transitionOf(run: Parameters<RunBody>[0], counts: ChangeCounts): Pick<Transition, "runId" | "signal" | "onPhase"> {
