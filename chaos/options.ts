@@ -27,7 +27,7 @@ const usage = `node chaos/run.ts [options]
   --only NAME    only attempts whose name begins so: publish, publish:37:after
   --match TEXT   only attempts whose name holds this, for example :full, :EIO, :power, :then:
   --limit N      at most so many enumerated attempts, chosen evenly
-  --random N     kills at random instants (400; 60 with --ci)
+  --random N     kills at random instants (400; 40 with --ci)
   --seed N       repeats the random instants of an earlier run
   --jobs N       processes at a time (2)
   --keep         keep the folders of failed attempts and print where they are
@@ -59,7 +59,7 @@ export function readOptions(args: readonly string[]): Options | undefined {
     ci: values.ci,
     seed: values.seed === undefined ? Math.floor(Math.random() * 2 ** 31) : Number(values.seed),
     jobs: Math.max(1, Number(values.jobs)),
-    random: values.random === undefined ? (values.ci ? 60 : 400) : Number(values.random),
+    random: values.random === undefined ? (values.ci ? 40 : 400) : Number(values.random),
     only: values.only,
     match: values.match,
     limit: values.limit === undefined ? undefined : Number(values.limit),

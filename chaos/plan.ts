@@ -68,7 +68,8 @@ function sameCommit(one: Boundary | undefined, next: Boundary | undefined): bool
 /** For first kills spread over the scenario, a second kill at every boundary of the recovery. */
 async function recoveries(laboratory: Laboratory, prepared: Prepared, count: number): Promise<Attempt[]> {
   const attempts: Attempt[] = [];
-  for (const { n: at } of evenly(prepared.boundaries, count)) {
+  // Without the first and the last: there is nothing to recover from there.
+  for (const { n: at } of evenly(prepared.boundaries, count + 2).slice(1, -1)) {
     const blow: Blow = { kind: "kill", at, when: "after" };
     const boundaries = await laboratory.recoveryBoundaries(prepared, blow);
     for (const second of kills(boundaries)) attempts.push({ scenario: prepared.scenario.name, blow, second });

@@ -13,7 +13,7 @@ import { Report } from "./report.ts";
 import { scenarios } from "./scenarios/index.ts";
 import { buildShim } from "./shim.ts";
 
-const ciBudgetMs = 150_000;
+const ciBudgetMs = 100_000;
 const options = readOptions(process.argv.slice(2));
 if (options) process.exitCode = await run(options);
 
@@ -62,7 +62,7 @@ async function planned(
   options: Options,
   report: Report,
 ): Promise<void> {
-  const plans = await inParallel(all, options.jobs, (prepared) => plan(laboratory, prepared, options.ci ? 2 : 6));
+  const plans = await inParallel(all, options.jobs, (prepared) => plan(laboratory, prepared, options.ci ? 3 : 6));
   const groups = plans.flat().map((group) => ({
     ...group,
     attempts: group.attempts.filter((attempt) => nameOf(attempt).includes(options.match ?? "")),

@@ -1,4 +1,4 @@
-import { mkdirSync, writeFileSync } from "node:fs";
+import { existsSync, mkdirSync, writeFileSync } from "node:fs";
 import { dirname, join } from "node:path";
 import { BenchtopError } from "@benchtop/protocol";
 import { differences, sha256, treeOf } from "../examine.ts";
@@ -114,6 +114,7 @@ export async function working(
 /** Every workbench's published tree as it lies on disk. */
 function publishedNow(home: string): [string, [string, string][]][] {
   const root = join(home, "workbenches");
+  if (!existsSync(root)) return [];
   return [...new Set([...treeOf(root).keys()].map((path) => path.split("/")[0] ?? ""))].map((id) => {
     return [id, safeTree(join(root, id, "published"))];
   });
