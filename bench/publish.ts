@@ -9,7 +9,7 @@ import { randomFillSync } from "node:crypto";
 import { mkdirSync, mkdtempSync, rmSync, writeFileSync } from "node:fs";
 import { tmpdir } from "node:os";
 import { dirname, join } from "node:path";
-import { openStage } from "../packages/workbench/test/stage.ts";
+import { openStage, type Stage } from "../packages/workbench/test/stage.ts";
 
 const fileCount = Number(process.env["BENCH_PUBLISH_FILES"] ?? 5000);
 const fileBytes = Number(process.env["BENCH_PUBLISH_BYTES"] ?? 200_000);
@@ -43,11 +43,9 @@ async function benchtop(source: string, paths: readonly string[]): Promise<void>
       calls: [{ name: "write_file", arguments: { path: pick(paths, 0), content: `opened ${round}\n` } }],
     });
     await timed("open a Draft (an agent run with one write)", () => stage.agent(workbenchId));
-    model.script(writes(paths, `discarded ${round}`));
-    await stage.agent(workbenchId);
+    await change(stage, workbenchId, paths, `discarded ${round}`);
     await timed("discard 100 changed files", () => workbenches.discard({ workbenchId, userId: "bench" }));
-    model.script(writes(paths, `published ${round}`));
-    await stage.agent(workbenchId);
+    await change(stage, workbenchId, paths, `published ${round}`);
     await timed("review: change set of 100 files", () => workbenches.changeSet({ workbenchId }));
     await timed("publish 100 changed files", () => workbenches.publish(wait));
     await timed("restore 100 changed files", () => workbenches.restore(wait));
@@ -55,12 +53,18 @@ async function benchtop(source: string, paths: readonly string[]): Promise<void>
   }
 }
 
-function writes(paths: readonly string[], text: string) {
-  const calls = Array.from({ length: changed }, (_, index) => {
-    const content = `${text} ${index}\n`.repeat(200);
-    return { name: "write_file", arguments: { path: pick(paths, index), content } };
-  });
-  return { calls };
+/** Lets an agent change the files, ten a turn, and makes sure that it did: a number for fewer changes would mean nothing. */
+async function change(stage: Stage, workbenchId: string, paths: readonly string[], text: string): Promise<void> {
+  for (let first = 0; first < changed; first += 10) {
+    const calls = Array.from({ length: 10 }, (_, index) => {
+      const content = `${text} ${first + index}\n`.repeat(200);
+      return { name: "write_file", arguments: { path: pick(paths, first + index), content } };
+    });
+    stage.model.script({ calls });
+  }
+  await stage.agent(workbenchId);
+  const { counts } = await stage.workbenches.draftState({ workbenchId });
+  if (counts.modified !== changed) throw new Error(`${counts.modified} files were changed, not ${changed}.`);
 }
 
 function peers(source: string, paths: readonly string[]): void {
