@@ -205,8 +205,45 @@ describe.skipIf(!hasBrowser)("trouble in a browser (needs /usr/bin/chromium)", (
       await page.getByRole("button", { name: "Hint" }).click();
       await page.getByLabel("Hint for the running agent").and(page.locator(":empty")).waitFor();
       await page.getByRole("button", { name: "Stop", exact: true }).click();
-      await page.getByText("USER_CANCELED").first().waitFor();
+      await page.getByText("USER_CANCELED").nth(1).waitFor();
       expect((await bench.client.call("runs.list", { status: "pending" })).items).toEqual([]);
+    },
+  );
+
+  test(
+    "S1 dropped files are added; one that is there already is replaced only when told",
+    { timeout: 60_000 },
+    async () => {
+      const workbenchId = await bench.workbench("Dropped", { "notes.md": "old\n" });
+      await using page = await bench.browser();
+      await bench.signIn(page);
+      await page.goto(`${bench.url}/workbenches/${workbenchId}`);
+      const panel = page.getByRole("region", { name: "Files" });
+      await panel.getByRole("treeitem", { name: "notes.md" }).waitFor();
+      const dropped = await page.evaluateHandle(`(() => {
+      const transfer = new DataTransfer();
+      transfer.items.add(new File(["new\\n"], "notes.md"));
+      transfer.items.add(new File(["a,b\\n"], "data.csv"));
+      return transfer;
+    })()`);
+      await panel.dispatchEvent("dragover", { dataTransfer: dropped });
+      await panel.getByText("Drop to copy into this workbench").waitFor();
+      await panel.dispatchEvent("drop", { dataTransfer: dropped });
+      await page.getByRole("dialog").getByText("1 file with the same path is there already").waitFor();
+      await page.getByRole("dialog").getByRole("button", { name: "Replace" }).click();
+      await panel.getByRole("treeitem", { name: "data.csv" }).waitFor();
+      await panel.getByRole("treeitem", { name: "notes.md" }).click();
+      await page.getByRole("region", { name: "Content of notes.md" }).getByText("new").waitFor();
+      await page.keyboard.press("Escape");
+      await panel.getByRole("tree").focus();
+      await page.keyboard.press("Home");
+      await page.keyboard.press("Delete");
+      await page.getByRole("dialog").getByRole("button", { name: "Remove" }).click();
+      await page.getByRole("dialog").waitFor({ state: "detached" });
+      expect(await panel.getByRole("treeitem").count()).toBe(1);
+      expect((await bench.client.call("files.list", { workbenchId })).items.map(({ path }) => path)).toEqual([
+        "notes.md",
+      ]);
     },
   );
 

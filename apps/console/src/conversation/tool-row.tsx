@@ -11,6 +11,7 @@ import {
   Search,
   Wrench,
 } from "lucide-react";
+import { ArgumentsView, TextBlock } from "../components/arguments-view.tsx";
 import { classes } from "../components/classes.ts";
 import { formatBytes, formatDuration } from "../components/format.ts";
 import type { ToolBlock } from "./turn.ts";
@@ -51,8 +52,16 @@ export function ToolRow(props: { readonly tool: ToolBlock; readonly onOpenFile?:
         />
       </Collapsible.Trigger>
       <Collapsible.Panel className="mt-1 mb-2 ml-6.5 flex flex-col gap-1.5 text-sm">
-        <Part label={`${tool.name} asked with`} text={JSON.stringify(tool.arguments, null, 2)} />
-        {result !== undefined && <Part label="Answer" text={result.error?.message ?? result.content} />}
+        <div>
+          <p className="text-xs text-faint">{tool.name} asked with</p>
+          <ArgumentsView value={tool.arguments} />
+        </div>
+        {result !== undefined && (
+          <div>
+            <p className="text-xs text-faint">Answer</p>
+            <TextBlock text={result.error?.message ?? result.content} />
+          </div>
+        )}
         {change !== undefined && props.onOpenFile !== undefined && (
           <button
             type="button"
@@ -64,25 +73,6 @@ export function ToolRow(props: { readonly tool: ToolBlock; readonly onOpenFile?:
         )}
       </Collapsible.Panel>
     </Collapsible.Root>
-  );
-}
-
-const longestPart = 4000;
-
-function Part(props: { readonly label: string; readonly text: string }) {
-  const { text } = props;
-  return (
-    <div>
-      <p className="text-xs text-faint">{props.label}</p>
-      <pre
-        tabIndex={0}
-        className="mt-0.5 max-h-60 overflow-auto rounded-md border border-line bg-sunken p-2 text-xs whitespace-pre-wrap"
-      >
-        {text.length > longestPart
-          ? `${text.slice(0, longestPart)}\n… ${text.length - longestPart} more characters`
-          : text}
-      </pre>
-    </div>
   );
 }
 

@@ -7,6 +7,8 @@ export interface PickedFile {
 /** Files and whole folders of a drop. Must be called within the drop event: the browser forgets its items after it. */
 export async function collectDropped(transfer: DataTransfer): Promise<PickedFile[]> {
   const entries = [...transfer.items].map((item) => item.webkitGetAsEntry()).filter((entry) => entry !== null);
+  // Not every source of a drag (another program's attachment, say) has entries for its files.
+  if (entries.length === 0) return collectChosen(transfer.files);
   const picked: PickedFile[] = [];
   for (const entry of entries) await collectEntry(entry, "", picked);
   return picked;

@@ -170,7 +170,7 @@ function Code(props: { readonly placed: PlacedLine; readonly tokens: readonly To
         {signs[line.kind]}
       </span>
       {line.kind !== "context" && <span className="sr-only">{line.kind === "added" ? "added: " : "removed: "}</span>}
-      <span className="min-w-0 flex-1 break-all whitespace-pre-wrap">
+      <span className="min-w-0 flex-1 wrap-anywhere whitespace-pre-wrap">
         {segments.map((segment, position) => (
           <span key={position} className={classes(segment.style, segment.marked && `rounded-xs ${mark}`)}>
             {segment.text}

@@ -1,10 +1,10 @@
-import type { RunEvent } from "@benchtop/protocol";
+import type { Json, RunEvent } from "@benchtop/protocol";
 import { X } from "lucide-react";
 import { useMemo } from "react";
 import { CodeView } from "../code/code-view.tsx";
-import { IconButton } from "../components/button.tsx";
+import { Button, IconButton } from "../components/button.tsx";
+import { ArgumentsView, TextBlock } from "../components/arguments-view.tsx";
 import { useCopy } from "../components/copy-text.tsx";
-import { Button } from "../components/button.tsx";
 import { ErrorNotice } from "../components/error-notice.tsx";
 import { formatClock, formatCost, formatDuration, formatNumber } from "../components/format.ts";
 import { Markdown } from "../components/markdown.tsx";
@@ -111,7 +111,7 @@ function Rendered(props: { readonly event: RunEvent; readonly events: readonly R
           {event.message?.reasoning !== undefined && <Block label="Reasoning" text={event.message.reasoning} />}
           {event.message !== undefined && event.message.content !== "" && <Markdown text={event.message.content} />}
           {event.message?.toolCalls?.map((call) => (
-            <Block key={call.callId} label={`Asks for ${call.name}`} text={JSON.stringify(call.arguments, null, 2)} />
+            <Block key={call.callId} label={`Asks for ${call.name}`} value={call.arguments} />
           ))}
         </>
       );
@@ -126,7 +126,7 @@ function Rendered(props: { readonly event: RunEvent; readonly events: readonly R
               ["call", event.callId],
             ]}
           />
-          <Block label="Arguments" text={JSON.stringify(event.arguments, null, 2)} />
+          <Block label="Arguments" value={event.arguments} />
           {result?.type === "ToolCallFinished" && (
             <Block label={`Result: ${result.outcome} in ${formatDuration(result.durationMs)}`} text={result.content} />
           )}
@@ -146,9 +146,7 @@ function Rendered(props: { readonly event: RunEvent; readonly events: readonly R
             ]}
           />
           {event.error !== undefined && <ErrorNotice failure={event.error} />}
-          {asked?.type === "ToolCallRequested" && (
-            <Block label="Arguments" text={JSON.stringify(asked.arguments, null, 2)} />
-          )}
+          {asked?.type === "ToolCallRequested" && <Block label="Arguments" value={asked.arguments} />}
           <Block label="What the model is told" text={event.content} />
         </>
       );
@@ -179,7 +177,7 @@ function Rendered(props: { readonly event: RunEvent; readonly events: readonly R
             ]}
           />
           <Markdown text={event.output} />
-          {event.result !== undefined && <Block label="Result" text={JSON.stringify(event.result, null, 2)} />}
+          {event.result !== undefined && <Block label="Result" value={event.result} />}
         </>
       );
     case "HintInjected":
@@ -197,7 +195,7 @@ function Rendered(props: { readonly event: RunEvent; readonly events: readonly R
               ["waited", event.queuedMs === undefined ? undefined : formatDuration(event.queuedMs)],
             ]}
           />
-          <Block label="Input" text={JSON.stringify(event.input, null, 2)} />
+          <Block label="Input" value={event.input} />
           <Block label="Contract" text={JSON.stringify(event.contract, null, 2)} />
         </>
       );
@@ -226,16 +224,12 @@ function Facts(props: { readonly facts: readonly (readonly [string, string | num
   );
 }
 
-function Block(props: { readonly label: string; readonly text: string }) {
+function Block(props: { readonly label: string; readonly text?: string; readonly value?: Json }) {
   return (
     <div className="mb-3">
       <h3 className="mb-1 text-sm font-medium text-muted">{props.label}</h3>
-      <pre
-        tabIndex={0}
-        className="max-h-100 overflow-auto rounded-md border border-line bg-sunken p-2.5 text-xs whitespace-pre-wrap"
-      >
-        {props.text}
-      </pre>
+      {props.text !== undefined && <TextBlock text={props.text} limit={200_000} />}
+      {props.value !== undefined && <ArgumentsView value={props.value} />}
     </div>
   );
 }
