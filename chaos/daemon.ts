@@ -66,7 +66,7 @@ async function enumerated({ root, shim, options, report }: Input & { shim: strin
     { kind: "kill", at, when: "before" },
     { kind: "kill", at, when: "after", power: "all" },
   ]);
-  const chosen = exact ? [exact.blow] : evenly(blows, options.limit ?? (options.ci ? 10 : 150));
+  const chosen = exact ? [exact.blow] : evenly(blows, options.limit ?? (options.ci ? 8 : 150));
   if (!exact) console.log(`  ${chosen.length} of ${blows.length} kills, half of them with the power`);
   for (const [index, blow] of chosen.entries()) {
     const { violations, boundaries } = await strike(root, shim, prepared, blow, index + 1);
@@ -177,7 +177,7 @@ function inspectStopped(home: string, history: History, lostPower: boolean): Pro
 
 /** One home that is killed again and again at random instants, and keeps what it acknowledged through all of it. */
 async function survivor({ root, options, report }: Input, prepared: string): Promise<void> {
-  const kills = options.ci ? 6 : Math.max(10, Math.round(options.random / 2));
+  const kills = options.ci ? 5 : Math.max(10, Math.round(options.random / 2));
   report.section(`daemon: ${kills} kills at random instants of one home (--seed ${options.seed} repeats the instants)`);
   const folder = join(root, "daemon-survivor");
   cpSync(prepared, folder, { recursive: true });

@@ -174,7 +174,8 @@ static int rename_at(const char *call, int from_dir, const char *from, int to_di
   char source[PATH_MAX], target[PATH_MAX];
   if (!full_path(from_dir, from, source) || !full_path(to_dir, to, target))
     return syscall(SYS_renameat2, from_dir, from, to_dir, to, flags);
-  struct boundary at = enter(1, 1, call, source, target);
+  /* A full disk still renames: the entry that goes makes room for the one that comes. */
+  struct boundary at = enter(1, 0, call, source, target);
   struct name_change change = power_before_rename(source, target);
   int result = ATTEMPT(at, (int)syscall(SYS_renameat2, from_dir, from, to_dir, to, flags));
   power_after(change, result);
