@@ -90,6 +90,14 @@ describe("an answer", () => {
     expect(records).toMatchObject([{ outcome: "sent", status }]);
   });
 
+  test.each([100_000, 250_000, 1_000_000, 5_000_000])("in one piece of %i bytes arrives whole", async (bytes) => {
+    const content = Buffer.alloc(bytes, "abcdefg");
+    const { get, records } = await serve((_request, response) => response.write(content, () => response.end()));
+    const received = Buffer.from(await (await get()).arrayBuffer());
+    expect(received.equals(content)).toBe(true);
+    expect(records[0]).toMatchObject({ outcome: "sent", bytesReceived: bytes });
+  });
+
   test("informational answers before the real one are skipped", async () => {
     const { get } = await serve((_request, response) => {
       response.writeEarlyHints({ link: "</x>; rel=preload" }, () => response.end("real"));

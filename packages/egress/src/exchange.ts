@@ -137,7 +137,10 @@ export function exchange(
           fail(tooLarge(request));
           return;
         }
-        if (waiting.push(chunk) === 1) queueMicrotask(handOn);
+        // The parser flushes with an empty piece when it resumes in the middle of a chunk; there is nothing to hand on.
+        if (chunk.byteLength === 0) return;
+        if (bytesWaiting === 0) queueMicrotask(handOn);
+        waiting.push(chunk);
         bytesWaiting += chunk.byteLength;
         if (bytesWaiting >= (body.desiredSize ?? 0)) controller.pause();
       },
