@@ -49,12 +49,24 @@ async function create(home: string, path: string): Promise<string> {
       await file.close();
     }
     await link(temporary, path);
+    await syncFolder(home);
   } catch (cause) {
     throw BenchtopError.from(cause, "FILE_WRITE_FAILED", { phase: "settings", detail: { path } });
   } finally {
     await rm(temporary, { force: true });
   }
   return token;
+}
+
+/** So that the token's name survives a power cut; Windows has no such call and needs none. */
+async function syncFolder(path: string): Promise<void> {
+  if (process.platform === "win32") return;
+  const folder = await open(path, constants.O_RDONLY);
+  try {
+    await folder.sync();
+  } finally {
+    await folder.close();
+  }
 }
 
 function unusable(path: string, why: string, cause?: unknown): BenchtopError {
