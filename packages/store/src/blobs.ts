@@ -4,6 +4,7 @@ import { lstat, mkdir, open, readdir, rename, unlink, type FileHandle } from "no
 import { dirname, join } from "node:path";
 import { Readable } from "node:stream";
 import { BenchtopError } from "@benchtop/protocol";
+import { syncFolder } from "./sync-folder.ts";
 
 export interface BlobRef {
   readonly sha256: string;
@@ -218,17 +219,6 @@ async function makeFolder(folder: string): Promise<void> {
   await mkdir(folder, { recursive: true, mode: 0o700 });
   await syncFolder(folder);
   await syncFolder(dirname(folder));
-}
-
-/** Windows cannot open a folder, and keeps its entries by itself. */
-async function syncFolder(folder: string): Promise<void> {
-  if (process.platform === "win32") return;
-  const handle = await open(folder, "r");
-  try {
-    await handle.sync();
-  } finally {
-    await handle.close();
-  }
 }
 
 async function removeIfThere(path: string): Promise<void> {

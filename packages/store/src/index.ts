@@ -1,4 +1,5 @@
 export { Blobs, type BlobRef } from "./blobs.ts";
+export { syncFolder } from "./sync-folder.ts";
 export { isUniqueViolation } from "./unique-violation.ts";
 export { DurableJournal } from "./journal/journal.ts";
 export type { StoredEvent } from "./journal/tail.ts";

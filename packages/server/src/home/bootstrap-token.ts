@@ -3,6 +3,7 @@ import { constants } from "node:fs";
 import { link, open, rm, type FileHandle } from "node:fs/promises";
 import { join } from "node:path";
 import { BenchtopError } from "@benchtop/protocol";
+import { syncFolder } from "@benchtop/store";
 
 /**
  * The token that is the owner's identity: `$BENCHTOP_HOME/bootstrap-token`, 32 random bytes, made once.
@@ -56,17 +57,6 @@ async function create(home: string, path: string): Promise<string> {
     await rm(temporary, { force: true });
   }
   return token;
-}
-
-/** So that the token's name survives a power cut; Windows has no such call and needs none. */
-async function syncFolder(path: string): Promise<void> {
-  if (process.platform === "win32") return;
-  const folder = await open(path, constants.O_RDONLY);
-  try {
-    await folder.sync();
-  } finally {
-    await folder.close();
-  }
 }
 
 function unusable(path: string, why: string, cause?: unknown): BenchtopError {

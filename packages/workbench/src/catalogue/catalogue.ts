@@ -1,4 +1,5 @@
 import { BenchtopError, newId } from "@benchtop/protocol";
+import { syncFolder } from "@benchtop/store";
 import { rm } from "node:fs/promises";
 import { dirname } from "node:path";
 import { folderOf, now, type Environment } from "../environment.ts";
@@ -7,7 +8,7 @@ import { saving } from "../files/saving.ts";
 import { decodeCursor, encodeCursor, type Page, type PageInput } from "../page.ts";
 import { twinKey } from "../path/workbench-path.ts";
 import type { Selectable } from "../rows.ts";
-import { makeDurableFolder, recoverFolders, syncFolder } from "../published/recovery.ts";
+import { makeDurableFolder, recoverFolders } from "../published/recovery.ts";
 
 /** As the API shows a workbench. */
 export interface Workbench {

@@ -1,5 +1,6 @@
-import { mkdir, open, rm } from "node:fs/promises";
+import { mkdir, rm } from "node:fs/promises";
 import { dirname, join } from "node:path";
+import { syncFolder } from "@benchtop/store";
 import { folderOf, type Environment } from "../environment.ts";
 import { folders } from "./tree.ts";
 
@@ -77,15 +78,6 @@ export async function makeDurableFolder(path: string): Promise<void> {
 }
 
 /** Makes what is named in a folder, and what is no longer, survive a power cut. */
-export async function syncFolder(path: string): Promise<void> {
-  if (process.platform === "win32") return;
-  const handle = await open(path, "r");
-  try {
-    await handle.sync();
-  } finally {
-    await handle.close();
-  }
-}
 
 /** True when a listing of the folder shows nothing that `recoverFolders` would change. */
 export function isSettled(names: readonly string[]): boolean {
