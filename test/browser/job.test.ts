@@ -35,7 +35,7 @@ describe.skipIf(!hasBrowser)("the job in a browser (needs /usr/bin/chromium)", (
     await page.getByRole("button", { name: "Save and test" }).click();
     await page.getByText("Connected.").waitFor();
     await page.getByRole("button", { name: "Create a workbench" }).click();
-    await page.getByLabel("Name").fill("Budget 2027");
+    await page.getByRole("dialog").getByLabel("Name").fill("Budget 2027");
     await page.getByRole("button", { name: "Create", exact: true }).click();
 
     await page.getByText("Drop files or folders here").waitFor();

@@ -105,16 +105,19 @@ export const activeRuns = queryOptions({
 
 /** Everything that is shown of a workbench is asked again. */
 export async function refreshWorkbench(workbenchId: string): Promise<void> {
+  // Diffs are named by the Draft's revision: they never change, and after publishing there is none to ask for.
+  const isOfWorkbench = ({ queryKey: [id, input] }: { readonly queryKey: readonly unknown[] }): boolean =>
+    id !== "review.getTextDiff" &&
+    typeof input === "object" &&
+    input !== null &&
+    "workbenchId" in input &&
+    input.workbenchId === workbenchId;
+  // A first answer that is on its way was asked for before what is refreshed now; invalidating alone would keep it.
+  await queryClient.cancelQueries({
+    predicate: (query) => query.state.data === undefined && isOfWorkbench(query),
+  });
   await Promise.all([
-    queryClient.invalidateQueries({
-      // Diffs are named by the Draft's revision: they never change, and after publishing there is none to ask for.
-      predicate: ({ queryKey: [id, input] }) =>
-        id !== "review.getTextDiff" &&
-        typeof input === "object" &&
-        input !== null &&
-        "workbenchId" in input &&
-        input.workbenchId === workbenchId,
-    }),
+    queryClient.invalidateQueries({ predicate: isOfWorkbench }),
     queryClient.invalidateQueries({ queryKey: ["workbenches.list"] }),
     queryClient.invalidateQueries({ queryKey: ["runs.list"] }),
   ]);

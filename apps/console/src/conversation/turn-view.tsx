@@ -33,7 +33,8 @@ export const TurnView = memo(function TurnView(props: {
   const feed = useRunFeed(entry.runId, entry.events);
   const [reader] = useState(() => new TurnReader());
   const turn = useMemo(() => reader.read(feed.events), [reader, feed]);
-  const wasRunning = entry.status === "pending";
+  // As it was when it came on screen: the list may say that the run has ended before its last events are here.
+  const [wasRunning] = useState(entry.status === "pending");
   const changed = turn.changes.size;
   const { onProgress } = actions;
   useEffect(() => {

@@ -31,7 +31,9 @@ export function useAsk(workbenchId: string): Ask {
   const start = useCallback(
     async (input: InputOf<Operations["workshop.runAgent"]>) => {
       await client.call("workshop.runAgent", input);
-      await Promise.all([refreshWorkbench(workbenchId), queryClient.invalidateQueries({ queryKey: ["runs.list"] })]);
+      // The conversation first: if it says that the run has ended already, what is asked after it knows the outcome.
+      await queryClient.invalidateQueries({ queryKey: ["workshop.conversation", { workbenchId }] });
+      await refreshWorkbench(workbenchId);
     },
     [workbenchId],
   );

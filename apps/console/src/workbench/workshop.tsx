@@ -1,10 +1,10 @@
 import type { Workbench } from "@benchtop/operations";
-import { useInfiniteQuery } from "@tanstack/react-query";
+import { useInfiniteQuery, useQuery } from "@tanstack/react-query";
 import { getRouteApi } from "@tanstack/react-router";
 import { X } from "lucide-react";
 import { useCallback, useEffect, useMemo, useRef, useState } from "react";
 import { client, failureOf, type Failure } from "../api/client.ts";
-import { refreshWorkbench } from "../api/queries.ts";
+import { activeRuns, refreshWorkbench } from "../api/queries.ts";
 import { IconButton } from "../components/button.tsx";
 import { classes } from "../components/classes.ts";
 import { ErrorNotice } from "../components/error-notice.tsx";
@@ -64,6 +64,14 @@ export function Workshop(props: { readonly workbench: Workbench }) {
   );
   const runningEntry = entries.findLast((entry) => entry.status === "pending" && entry.kind === "agent");
   const running = runningEntry !== undefined;
+
+  const started = useQuery(activeRuns).data?.find(
+    (run) => run.workbenchId === workbenchId && !entries.some(({ runId }) => runId === run.runId),
+  )?.runId;
+  useEffect(() => {
+    // Begun elsewhere, in another tab or a terminal.
+    if (started !== undefined) void refreshWorkbench(workbenchId);
+  }, [started, workbenchId]);
 
   const go = useCallback(
     (change: WorkbenchSearch, replace = false) =>
