@@ -3,5 +3,6 @@ import { startDaemon } from "../src/index.ts";
 
 const [home = "", configDir = "", port = "0"] = process.argv.slice(2);
 const daemon = await startDaemon({ home, configDir, port: Number(port), checkOutputs: true });
-console.log(JSON.stringify({ url: daemon.url, token: daemon.token, pid: process.pid }));
+// Whoever reads the line may send the signal at once.
 process.once("SIGTERM", () => void daemon.close());
+console.log(JSON.stringify({ url: daemon.url, token: daemon.token, pid: process.pid }));
