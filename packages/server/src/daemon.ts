@@ -13,6 +13,7 @@ import { listen } from "./api/listen.ts";
 import { ConsoleFiles } from "./console/console-files.ts";
 import { bindHandlers } from "./handlers/handlers.ts";
 import { signInUrl } from "./handlers/system.ts";
+import { readConfig } from "./home/config.ts";
 import { readBootstrapToken } from "./home/bootstrap-token.ts";
 import { removeDaemonFile, writeDaemonFile } from "./home/daemon-file.ts";
 import { prepareHome } from "./home/home.ts";
@@ -72,6 +73,7 @@ export async function startDaemon(options: DaemonOptions): Promise<Daemon> {
     const log = openLog({ home });
     opened.defer(() => log.close());
     if (open) log.warn("home.open-to-others", { home });
+    const config = await readConfig(home);
     const { token, repaired } = await readBootstrapToken(home);
     if (repaired) log.warn("bootstrap-token.was-open-to-others");
 
@@ -89,7 +91,7 @@ export async function startDaemon(options: DaemonOptions): Promise<Daemon> {
     opened.defer(() => egress.close());
     const providers = new Providers({ store, secrets, egress });
     const runs = new Runs({ store });
-    const workbenches = new Workbenches({ store, runs, providers, home });
+    const workbenches = new Workbenches({ store, runs, providers, home, limits: config.limits });
     opened.defer(() => atMost(1000, workbenches.close()));
     let ended: Promise<void> | undefined;
     const endRuns = (): Promise<void> => (ended ??= atMost(2500, runs.shutdown()));
@@ -100,7 +102,7 @@ export async function startDaemon(options: DaemonOptions): Promise<Daemon> {
     const recovered = await runs.recover((run) => workbenches.settle(run));
 
     const identities = new Identities({ db: store.db, bootstrapToken: token });
-    const limits = { ...defaultBodyLimits, ...options.limits };
+    const limits = { ...defaultBodyLimits, maxUploadBytes: config.limits.maxFileBytes, ...options.limits };
     let stopping = false;
     const parts: ApiParts = {
       home,

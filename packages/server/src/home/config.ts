@@ -1,0 +1,60 @@
+import { readFile } from "node:fs/promises";
+import { join } from "node:path";
+import { BenchtopError } from "@benchtop/protocol";
+import { defaultLimits, type Limits } from "@benchtop/workbench";
+import { z } from "zod";
+
+const limit = z.int().positive().optional();
+const limitNames = Object.keys(defaultLimits) as (keyof Limits)[];
+
+const Config = z.strictObject({
+  limits: z.strictObject(Object.fromEntries(limitNames.map((name) => [name, limit]))).default({}),
+});
+
+/** What an operator may set for one home. */
+export interface HomeConfig {
+  readonly limits: Limits;
+}
+
+/**
+ * `$BENCHTOP_HOME/config.json`, with the defaults for what it does not name. A file that is damaged or names what does not
+ * exist stops the start (`VALIDATION_FAILED`): a limit that was meant and misspelt must not be silently absent.
+ */
+export async function readConfig(home: string): Promise<HomeConfig> {
+  const path = join(home, "config.json");
+  const text = await readIfThere(path);
+  if (text === undefined) return { limits: defaultLimits };
+  const parsed = Config.safeParse(parseJson(path, text));
+  if (!parsed.success) {
+    const problems = parsed.error.issues.map((issue) => `${issue.path.join(".") || "the file"}: ${issue.message}`);
+    throw invalid(path, problems.join("; "));
+  }
+  return { limits: { ...defaultLimits, ...(parsed.data.limits as Partial<Limits>) } };
+}
+
+async function readIfThere(path: string): Promise<string | undefined> {
+  try {
+    return await readFile(path, "utf8");
+  } catch (cause) {
+    if ((cause as NodeJS.ErrnoException).code === "ENOENT") return undefined;
+    throw new BenchtopError("FILE_READ_FAILED", `The configuration ${path} cannot be read.`, {
+      phase: "settings",
+      cause,
+    });
+  }
+}
+
+function parseJson(path: string, text: string): unknown {
+  try {
+    return JSON.parse(text);
+  } catch {
+    throw invalid(path, "it is not JSON");
+  }
+}
+
+function invalid(path: string, problem: string): BenchtopError {
+  return new BenchtopError("VALIDATION_FAILED", `The configuration ${path} is not right: ${problem}.`, {
+    phase: "settings",
+    detail: { path },
+  });
+}
