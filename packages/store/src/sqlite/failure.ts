@@ -6,7 +6,7 @@ const noRoom = new Set([13, 4874]);
 
 export function failureOf(error: unknown): SqlFailure {
   const message = error instanceof Error ? error.message : String(error);
-  const errcode = (error as { errcode?: unknown }).errcode;
+  const errcode = error instanceof Error && "errcode" in error ? error.errcode : undefined;
   return typeof errcode === "number" ? { message, errcode } : { message };
 }
 
