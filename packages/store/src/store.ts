@@ -1,5 +1,6 @@
 import { mkdir } from "node:fs/promises";
 import { join } from "node:path";
+import { BenchtopError } from "@benchtop/protocol";
 import type { Kysely } from "kysely";
 import { Blobs } from "./blobs.ts";
 import { DurableJournal } from "./journal/journal.ts";
@@ -37,10 +38,14 @@ export interface Store {
   close(): Promise<void>;
 }
 
-/** Opens the store of a home folder and brings its data to this version. */
+/**
+ * Opens the store of a home folder and brings its data to this version. Rejects with `DISK_FULL`, `FILE_WRITE_FAILED` or
+ * `FILE_READ_FAILED`, and leaves nothing open then.
+ */
 export async function openStore(options: StoreOptions): Promise<Store> {
-  await mkdir(options.home, { recursive: true, mode: 0o700 });
-  const [blobs, database] = await Promise.all([Blobs.open(join(options.home, "blobs")), openDatabase(options)]);
+  const { blobs, database } = await openParts(options).catch((error: unknown) => {
+    throw BenchtopError.from(error, "FILE_WRITE_FAILED", { phase: "settings" });
+  });
   const { dialect, db, storage, notifications } = database;
   const owner = processOwner(options.soleOwner ?? false);
   const journal = new DurableJournal({ db, storage, owner, ...(notifications && { notifications }) });
@@ -59,6 +64,16 @@ export async function openStore(options: StoreOptions): Promise<Store> {
       }
     },
   };
+}
+
+/** Both are opened at the same time; where one fails, the other is closed again. */
+async function openParts(options: StoreOptions): Promise<{ blobs: Blobs; database: Database }> {
+  await mkdir(options.home, { recursive: true, mode: 0o700 });
+  const [blobs, database] = await Promise.allSettled([Blobs.open(join(options.home, "blobs")), openDatabase(options)]);
+  if (database.status === "rejected") throw database.reason;
+  if (blobs.status === "fulfilled") return { blobs: blobs.value, database: database.value };
+  await database.value.close();
+  throw blobs.reason;
 }
 
 /** What the rest of the store needs of a database. */
