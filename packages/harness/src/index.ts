@@ -1,6 +1,7 @@
 export { agentLoop, type LoopConfig } from "./run/agent-loop.ts";
 export { ceilingsOf, defaultCeilings, type Ceilings } from "./run/contract.ts";
 export type { ControlHandle, Hint, RunBody, RunHandle, RunOutcome, RunResult, RunScope } from "./run/scope.ts";
+export { OpenWork } from "./run/open-work.ts";
 export { startRun } from "./run/start-run.ts";
 export { TotalsRecorder } from "./run/totals.ts";
 export { defaultHistoryLimits, type HistoryLimits } from "./context/conversation.ts";

@@ -99,8 +99,8 @@ describe("after a crash", () => {
     const events = await journalOf("left");
     expect(checkInvariants(events, { ended: true })).toEqual([]);
     expect(events.map((event) => event.type).slice(-4)).toEqual([
-      "ProviderCallFinished",
       "ToolCallFinished",
+      "ProviderCallFinished",
       "StepFinished",
       "Error",
     ]);

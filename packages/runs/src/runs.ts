@@ -12,7 +12,7 @@ import {
   type RunRecord,
 } from "@benchtop/protocol";
 import type { Store } from "@benchtop/store";
-import { closingEvents, interruptionOf, totalsOf } from "./interrupted.ts";
+import { endOfInterrupted, interruptionOf } from "./interrupted.ts";
 
 /** What a caller says of a run; the id and the trace are made where it gives none. */
 export type RunStart = Omit<RunInit, "runId" | "traceId"> & { readonly runId?: string; readonly traceId?: string };
@@ -156,8 +156,8 @@ export class Runs {
   /** Ends what is open in a journal, then the run: with the failure, or with what it is known to have achieved. */
   async #close(writer: JournalWriter, failure: Failure, settled?: RunOutcome): Promise<void> {
     const events = await storedEvents(this.#store.journal, writer.runId);
-    for (const event of closingEvents(events, failure)) writer.write(event);
-    const totals = totalsOf(events);
+    const { closing, totals } = endOfInterrupted(events, failure);
+    for (const event of closing) writer.write(event);
     if (settled) {
       const { output, finishReason = "stop", result } = settled;
       writer.write({ type: "Completed", output, finishReason, ...(result !== undefined && { result }), totals });

@@ -7,22 +7,23 @@ interface Open {
 }
 
 /**
- * What a run has begun and not ended, seen in the events it writes. A program that fails in the middle of a step leaves
- * it to this to close calls, tools and the step, the one opened last first, so that no journal ends with open work.
+ * What a run has begun and not ended, seen in its events. A program that fails in the middle of a step leaves it to this to
+ * close calls, tools and the step, the one opened last first, so that no journal ends with open work. So does a crash:
+ * then the events come from the journal, with the times (`at`, milliseconds) at which they were written.
  */
 export class OpenWork {
   readonly #open = new Map<string, Open>();
 
-  record(event: EventInput): void {
+  record(event: EventInput, at?: number): void {
     switch (event.type) {
       case "StepStarted":
-        this.#opened("step", () => ({ type: "StepFinished", step: event.step }));
+        this.#opened("step", at, () => ({ type: "StepFinished", step: event.step }));
         return;
       case "StepFinished":
         this.#open.delete("step");
         return;
       case "ProviderCallStarted":
-        this.#opened(`call ${event.callId}`, (canceled, error) => ({
+        this.#opened(`call ${event.callId}`, at, (canceled, error) => ({
           type: "ProviderCallFinished",
           callId: event.callId,
           outcome: canceled ? "canceled" : "error",
@@ -33,7 +34,7 @@ export class OpenWork {
         this.#open.delete(`call ${event.callId}`);
         return;
       case "ToolCallRequested":
-        this.#opened(`tool ${event.callId}`, (_, error) => ({
+        this.#opened(`tool ${event.callId}`, at, (_, error) => ({
           type: "ToolCallFinished",
           callId: event.callId,
           name: event.name,
@@ -50,14 +51,13 @@ export class OpenWork {
   }
 
   /** The events that close everything still open, in order. */
-  closing(canceled: boolean, error: Failure): EventInput[] {
-    const now = performance.now();
+  closing(canceled: boolean, error: Failure, now: number = performance.now()): EventInput[] {
     return [...this.#open.values()].toReversed().map((open) => open.close(round(now - open.started), canceled, error));
   }
 
-  #opened(key: string, closing: (canceled: boolean, error: Failure) => Closing): void {
+  #opened(key: string, at: number | undefined, closing: (canceled: boolean, error: Failure) => Closing): void {
     this.#open.set(key, {
-      started: performance.now(),
+      started: at ?? performance.now(),
       close: (durationMs, canceled, error) => ({ ...closing(canceled, error), durationMs }),
     });
   }

@@ -1,6 +1,9 @@
 import type { EventInput, RunTotals, Usage } from "@benchtop/protocol";
 
-/** Counts what a run uses, read from the events it writes. All times are milliseconds since the run began. */
+/**
+ * Counts what a run uses, read from its events. All times are milliseconds since the run began; for events that come from
+ * a journal, `at` says when they were written, on the clock of `startedAt`.
+ */
 export class TotalsRecorder {
   readonly #startedAt: number;
   readonly #queuedMs: number;
@@ -29,10 +32,10 @@ export class TotalsRecorder {
     return performance.now() - this.#startedAt;
   }
 
-  record(event: EventInput): void {
+  record(event: EventInput, at?: number): void {
     switch (event.type) {
       case "OutputDelta":
-        this.#firstTokenMs ??= this.elapsedMs;
+        this.#firstTokenMs ??= (at ?? performance.now()) - this.#startedAt;
         return;
       case "StepStarted":
         this.#steps += 1;
@@ -53,7 +56,7 @@ export class TotalsRecorder {
   }
 
   /** `tokensPerSecond` counts output tokens over the time from the first token to the end of each call; absent below a millisecond. */
-  snapshot(): RunTotals {
+  snapshot(now: number = performance.now()): RunTotals {
     const speed = this.#generatingMs >= 1 && {
       tokensPerSecond: round((this.#generatedTokens * 1000) / this.#generatingMs),
     };
@@ -64,7 +67,7 @@ export class TotalsRecorder {
       ...(this.#costMicros !== undefined && { costMicros: this.#costMicros }),
       queuedMs: this.#queuedMs,
       ...(this.#firstTokenMs !== undefined && { firstTokenMs: round(this.#firstTokenMs) }),
-      durationMs: round(this.elapsedMs),
+      durationMs: round(now - this.#startedAt),
       ...speed,
     };
   }
