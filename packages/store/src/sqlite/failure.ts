@@ -6,8 +6,9 @@ const noRoom = new Set([13, 4874]);
 
 export function failureOf(error: unknown): SqlFailure {
   const message = error instanceof Error ? error.message : String(error);
-  const errcode = error instanceof Error && "errcode" in error ? error.errcode : undefined;
-  return typeof errcode === "number" ? { message, errcode } : { message };
+  const { errcode, code } = error instanceof Error ? (error as { errcode?: unknown; code?: unknown }) : {};
+  if (typeof errcode === "number") return { message, errcode };
+  return typeof code === "string" ? { message, code } : { message };
 }
 
 /** Primary result codes of a disk that fails: SQLITE_IOERR, SQLITE_CANTOPEN. Extended codes hold them in their low byte. */
@@ -15,13 +16,13 @@ const diskFailed = new Set([10, 14]);
 
 /** The error that the caller of the database gets. */
 export function errorOf(failure: SqlFailure): Error {
-  if (noRoom.has(failure.errcode ?? 0)) {
+  if (noRoom.has(failure.errcode ?? 0) || failure.code === "ENOSPC" || failure.code === "EDQUOT") {
     return new BenchtopError(
       "DISK_FULL",
       "The disk is full: nothing of this change was saved. Free some space and retry.",
     );
   }
-  if (diskFailed.has((failure.errcode ?? 0) & 0xff)) {
+  if (diskFailed.has((failure.errcode ?? 0) & 0xff) || failure.code === "EIO") {
     return new BenchtopError(
       "FILE_WRITE_FAILED",
       `The database could not be read or written (${failure.message}). Check the disk that it lies on, then retry.`,

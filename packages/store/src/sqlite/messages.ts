@@ -43,4 +43,6 @@ export type JournalOutcome =
 export interface SqlFailure {
   readonly message: string;
   readonly errcode?: number;
+  /** Of the operating system, where it was not SQLite that failed: `EIO`. */
+  readonly code?: string;
 }
