@@ -104,7 +104,6 @@ export function TransitionProgress(props: {
     else if (status === "error") onFailure(failureOf(new BenchtopError("INTERNAL", "The run ended without a reason.")));
     return undefined;
     // The callbacks are of the render that saw the end; they must not run twice.
-    // eslint-disable-next-line react-hooks/exhaustive-deps
   }, [status, failed]);
   return <PhaseList phases={phases} failed={status === "error"} />;
 }
