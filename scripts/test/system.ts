@@ -36,6 +36,12 @@ const needs: readonly Need[] = [
     isThere: () => isOnPath("openssl"),
   },
   {
+    program: "ip",
+    packages: ["iproute2"],
+    without: "a provider elsewhere, in a network namespace of its own (packages/egress)",
+    isThere: () => process.platform !== "linux" || isOnPath("ip"),
+  },
+  {
     program: "git",
     packages: ["git"],
     without: "proof that `draft diff` is a patch that applies (test/e2e)",
