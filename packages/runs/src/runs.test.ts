@@ -119,6 +119,19 @@ describe("after a crash", () => {
   });
 });
 
+test("a run that a full disk left open, and that had done its work, is completed once there is room", async () => {
+  await runs.recover(async () => ({ output: "published" }));
+  await room(0);
+  const handle = await runs.start({ ...start, runId: "done" }, async (run) => {
+    await run.emit({ type: "PhaseChanged", phase: "x".repeat(1_000_000) });
+    return { output: "never" };
+  });
+  expect((await handle.result).recorded).toBe(false);
+  await room(100_000);
+  await vi.waitFor(async () => expect((await store.ledger.get("done"))?.status).toBe("success"), 10_000);
+  expect((await journalOf("done")).at(-1)).toMatchObject({ type: "Completed", output: "published" });
+});
+
 test("a run that a full disk left open gets its Error once there is room", async () => {
   await room(0);
   const handle = await runs.start({ ...start, runId: "full" }, async (run) => {

@@ -24,7 +24,7 @@ export interface RecoveredRun {
 }
 
 /**
- * Asked once for each run that a crash left open: what it had in truth achieved, where something outside the
+ * Asked for each run that a crash or a full disk left open: what it had in truth achieved, where something outside the
  * journal knows (a publish whose files and rows were committed), or undefined when it did not come to its end.
  */
 export type Settle = (run: RunRecord) => Promise<RunOutcome | undefined>;
@@ -36,6 +36,7 @@ export type Settle = (run: RunRecord) => Promise<RunOutcome | undefined>;
 export class Runs {
   readonly #store: Store;
   readonly #active = new Map<string, RunHandle>();
+  #settle: Settle | undefined;
   #closing = false;
 
   constructor(options: { readonly store: Store }) {
@@ -75,13 +76,14 @@ export class Runs {
 
   /**
    * Closes the runs that a process which is gone left open; those that another live process writes are left to it.
-   * Call it once, before any run is started.
+   * Call it once, before any run is started. `settle` is kept for the runs that are left open later.
    */
   async recover(settle?: Settle): Promise<RecoveredRun[]> {
+    this.#settle = settle;
     const recovered: RecoveredRun[] = [];
     for (const runId of await this.#store.journal.unfinished()) {
       const writer = await this.#takeOver(runId);
-      if (writer) recovered.push(await this.#recoverRun(writer, settle));
+      if (writer) recovered.push(await this.#recoverRun(writer));
     }
     return recovered;
   }
@@ -111,15 +113,15 @@ export class Runs {
   }
 
   /**
-   * A full disk leaves a run open: even its `Error` event found no room. It is written as soon as there is; should the
-   * process end before, or the journal refuse for another reason, the next start closes the run.
+   * A full disk leaves a run open: even its terminal event found no room. It is written as soon as there is, true to what
+   * the run achieved; should the process end before, or the journal refuse for another reason, the next start does it.
    */
   async #closeOnceThereIsRoom(runId: string, error: BenchtopError): Promise<void> {
     for (let delayMs = 500; error.code === "DISK_FULL" && !this.#closing; delayMs = Math.min(delayMs * 2, 30_000)) {
       await wait(delayMs, undefined, { ref: false });
       try {
         const writer = await this.#takeOver(runId);
-        if (writer) await this.#close(writer, { message: error.message, ...error.info });
+        if (writer) await this.#close(writer, { message: error.message, ...error.info }, await this.#settledAs(runId));
         return;
       } catch (thrown) {
         if (BenchtopError.from(thrown).code !== "DISK_FULL") return;
@@ -145,12 +147,17 @@ export class Runs {
     }
   }
 
-  async #recoverRun(writer: JournalWriter, settle: Settle | undefined): Promise<RecoveredRun> {
+  async #recoverRun(writer: JournalWriter): Promise<RecoveredRun> {
     const { runId } = writer;
-    const record = await this.#store.ledger.get(runId);
-    const settled = record && (await settle?.(record));
+    const settled = await this.#settledAs(runId);
     await this.#close(writer, interruptionOf(runId), settled);
+    const record = await this.#store.ledger.get(runId);
     return { runId, kind: record?.kind ?? "unknown", outcome: settled ? "completed" : "interrupted" };
+  }
+
+  async #settledAs(runId: string): Promise<RunOutcome | undefined> {
+    const record = await this.#store.ledger.get(runId);
+    return record && (await this.#settle?.(record));
   }
 
   /** Ends what is open in a journal, then the run: with the failure, or with what it is known to have achieved. */
