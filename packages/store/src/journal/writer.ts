@@ -134,7 +134,8 @@ export class DurableWriter implements JournalWriter {
   async #commitQueued(): Promise<void> {
     try {
       while (this.#queue.length > 0) {
-        if (this.#queue.every(({ event }) => event.type === "OutputDelta")) await this.#pace();
+        const burst = this.#queue.length < maxBatch && this.#queue.every(({ event }) => event.type === "OutputDelta");
+        if (burst) await this.#pace();
         else this.#deltasCommittedAt = -Infinity;
         const operation = this.#takeBatch();
         const { headHash } = await this.#surroundings.storage.append(operation);

@@ -19,3 +19,19 @@ export function runEnd(event: EventInput, at: string): RunEnd | undefined {
     finishedAt: at,
   };
 }
+
+/** In the order of the columns that both databases' `settle` statements name. */
+export function runEndValues(end: RunEnd): (string | number | null)[] {
+  return [
+    end.status,
+    end.inputTokens,
+    end.outputTokens,
+    end.costMicros,
+    end.steps,
+    end.toolCalls,
+    end.firstTokenMs,
+    end.durationMs,
+    end.errorCode,
+    end.finishedAt,
+  ];
+}

@@ -1,15 +1,9 @@
 import { BenchtopError } from "@benchtop/protocol";
 import type { Pool, PoolClient } from "pg";
 import { emptyHead, linkHash } from "../journal/chain.ts";
+import { runEndValues } from "../ledger/run-end.ts";
 import { idTaken, leaseLost } from "../journal/refusals.ts";
-import type {
-  Appended,
-  AppendOperation,
-  CreateOperation,
-  JournalStorage,
-  RunEnd,
-  StoredRow,
-} from "../journal/storage.ts";
+import type { Appended, AppendOperation, CreateOperation, JournalStorage, StoredRow } from "../journal/storage.ts";
 import { ledgerColumns } from "../ledger/columns.ts";
 import { isUniqueViolation } from "../unique-violation.ts";
 import { appendedChannel } from "./notifications.ts";
@@ -58,7 +52,7 @@ export class PostgresJournalStorage implements JournalStorage {
         const advanced = await client.query(end ? finish : advance, [...held, length + bodies.length, headHash]);
         if (advanced.rowCount !== 1) throw leaseLost(runId);
         await client.query(insertEvents, [runId, length, types, hashes, bodies]);
-        if (end) await client.query(settle, [runId, ...settled(end)]);
+        if (end) await client.query(settle, [runId, ...runEndValues(end)]);
         await client.query("SELECT pg_notify($1, $2)", [appendedChannel, runId]);
       });
     } catch (error) {
@@ -119,21 +113,6 @@ const finish = `UPDATE runs SET event_count = $5, head_hash = $6, finished = 1, 
 const settle = `UPDATE workbench_runs SET status = $2, input_tokens = $3, output_tokens = $4, cost_micros = $5, steps = $6,
   tool_calls = $7, first_token_ms = $8, duration_ms = $9, error_code = $10, finished_at = $11
   WHERE run_id = $1 AND status <> 'replay'`;
-
-function settled(end: RunEnd): (string | number | null)[] {
-  return [
-    end.status,
-    end.inputTokens,
-    end.outputTokens,
-    end.costMicros,
-    end.steps,
-    end.toolCalls,
-    end.firstTokenMs,
-    end.durationMs,
-    end.errorCode,
-    end.finishedAt,
-  ];
-}
 
 /** 53100: https://www.postgresql.org/docs/current/errcodes-appendix.html. */
 function failureOf(error: unknown): Error {

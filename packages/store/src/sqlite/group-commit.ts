@@ -1,7 +1,8 @@
 import type { DatabaseSync, StatementSync } from "node:sqlite";
 import { emptyHead, linkHash } from "../journal/chain.ts";
-import type { AppendOperation, CreateOperation, RunEnd } from "../journal/storage.ts";
+import type { AppendOperation, CreateOperation } from "../journal/storage.ts";
 import { ledgerColumns } from "../ledger/columns.ts";
+import { runEndValues } from "../ledger/run-end.ts";
 import type { JournalOperation, JournalOutcome } from "./messages.ts";
 import { failureOf } from "./failure.ts";
 
@@ -73,24 +74,8 @@ export class GroupCommit {
     for (let i = 0; i < bodies.length; i++) {
       insertEvent.run(runId, length + i, types[i]!, hashes[i]!, bodies[i]!);
     }
-    if (end) this.#settle(runId, end);
+    if (end) this.#statements.settle.run(...runEndValues(end), runId);
     return { headHash };
-  }
-
-  #settle(runId: string, end: RunEnd): void {
-    this.#statements.settle.run(
-      end.status,
-      end.inputTokens,
-      end.outputTokens,
-      end.costMicros,
-      end.steps,
-      end.toolCalls,
-      end.firstTokenMs,
-      end.durationMs,
-      end.errorCode,
-      end.finishedAt,
-      runId,
-    );
   }
 }
 
