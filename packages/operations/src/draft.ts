@@ -73,13 +73,13 @@ export const TextDiff = z.object({
 });
 export type TextDiff = z.infer<typeof TextDiff>;
 
+/** What a publish or a restore goes through, in order; `rolling_back` comes only when it fails. */
 export const publishPhases = [
   "validating",
   "conflict_check",
   "checkpoint_pre_publish",
   "swap_directories",
   "finalizing",
-  "rolling_back",
 ] as const;
 
 export const Checkpoint = z.object({

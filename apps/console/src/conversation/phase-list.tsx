@@ -1,15 +1,13 @@
+import { publishPhases } from "@benchtop/operations";
 import { Check, Circle, LoaderCircle, Undo2 } from "lucide-react";
 import { classes } from "../components/classes.ts";
 import { formatCount, formatNumber } from "../components/format.ts";
 import type { PhaseState } from "./turn.ts";
 
-const publishSteps = ["validating", "conflict_check", "checkpoint_pre_publish", "swap_directories", "finalizing"];
-
 const names: Readonly<Record<string, string>> = {
   validating: "Check the Draft",
   conflict_check: "Look for outside changes",
   checkpoint_pre_publish: "Keep a checkpoint of what is there",
-  checkpoint_pre_restore: "Keep a checkpoint of what is there",
   swap_directories: "Swap the files in one step",
   finalizing: "Finish up",
   rolling_back: "Roll back to what was there",
@@ -19,7 +17,7 @@ const names: Readonly<Record<string, string>> = {
 export function PhaseList(props: { readonly phases: readonly PhaseState[]; readonly failed: boolean }) {
   const { phases, failed } = props;
   const known = new Set(phases.map(({ phase }) => phase));
-  const ahead = failed ? [] : publishSteps.filter((step) => !known.has(step));
+  const ahead = failed ? [] : publishPhases.filter((step) => !known.has(step));
   return (
     <ol className="tabular flex flex-col gap-1">
       {phases.map((phase, index) => {
