@@ -73,6 +73,12 @@ export const errorRules = {
   NOT_FOUND: rule("runtime", 404, false),
   /** The process that executed the run ended before the run did, or another worker took its lease. */
   RUN_INTERRUPTED: rule("runtime", 409, true, "retry", "resume"),
+  /** A tool failed or took longer than it may; nothing is known to be wrong with Benchtop or the provider. */
+  TOOL_FAILED: rule("tool", 502, true, "retry", "view_report"),
+  /** A gate in enforcing mode refused the input, the output, or what a run was about to do. */
+  POLICY_DENIED: rule("runtime", 403, false, "open_settings", "view_report"),
+  /** Driven again from its journal, a run asked or did something else than is recorded: its program or its input changed. */
+  REPLAY_DIVERGED: rule("runtime", 409, false, "view_report"),
   /** A defect of Benchtop itself. The report holds the stack; the message holds no content. */
   INTERNAL: rule("runtime", 500, false, "view_report"),
 } as const satisfies Record<string, ErrorRule>;
@@ -192,6 +198,23 @@ export class BenchtopError extends Error {
       cause: this.cause,
     });
   }
+}
+
+/** A failure of a model provider or of the way to it. */
+export type ProviderError = BenchtopError & { readonly category: "provider" };
+/** A failure of Benchtop, its machine or its caller. */
+export type RuntimeError = BenchtopError & { readonly category: "runtime" };
+/** A failure of a tool. */
+export type ToolError = BenchtopError & { readonly category: "tool" };
+
+export function isProviderError(value: unknown): value is ProviderError {
+  return BenchtopError.is(value) && value.category === "provider";
+}
+export function isRuntimeError(value: unknown): value is RuntimeError {
+  return BenchtopError.is(value) && value.category === "runtime";
+}
+export function isToolError(value: unknown): value is ToolError {
+  return BenchtopError.is(value) && value.category === "tool";
 }
 
 function describe(thrown: unknown): { code?: string; name?: string; message: string } {

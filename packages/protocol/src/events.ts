@@ -40,6 +40,9 @@ function event<const Type extends string, Shape extends z.ZodRawShape>(type: Typ
   return z.object({ type: z.literal(type), ...base, ...shape });
 }
 
+export const ForkOrigin = z.object({ runId: z.string(), seq: z.int().nonnegative() });
+export type ForkOrigin = z.infer<typeof ForkOrigin>;
+
 /** What a run is: its kind decides which program drives it (`prompt`, `agent`, `publish`, `restore`, …). */
 export const RunStarted = event("RunStarted", {
   kind: z.string(),
@@ -49,6 +52,10 @@ export const RunStarted = event("RunStarted", {
   workbenchId: z.string().optional(),
   sessionId: z.string().optional(),
   parentRunId: z.string().optional(),
+  /** The tool call of the parent that started this run. */
+  parentCallId: z.string().optional(),
+  /** The run whose events up to and including `seq` this one began with; they are in this journal too. */
+  forkedFrom: ForkOrigin.optional(),
   /** The model asked for, `provider/model`. */
   model: z.string().optional(),
   contract: Contract,
@@ -63,6 +70,8 @@ export const StepFinished = event("StepFinished", { step: z.int().positive(), du
 
 export const ProviderCallStarted = event("ProviderCallStarted", {
   callId: z.string(),
+  /** What the call is for, where it is not the run's own answer. */
+  purpose: z.enum(["compaction", "evaluation", "gate"]).optional(),
   providerId: z.string(),
   modelId: z.string(),
   attempt: z.int().positive(),
@@ -119,11 +128,23 @@ export const PhaseChanged = event("PhaseChanged", {
   total: z.int().nonnegative().optional(),
 });
 
+/** A provider call failed and is made once more: with the same model, or with the next one of the plan. */
 export const RetryScheduled = event("RetryScheduled", {
+  /** The call that failed. */
   callId: z.string(),
+  /** Number of the attempt to come; 1 when it is the first with another model. */
   attempt: z.int().positive(),
   delayMs: z.number().nonnegative(),
   error: Failure,
+  reason: z.enum(["retry", "fallback"]).optional(),
+  /** Who is asked next. */
+  providerId: z.string().optional(),
+  modelId: z.string().optional(),
+});
+
+/** Candidates of the plan that were passed over before this call, and why. */
+export const CandidatesSkipped = event("CandidatesSkipped", {
+  skipped: z.array(z.object({ providerId: z.string(), modelId: z.string(), reason: z.string() })),
 });
 
 export const TimedOut = event("TimedOut", {
@@ -132,11 +153,52 @@ export const TimedOut = event("TimedOut", {
   callId: z.string().optional(),
 });
 
-/** History that did not fit; truncation is never silent. */
+/** History that did not fit; truncation is never silent. With `summary`, this text stands in its place from now on. */
 export const ContextTrimmed = event("ContextTrimmed", {
   droppedMessages: z.int().positive(),
   keptMessages: z.int().nonnegative(),
   estimatedTokensDropped: z.int().nonnegative(),
+  /** Tokens of what is left, and how many there may be. */
+  estimatedTokensKept: z.int().nonnegative().optional(),
+  tokenLimit: z.int().nonnegative().optional(),
+  summary: z.string().optional(),
+  /** The provider call that wrote the summary. */
+  summaryCallId: z.string().optional(),
+});
+
+/** What the program of a run was given besides its input (files, earlier turns), kept as a blob for resume and replay. */
+export const ContextAssembled = event("ContextAssembled", { sha256: z.string(), bytes: z.int().nonnegative() });
+
+/** What was remembered: the texts that joined the prompt, best first. */
+export const MemoryRetrieved = event("MemoryRetrieved", {
+  lane: z.enum(["working", "episodic"]),
+  query: z.string(),
+  items: z.array(z.object({ id: z.string(), text: z.string(), score: z.number() })),
+  tokens: z.int().nonnegative(),
+  costMicros: z.int().nonnegative().optional(),
+  durationMs: z.number().nonnegative(),
+});
+
+export const MemoryWritten = event("MemoryWritten", {
+  lane: z.enum(["working", "episodic"]),
+  id: z.string(),
+  tokens: z.int().nonnegative(),
+});
+
+/**
+ * What a gate said of the run's input, a tool call or its output. In `shadow` mode the decision is recorded and nothing
+ * more. `findings` name what was found, never the text itself; `replacement` is the text after redaction.
+ */
+export const GateDecided = event("GateDecided", {
+  gate: z.string(),
+  point: z.enum(["input", "tool-call", "output"]),
+  mode: z.enum(["shadow", "enforcing"]),
+  decision: z.enum(["allow", "deny", "redact", "ask"]),
+  reason: z.string().optional(),
+  findings: z.array(z.string()).optional(),
+  replacement: z.string().optional(),
+  callId: z.string().optional(),
+  durationMs: z.number().nonnegative(),
 });
 
 export const HintInjected = event("HintInjected", { text: z.string(), userId: z.string().optional() });
@@ -156,8 +218,65 @@ export const BudgetExceeded = event("BudgetExceeded", {
   actual: z.number(),
 });
 
-export const Suspended = event("Suspended", { reason: z.string(), callId: z.string().optional() });
-export const Resumed = event("Resumed", { reason: z.string() });
+/**
+ * The run waits for a person, and no process is needed meanwhile: for the approval of a tool call that a gate asks about,
+ * or because a crash left a call that must not simply be repeated.
+ */
+export const Suspended = event("Suspended", {
+  reason: z.enum(["approval", "outcome-unknown"]),
+  callId: z.string(),
+  tool: z.string(),
+  arguments: Json,
+  /** The gate that asks, and what it says. */
+  gate: z.string().optional(),
+  question: z.string(),
+});
+
+/** `deny` tells the model that it may not; `retry` executes a call of unknown outcome once more, `skip` does not. */
+export const Decision = z.enum(["approve", "deny", "retry", "skip"]);
+export type Decision = z.infer<typeof Decision>;
+
+/** The run goes on: after a crash, by a person's decision, or as a fork of another. */
+export const Resumed = event("Resumed", {
+  reason: z.enum(["crash", "decision", "fork"]),
+  callId: z.string().optional(),
+  decision: Decision.optional(),
+  /** A person's words; the model is told them. */
+  note: z.string().optional(),
+  userId: z.string().optional(),
+});
+
+/** A run that this one started. Both share the trace; the child's own journal says the rest. */
+export const SubRunStarted = event("SubRunStarted", {
+  childRunId: z.string(),
+  name: z.string(),
+  callId: z.string().optional(),
+});
+export const SubRunFinished = event("SubRunFinished", {
+  childRunId: z.string(),
+  status: z.enum(["success", "error", "budget_exceeded"]),
+  error: Failure.optional(),
+  totals: z.lazy(() => RunTotals),
+});
+
+/** A number that a run reports about itself: a loss, a score, a rate. */
+export const MetricLogged = event("MetricLogged", {
+  name: z.string(),
+  value: z.number(),
+  step: z.int().nonnegative().optional(),
+});
+
+/** Undo took one tool call of another run back, or could not. */
+export const Compensated = event("Compensated", {
+  targetRunId: z.string(),
+  targetCallId: z.string(),
+  name: z.string(),
+  /** `skipped`: there was nothing to take back, or the tool cannot. */
+  outcome: z.enum(["success", "error", "skipped"]),
+  reason: z.string().optional(),
+  error: Failure.optional(),
+  durationMs: z.number().nonnegative(),
+});
 
 /** One file of the Draft changed. `sha256` and `previousSha256` are blobs; null means absent. */
 export const DraftChanged = event("DraftChanged", {
@@ -192,6 +311,10 @@ export const RunTotals = z.object({
   toolCalls: z.int().nonnegative(),
   usage: Usage,
   costMicros: z.int().nonnegative().optional(),
+  /** What the runs that this one started used, all together; not part of the numbers above. */
+  children: z
+    .object({ runs: z.int().nonnegative(), usage: Usage, costMicros: z.int().nonnegative().optional() })
+    .optional(),
   queuedMs: z.number().nonnegative(),
   firstTokenMs: z.number().nonnegative().optional(),
   durationMs: z.number().nonnegative(),
@@ -220,16 +343,25 @@ export const RunEvent = z.discriminatedUnion("type", [
   ToolCallFinished,
   PhaseChanged,
   RetryScheduled,
+  CandidatesSkipped,
   TimedOut,
   ContextTrimmed,
+  ContextAssembled,
+  MemoryRetrieved,
+  MemoryWritten,
+  GateDecided,
   HintInjected,
   ConsentRequired,
   BudgetExceeded,
   Suspended,
   Resumed,
+  SubRunStarted,
+  SubRunFinished,
   DraftChanged,
   CheckpointCreated,
   ArtifactWritten,
+  MetricLogged,
+  Compensated,
   Completed,
   ErrorEvent,
 ]);
@@ -252,8 +384,13 @@ export const barrierTypes: ReadonlySet<RunEventType> = new Set([
   "ToolCallFinished",
   "PhaseChanged",
   "ConsentRequired",
+  "ContextAssembled",
+  "GateDecided",
   "Suspended",
   "Resumed",
+  "SubRunStarted",
+  "SubRunFinished",
+  "Compensated",
   "DraftChanged",
   "CheckpointCreated",
   "ArtifactWritten",

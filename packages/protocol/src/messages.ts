@@ -15,13 +15,34 @@ export const ToolCall = z.object({
 export type ToolCall = z.infer<typeof ToolCall>;
 
 export const SystemMessage = z.object({ role: z.literal("system"), content: z.string() });
-export const UserMessage = z.object({ role: z.literal("user"), content: z.string() });
+/** An image or a document beside a message's text: its bytes in base64, or the hash of a blob that holds them. */
+export const Attachment = z.object({
+  mediaType: z.string(),
+  name: z.string().optional(),
+  data: z.string().optional(),
+  sha256: z.string().optional(),
+});
+export type Attachment = z.infer<typeof Attachment>;
+
+export const UserMessage = z.object({
+  role: z.literal("user"),
+  content: z.string(),
+  attachments: z.array(Attachment).optional(),
+});
+/**
+ * What a protocol wants to see again, unread, in the next request: signed thinking, encrypted reasoning. Only an adapter of
+ * the same protocol sends it back; to every other the message is its text and its calls.
+ */
+export const Continuation = z.object({ protocol: z.string(), blocks: z.array(Json) });
+export type Continuation = z.infer<typeof Continuation>;
+
 export const AssistantMessage = z.object({
   role: z.literal("assistant"),
   content: z.string(),
   reasoning: z.string().optional(),
   refusal: z.string().optional(),
   toolCalls: z.array(ToolCall).optional(),
+  continuation: Continuation.optional(),
 });
 export const ToolMessage = z.object({
   role: z.literal("tool"),
@@ -41,7 +62,9 @@ export type ToolMessage = z.infer<typeof ToolMessage>;
 export const Usage = z.object({
   inputTokens: z.int().nonnegative(),
   outputTokens: z.int().nonnegative(),
+  /** Part of the input that was read from the provider's prompt cache, and part that was written to it. */
   cachedInputTokens: z.int().nonnegative().optional(),
+  cacheWriteInputTokens: z.int().nonnegative().optional(),
   reasoningTokens: z.int().nonnegative().optional(),
   estimated: z.boolean().optional(),
 });

@@ -1,4 +1,4 @@
-import type { EventInput, RunEvent, RunStatus } from "./events.ts";
+import type { EventInput, EventOf, ForkOrigin, RunEvent, RunStatus } from "./events.ts";
 import type { Contract, Json } from "./messages.ts";
 
 /** What is known of a run before its first event; the ledger row and `RunStarted` are made of it in one commit. */
@@ -12,6 +12,8 @@ export interface RunInit {
   readonly workbenchId?: string;
   readonly sessionId?: string;
   readonly parentRunId?: string;
+  readonly parentCallId?: string;
+  readonly forkedFrom?: ForkOrigin;
   readonly model?: string;
   readonly contract: Contract;
   readonly input: Json;
@@ -62,6 +64,11 @@ export interface Journal {
   follow(runId: string, options?: ReadOptions, signal?: AbortSignal): AsyncIterable<RunEvent>;
 }
 
+export type Suspension = Pick<
+  EventOf<"Suspended">,
+  "at" | "reason" | "callId" | "tool" | "arguments" | "gate" | "question"
+>;
+
 /** What a ledger row says (`workbench_runs`). Money in micro-dollars, times in ISO 8601 UTC. */
 export interface RunRecord {
   readonly runId: string;
@@ -89,6 +96,8 @@ export interface RunRecord {
   readonly title: string;
   readonly startedAt: string;
   readonly finishedAt: string | null;
+  /** What a run that has not ended waits for a person to decide; null while it waits for nobody. */
+  readonly suspension: Suspension | null;
   /** Length of the journal and the hash of its last event, so that a cut tail shows. */
   readonly eventCount: number;
   readonly headHash: string;

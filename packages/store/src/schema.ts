@@ -95,6 +95,8 @@ export interface RunsTable {
   /** 0 until the terminal event is committed. */
   finished: Flag;
   created_at: string;
+  /** JSON of what a run that has not ended waits for a person to decide. */
+  suspension: string | null;
 }
 
 /** The journal. `body` is the event's JSON text exactly as hashed: hash = sha256(previous hash + body). */

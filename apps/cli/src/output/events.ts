@@ -132,9 +132,28 @@ function factsOf(event: RunEvent): string {
       return `${event.providerId}/${event.modelId}, ${formatCount(event.fileCount, "file")}, ${formatBytes(event.totalBytes)}`;
     case "BudgetExceeded":
       return `${event.limit}: ${event.actual} of ${event.allowed}`;
+    case "CandidatesSkipped":
+      return event.skipped.map(({ providerId, modelId, reason }) => `${providerId}/${modelId}: ${reason}`).join(", ");
+    case "ContextAssembled":
+      return formatBytes(event.bytes);
+    case "MemoryRetrieved":
+      return `${event.lane}, ${formatCount(event.items.length, "item")}, ${formatCount(event.tokens, "token")}`;
+    case "MemoryWritten":
+      return `${event.lane}, ${formatCount(event.tokens, "token")}`;
+    case "GateDecided":
+      return `${event.gate} (${event.point}, ${event.mode}): ${event.decision}${event.reason === undefined ? "" : `, ${event.reason}`}`;
     case "Suspended":
+      return `${event.reason}: ${event.question}`;
     case "Resumed":
-      return event.reason;
+      return event.decision === undefined ? event.reason : `${event.reason}: ${event.decision}`;
+    case "SubRunStarted":
+      return `${event.name} ${event.childRunId}`;
+    case "SubRunFinished":
+      return `${event.childRunId} ${event.status}${failureOf(event.error)}`;
+    case "MetricLogged":
+      return `${event.name} ${event.value}`;
+    case "Compensated":
+      return `${event.name} ${event.outcome}${event.reason === undefined ? "" : `, ${event.reason}`}${failureOf(event.error)}`;
     case "DraftChanged":
       return `${letterOf(event.change)} ${event.path} (${formatBytes(event.bytes)}), revision ${event.revision}`;
     case "CheckpointCreated":

@@ -133,10 +133,10 @@ export class TurnReader {
         );
         break;
       case "Suspended":
-        this.#note(event.seq, `Suspended: ${event.reason}`);
+        this.#note(event.seq, event.question);
         break;
       case "Resumed":
-        this.#note(event.seq, `Resumed: ${event.reason}`);
+        this.#note(event.seq, event.decision === undefined ? `Resumed: ${event.reason}` : `Decided: ${event.decision}`);
         break;
       case "Completed":
         this.#end("success", event.at, event.totals);
@@ -151,6 +151,15 @@ export class TurnReader {
       case "ConsentRequired":
       case "BudgetExceeded":
       case "ArtifactWritten":
+      case "CandidatesSkipped":
+      case "ContextAssembled":
+      case "MemoryRetrieved":
+      case "MemoryWritten":
+      case "GateDecided":
+      case "SubRunStarted":
+      case "SubRunFinished":
+      case "MetricLogged":
+      case "Compensated":
         // The terminal event says in words what these say in detail.
         break;
     }

@@ -66,8 +66,20 @@ export function summarize(event: RunEvent): string {
       return `attempt ${event.attempt} in ${Math.round(event.delayMs)} ms · ${event.error.message}`;
     case "TimedOut":
       return `${event.scope} after ${event.limitMs} ms`;
+    case "CandidatesSkipped":
+      return event.skipped.map(({ providerId, modelId, reason }) => `${providerId}/${modelId}: ${reason}`).join(" · ");
     case "ContextTrimmed":
-      return `${event.droppedMessages} messages left out`;
+      return event.summary === undefined
+        ? `${event.droppedMessages} messages left out`
+        : `${event.droppedMessages} messages summarized`;
+    case "ContextAssembled":
+      return `${event.bytes} bytes`;
+    case "MemoryRetrieved":
+      return `${event.lane} · ${event.items.length} remembered · ${event.tokens} tokens`;
+    case "MemoryWritten":
+      return `${event.lane} · ${event.tokens} tokens`;
+    case "GateDecided":
+      return `${event.gate} · ${event.point} · ${event.decision}${event.mode === "shadow" ? " (shadow)" : ""}`;
     case "HintInjected":
       return event.text;
     case "ConsentRequired":
@@ -75,14 +87,25 @@ export function summarize(event: RunEvent): string {
     case "BudgetExceeded":
       return `${event.limit}: ${event.actual} of ${event.allowed}`;
     case "Suspended":
+      return `${event.reason} · ${event.tool}`;
     case "Resumed":
-      return event.reason;
+      return event.decision === undefined ? event.reason : `${event.reason} · ${event.decision}`;
+    case "SubRunStarted":
+      return `${event.name} · ${event.childRunId}`;
+    case "SubRunFinished":
+      return `${event.childRunId} · ${event.status}`;
     case "DraftChanged":
       return `${event.change} ${event.path}`;
     case "CheckpointCreated":
       return `${event.reason} · ${event.fileCount} files`;
     case "ArtifactWritten":
       return event.name;
+    case "MetricLogged":
+      return event.step === undefined
+        ? `${event.name} ${event.value}`
+        : `${event.name} ${event.value} · step ${event.step}`;
+    case "Compensated":
+      return `${event.name} · ${event.outcome}`;
     case "Completed":
       return event.finishReason;
     default:

@@ -17,6 +17,8 @@ export interface Prices {
   readonly inputPerMillion: number;
   readonly outputPerMillion: number;
   readonly cachedInputPerMillion?: number | undefined;
+  /** What writing to the provider's prompt cache costs; as input when absent. */
+  readonly cacheWritePerMillion?: number | undefined;
 }
 
 /** Throws `VALIDATION_FAILED` when the text is not `provider/model`. */

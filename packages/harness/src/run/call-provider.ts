@@ -3,6 +3,7 @@ import {
   newId,
   newSpanId,
   type AssistantMessage,
+  type Continuation,
   type FinishReason,
   type Json,
   type Message,
@@ -98,6 +99,7 @@ class OpenCall {
   #characters = 0;
   #firstTokenMs: number | undefined;
   #usage: Usage | undefined;
+  #continuation: Continuation | undefined;
   #responseId: string | undefined;
   #finishReason: FinishReason | undefined;
 
@@ -139,6 +141,9 @@ class OpenCall {
           break;
         case "usage":
           this.#usage = part.usage;
+          break;
+        case "continuation":
+          this.#continuation = part.continuation;
           break;
         case "response":
           this.#responseId = part.responseId;
@@ -210,6 +215,7 @@ class OpenCall {
       ...(reasoning !== "" && { reasoning }),
       ...(refusal !== "" && { refusal }),
       ...(toolCalls.length > 0 && { toolCalls: [...toolCalls] }),
+      ...(this.#continuation && { continuation: this.#continuation }),
     };
   }
 

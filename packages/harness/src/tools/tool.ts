@@ -1,4 +1,4 @@
-import type { BenchtopError, EventInput, Json } from "@benchtop/protocol";
+import type { BenchtopError, EventInput, Json, RunEvent } from "@benchtop/protocol";
 
 /** A JSON Schema (2020-12) of an object: the arguments of a tool. */
 export type JsonSchema = { readonly [keyword: string]: Json };
@@ -19,9 +19,13 @@ export interface Tool extends ToolSpec {
   readonly effects: "none" | "draft" | "external";
   /** True when executing the same call twice has the same effect as once, so that an interrupted call may be repeated. */
   readonly idempotent: boolean;
+  /** True when calls of one answer may run at the same time as other such calls. Results keep the order of the calls. */
+  readonly concurrent?: boolean;
+  /** Longest time for one call, in milliseconds; the run's policy says it for tools that do not. */
+  readonly timeoutMs?: number;
   execute(input: Json, context: ToolContext): Promise<ToolOutput>;
-  /** Takes the effect of a finished call back. */
-  compensate?(input: Json, context: ToolContext): Promise<void>;
+  /** Takes the effect of a finished call back. Called at most once with success; after a crash possibly once more, so it must be safe to repeat. */
+  compensate?(input: Json, context: CompensationContext): Promise<void>;
 }
 
 export interface ToolContext {
@@ -33,6 +37,16 @@ export interface ToolContext {
   emit(event: EventInput<"DraftChanged" | "ArtifactWritten">): Promise<void>;
 }
 
+/** What is known of a call that is to be taken back. */
+export interface CompensationContext extends ToolContext {
+  /** The run and the call that are undone; `runId` and `callId` are those of the undo. */
+  readonly target: { readonly runId: string; readonly callId: string };
+  /** What the model was told. */
+  readonly content: string;
+  /** What the call recorded: Draft changes, artifacts; oldest first. */
+  readonly events: readonly RunEvent[];
+}
+
 export interface ToolOutput {
   /** What the model is told. */
   readonly content: string;
@@ -41,6 +55,6 @@ export interface ToolOutput {
 
 /** How a call ended, as journaled. */
 export interface ToolResult extends ToolOutput {
-  readonly outcome: "success" | "error" | "canceled" | "unknown";
+  readonly outcome: "success" | "error" | "denied" | "canceled" | "unknown";
   readonly error?: BenchtopError;
 }

@@ -1,4 +1,11 @@
-import { BenchtopError, type Contract, type RunInit, type RunRecord, type RunStatus } from "@benchtop/protocol";
+import {
+  BenchtopError,
+  type Contract,
+  type RunInit,
+  type RunRecord,
+  type RunStatus,
+  type Suspension,
+} from "@benchtop/protocol";
 import type { Kysely, Selectable } from "kysely";
 import type { Tables, WorkbenchRunsTable } from "../schema.ts";
 import { ledgerRow } from "./row.ts";
@@ -75,11 +82,15 @@ export class Ledger {
       .selectFrom("workbench_runs as entry")
       .leftJoin("runs", (join) => join.onRef("runs.id", "=", "entry.run_id").on("entry.status", "<>", "replay"))
       .selectAll("entry")
-      .select(["runs.event_count", "runs.head_hash"]);
+      .select(["runs.event_count", "runs.head_hash", "runs.suspension"]);
   }
 }
 
-type Row = Selectable<WorkbenchRunsTable> & { event_count: number | null; head_hash: string | null };
+type Row = Selectable<WorkbenchRunsTable> & {
+  event_count: number | null;
+  head_hash: string | null;
+  suspension: string | null;
+};
 type FilterColumn = "status" | "kind" | "tool_id" | "user_id" | "workbench_id" | "session_id";
 
 function filters(filter: LedgerFilter): [FilterColumn, string][] {
@@ -122,6 +133,7 @@ function recordOf(row: Row): RunRecord {
     finishedAt: row.finished_at,
     eventCount: row.event_count ?? 0,
     headHash: row.head_hash ?? "",
+    suspension: row.suspension === null ? null : (JSON.parse(row.suspension) as Suspension),
   };
 }
 

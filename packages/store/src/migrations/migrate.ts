@@ -1,6 +1,7 @@
 import { BenchtopError } from "@benchtop/protocol";
 import { sql, type Kysely } from "kysely";
 import { firstLight } from "./0001-first-light.ts";
+import { suspendedRuns } from "./0002-suspended-runs.ts";
 
 interface Migration {
   readonly name: string;
@@ -9,7 +10,10 @@ interface Migration {
 type Dialect = "sqlite" | "postgres";
 
 /** In order. Append only: data of every released version opens in later ones (S13). */
-export const migrations: readonly Migration[] = [{ name: "0001-first-light", up: firstLight }];
+export const migrations: readonly Migration[] = [
+  { name: "0001-first-light", up: firstLight },
+  { name: "0002-suspended-runs", up: suspendedRuns },
+];
 
 /** Any number that is ours alone: what processes that open the same PostgreSQL database at once wait for. */
 const advisoryLock = 8_391_254_711;
