@@ -81,7 +81,8 @@ export class Runs {
   async recover(settle?: Settle): Promise<RecoveredRun[]> {
     this.#settle = settle;
     const recovered: RecoveredRun[] = [];
-    for (const runId of await this.#store.journal.unfinished()) {
+    for (const { runId, suspended } of await this.#store.journal.unfinished()) {
+      if (suspended) continue;
       const writer = await this.#takeOver(runId);
       if (writer) recovered.push(await this.#recoverRun(writer));
     }

@@ -10,7 +10,7 @@ import type { Kysely } from "kysely";
 import { ledgerRow } from "../ledger/row.ts";
 import type { Owner } from "../owner.ts";
 import type { Tables } from "../schema.ts";
-import { leaseEnd, Leases } from "./leases.ts";
+import { leaseEnd, Leases, type UnfinishedRun } from "./leases.ts";
 import { leaseHeld, noSuchRun } from "./refusals.ts";
 import type { JournalStorage } from "./storage.ts";
 import { Follower, StoredEvent, Tail } from "./tail.ts";
@@ -143,8 +143,8 @@ export class DurableJournal implements Journal {
     return verifyRun(this.#parts.db, this.#parts.storage, runId);
   }
 
-  /** Runs without a terminal event that nobody executes any more, oldest first: what a start after a crash has to close. */
-  unfinished(): Promise<string[]> {
+  /** Runs without a terminal event that nobody executes any more, oldest first: after a crash, those to go on with or to close. */
+  unfinished(): Promise<UnfinishedRun[]> {
     return this.#leases.abandoned();
   }
 

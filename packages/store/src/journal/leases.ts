@@ -6,6 +6,13 @@ import { leaseHeld, noSuchRun, runEnded } from "./refusals.ts";
 const leaseMilliseconds = 30_000;
 const renewEvery = 10_000;
 
+/** A run without a terminal event that nobody executes. */
+export interface UnfinishedRun {
+  readonly runId: string;
+  /** It waits for a person to decide (`RunRecord.suspension` says what), and is not interrupted: nothing is to be closed. */
+  readonly suspended: boolean;
+}
+
 /** Until when a lease taken or renewed now holds. */
 export function leaseEnd(): string {
   return new Date(Date.now() + leaseMilliseconds).toISOString();
@@ -56,14 +63,16 @@ export class Leases {
       .execute();
   }
 
-  async abandoned(): Promise<string[]> {
+  async abandoned(): Promise<UnfinishedRun[]> {
     const unfinished = await this.#db
       .selectFrom("runs")
-      .select(["id", "lease_owner", "lease_until"])
+      .select(["id", "lease_owner", "lease_until", "suspension"])
       .where("finished", "=", 0)
       .orderBy("created_at")
       .execute();
-    return unfinished.filter((run) => run.lease_owner !== this.#owner.id && this.#isFree(run)).map(({ id }) => id);
+    return unfinished
+      .filter((run) => run.lease_owner !== this.#owner.id && this.#isFree(run))
+      .map(({ id, suspension }) => ({ runId: id, suspended: suspension !== null }));
   }
 
   keepRenewing(): void {

@@ -44,6 +44,8 @@ export interface AppendOperation {
   readonly bodies: readonly string[];
   /** A barrier event is among them: on disk before this resolves. */
   readonly durable: boolean;
+  /** JSON of what the run waits for a person to decide, when the last event says that it does; null clears it. */
+  readonly suspension: string | null;
   /** Set when the last event is terminal. */
   readonly end?: RunEnd;
 }

@@ -7,6 +7,7 @@ import {
   type RunEvent,
 } from "@benchtop/protocol";
 import { runEnd } from "../ledger/run-end.ts";
+import { suspensionOf } from "../ledger/suspension.ts";
 import { runEnded } from "./refusals.ts";
 import type { AppendOperation, JournalStorage } from "./storage.ts";
 import type { Tail } from "./tail.ts";
@@ -188,7 +189,8 @@ export class DurableWriter implements JournalWriter {
     const last = batch.at(-1)!;
     const end = runEnd(last.event, last.at);
     const { runId, epoch } = this;
-    const common = { runId, epoch, length: this.#length, headHash: this.#headHash, types, bodies, durable };
+    const suspension = suspensionOf(last.event, last.at);
+    const common = { runId, epoch, length: this.#length, headHash: this.#headHash, types, bodies, durable, suspension };
     return end ? { ...common, end } : common;
   }
 

@@ -17,6 +17,10 @@ export interface LedgerFilter {
   readonly userId?: string | undefined;
   readonly workbenchId?: string | undefined;
   readonly sessionId?: string | undefined;
+  readonly parentRunId?: string | undefined;
+  readonly traceId?: string | undefined;
+  /** Only runs that wait for a person to decide. */
+  readonly suspended?: boolean | undefined;
   /** What the page before gave as `nextCursor`. */
   readonly cursor?: string | undefined;
   /** 1 to 1000; 100 when absent. */
@@ -50,6 +54,7 @@ export class Ledger {
     const limit = Math.max(1, Math.min(filter.limit ?? 100, 1000));
     let query = this.#rows();
     for (const [column, value] of filters(filter)) query = query.where(`entry.${column}`, "=", value);
+    if (filter.suspended === true) query = query.where("runs.suspension", "is not", null);
     if (filter.cursor !== undefined) {
       const [startedAt, id] = parseCursor(filter.cursor);
       query = query.where((where) =>
@@ -91,7 +96,15 @@ type Row = Selectable<WorkbenchRunsTable> & {
   head_hash: string | null;
   suspension: string | null;
 };
-type FilterColumn = "status" | "kind" | "tool_id" | "user_id" | "workbench_id" | "session_id";
+type FilterColumn =
+  | "status"
+  | "kind"
+  | "tool_id"
+  | "user_id"
+  | "workbench_id"
+  | "session_id"
+  | "parent_run_id"
+  | "trace_id";
 
 function filters(filter: LedgerFilter): [FilterColumn, string][] {
   const all: [FilterColumn, string | undefined][] = [
@@ -101,6 +114,8 @@ function filters(filter: LedgerFilter): [FilterColumn, string][] {
     ["user_id", filter.userId],
     ["workbench_id", filter.workbenchId],
     ["session_id", filter.sessionId],
+    ["parent_run_id", filter.parentRunId],
+    ["trace_id", filter.traceId],
   ];
   return all.filter((entry): entry is [FilterColumn, string] => entry[1] !== undefined);
 }

@@ -2,6 +2,7 @@ import { BenchtopError } from "@benchtop/protocol";
 import { sql, type Kysely } from "kysely";
 import { firstLight } from "./0001-first-light.ts";
 import { suspendedRuns } from "./0002-suspended-runs.ts";
+import { runLists } from "./0004-run-lists.ts";
 
 interface Migration {
   readonly name: string;
@@ -13,6 +14,7 @@ type Dialect = "sqlite" | "postgres";
 export const migrations: readonly Migration[] = [
   { name: "0001-first-light", up: firstLight },
   { name: "0002-suspended-runs", up: suspendedRuns },
+  { name: "0004-run-lists", up: runLists },
 ];
 
 /** Any number that is ours alone: what processes that open the same PostgreSQL database at once wait for. */

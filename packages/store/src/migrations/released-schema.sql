@@ -28,6 +28,7 @@ CREATE TABLE "providers" ("name" text not null primary key, "kind" text not null
 CREATE TABLE "publish_intents" ("workbench_id" text not null primary key, "action" text not null, "from_manifest_hash" text not null, "to_manifest_hash" text not null, "created_at" text not null, "run_id" text, "draft_id" text, "checkpoint_id" text)
 CREATE TABLE "run_events" ("run_id" text not null, "seq" integer not null, "type" text not null, "hash" text not null, "body" text not null, constraint "run_events_key" primary key ("run_id", "seq")) WITHOUT ROWID
 CREATE TABLE "runs" ("id" text not null primary key, "trace_id" text not null, "kind" text not null, "head_hash" text not null, "created_at" text not null, "lease_owner" text, "lease_until" text, "lease_epoch" integer not null, "event_count" integer not null, "finished" integer not null, "suspension" text)
+CREATE INDEX runs_suspended ON runs (id) WHERE suspension IS NOT NULL
 CREATE INDEX runs_unfinished ON runs (created_at) WHERE finished = 0
 CREATE TABLE "sessions" ("id" text not null primary key, "project_id" text not null, "user_id" text not null, "kind" text not null, "runtime" text not null, "profile" text not null, "status" text not null, "created_at" text not null, "last_active_at" text not null, "ended_at" text, "idle_timeout_seconds" integer not null)
 CREATE INDEX "sessions_of_project" on "sessions" ("project_id", "created_at")
@@ -35,10 +36,12 @@ CREATE TABLE "sign_ins" ("token_hash" text not null primary key, "user_id" text 
 CREATE TABLE "uploads" ("sha256" text not null primary key, "user_id" text not null, "created_at" text not null, "bytes" bigint not null)
 CREATE INDEX "uploads_by_time" on "uploads" ("created_at")
 CREATE TABLE "workbench_runs" ("id" text not null primary key, "run_id" text not null, "trace_id" text not null, "kind" text not null, "user_id" text not null, "contract" text not null, "status" text not null, "title" text not null, "metadata" text not null, "started_at" text not null, "tool_id" text, "workspace_id" text, "workbench_id" text, "session_id" text, "parent_run_id" text, "contract_version" text, "provider_id" text, "model_id" text, "error_code" text, "finished_at" text, "input_tokens" bigint not null, "output_tokens" bigint not null, "cost_micros" bigint, "steps" integer not null, "tool_calls" integer not null, "first_token_ms" double precision, "duration_ms" double precision)
+CREATE INDEX workbench_runs_by_parent ON workbench_runs (parent_run_id, started_at)
 CREATE INDEX "workbench_runs_by_session" on "workbench_runs" ("session_id", "started_at")
 CREATE INDEX "workbench_runs_by_status" on "workbench_runs" ("status", "started_at")
 CREATE INDEX "workbench_runs_by_time" on "workbench_runs" ("started_at", "id")
 CREATE INDEX "workbench_runs_by_tool" on "workbench_runs" ("tool_id", "started_at")
+CREATE INDEX workbench_runs_by_trace ON workbench_runs (trace_id, started_at)
 CREATE INDEX "workbench_runs_by_workbench" on "workbench_runs" ("workbench_id", "started_at")
 CREATE UNIQUE INDEX workbench_runs_run ON workbench_runs (run_id) WHERE status <> 'replay'
 CREATE TABLE "workbenches" ("id" text not null primary key, "workspace_id" text not null, "name" text not null, "name_key" text not null, "session_id" text not null, "manifest_hash" text not null, "created_at" text not null, "updated_at" text not null, "file_count" integer not null, "total_bytes" bigint not null, "deleting" integer not null)

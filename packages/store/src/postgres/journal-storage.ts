@@ -42,14 +42,15 @@ export class PostgresJournalStorage implements JournalStorage {
   }
 
   async append(operation: AppendOperation): Promise<Appended> {
-    const { runId, epoch, length, types, bodies, durable, end } = operation;
+    const { runId, epoch, length, types, bodies, durable, suspension, end } = operation;
     let headHash = operation.headHash;
     const hashes = bodies.map((body) => (headHash = linkHash(headHash, body)));
     const held = [runId, epoch, length, operation.headHash];
     try {
       await this.#transaction(async (client) => {
         if (!durable) await client.query("SET LOCAL synchronous_commit TO off");
-        const advanced = await client.query(end ? finish : advance, [...held, length + bodies.length, headHash]);
+        const next = [length + bodies.length, headHash, suspension];
+        const advanced = await client.query(end ? finish : advance, [...held, ...next]);
         if (advanced.rowCount !== 1) throw leaseLost(runId);
         await client.query(insertEvents, [runId, length, types, hashes, bodies]);
         if (end) await client.query(settle, [runId, ...runEndValues(end)]);
@@ -108,8 +109,8 @@ const insertEvents = `INSERT INTO run_events (run_id, seq, type, hash, body)
 const insertLedger = `INSERT INTO workbench_runs (${ledgerColumns.join(", ")})
   VALUES (${ledgerColumns.map((_, place) => `$${place + 1}`).join(", ")})`;
 const held = "WHERE id = $1 AND lease_epoch = $2 AND event_count = $3 AND head_hash = $4 AND finished = 0";
-const advance = `UPDATE runs SET event_count = $5, head_hash = $6 ${held}`;
-const finish = `UPDATE runs SET event_count = $5, head_hash = $6, finished = 1, lease_owner = NULL, lease_until = NULL ${held}`;
+const advance = `UPDATE runs SET event_count = $5, head_hash = $6, suspension = $7 ${held}`;
+const finish = `UPDATE runs SET event_count = $5, head_hash = $6, suspension = $7, finished = 1, lease_owner = NULL, lease_until = NULL ${held}`;
 const settle = `UPDATE workbench_runs SET status = $2, input_tokens = $3, output_tokens = $4, cost_micros = $5, steps = $6,
   tool_calls = $7, first_token_ms = $8, duration_ms = $9, error_code = $10, finished_at = $11
   WHERE run_id = $1 AND status <> 'replay'`;

@@ -64,12 +64,13 @@ export class GroupCommit {
   }
 
   #append(operation: AppendOperation): JournalOutcome {
-    const { runId, epoch, length, types, bodies, end } = operation;
+    const { runId, epoch, length, types, bodies, suspension, end } = operation;
     const { insertEvent, advance, finish } = this.#statements;
     let headHash = operation.headHash;
     const hashes = bodies.map((body) => (headHash = linkHash(headHash, body)));
+    const next = [length + bodies.length, headHash, suspension];
     const statement = end ? finish : advance;
-    const advanced = statement.run(length + bodies.length, headHash, runId, epoch, length, operation.headHash);
+    const advanced = statement.run(...next, runId, epoch, length, operation.headHash);
     if (Number(advanced.changes) !== 1) return { refused: "fenced" };
     for (let i = 0; i < bodies.length; i++) {
       insertEvent.run(runId, length + i, types[i]!, hashes[i]!, bodies[i]!);
@@ -98,8 +99,8 @@ const statementTexts = {
     VALUES (?, ?, ?, ?, 1, ?, 1, ?, 0, ?)`,
   insertEvent: "INSERT INTO run_events (run_id, seq, type, hash, body) VALUES (?, ?, ?, ?, ?)",
   insertLedger: `INSERT INTO workbench_runs (${ledgerColumns.join(", ")}) VALUES (${ledgerColumns.map(() => "?").join(", ")})`,
-  advance: `UPDATE runs SET event_count = ?, head_hash = ? ${held}`,
-  finish: `UPDATE runs SET event_count = ?, head_hash = ?, finished = 1, lease_owner = NULL, lease_until = NULL ${held}`,
+  advance: `UPDATE runs SET event_count = ?, head_hash = ?, suspension = ? ${held}`,
+  finish: `UPDATE runs SET event_count = ?, head_hash = ?, suspension = ?, finished = 1, lease_owner = NULL, lease_until = NULL ${held}`,
   settle: `UPDATE workbench_runs SET status = ?, input_tokens = ?, output_tokens = ?, cost_micros = ?, steps = ?, tool_calls = ?,
     first_token_ms = ?, duration_ms = ?, error_code = ?, finished_at = ? WHERE run_id = ? AND status <> 'replay'`,
 } as const;

@@ -2,6 +2,7 @@ import { followerSuite } from "./followers.ts";
 import { journalSuite, verificationSuite } from "./journal.ts";
 import { rowSuite } from "./rows.ts";
 import type { SuiteSubject } from "./subject.ts";
+import { suspensionSuite } from "./suspension.ts";
 import { takeoverSuite } from "./takeover.ts";
 
 export { removeHome, temporaryHome, type SuiteSubject } from "./subject.ts";
@@ -12,5 +13,6 @@ export function storeSuite(subject: SuiteSubject): void {
   verificationSuite(subject);
   followerSuite(subject);
   takeoverSuite(subject);
+  suspensionSuite(subject);
   rowSuite(subject);
 }

@@ -141,7 +141,7 @@ export function journalSuite(subject: SuiteSubject): void {
       first.write(callStarted());
       await first.close();
       assert.throws(() => first.write(delta("late")), hasCode("RUN_INTERRUPTED"));
-      assert.deepEqual(await journal.unfinished(), [first.runId]);
+      assert.deepEqual(await journal.unfinished(), [{ runId: first.runId, suspended: false }]);
 
       const second = await journal.acquire(first.runId);
       assert.equal(second.traceId, first.traceId);

@@ -89,7 +89,7 @@ export function takeoverSuite(subject: SuiteSubject): void {
       withStores(subject, async (open, options) => {
         const acknowledged = await runUntilKilled(options, acknowledgements);
         const { journal } = await open();
-        const unfinished = new Set(await journal.unfinished());
+        const unfinished = new Set((await journal.unfinished()).map(({ runId }) => runId));
         assert.ok([...acknowledged.keys()].every((runId) => unfinished.has(runId)));
         for (const [runId, seq] of acknowledged) {
           const events = await allEvents({ journal }, runId);
