@@ -54,7 +54,10 @@ export class Ledger {
     const limit = Math.max(1, Math.min(filter.limit ?? 100, 1000));
     let query = this.#rows();
     for (const [column, value] of filters(filter)) query = query.where(`entry.${column}`, "=", value);
-    if (filter.suspended === true) query = query.where("runs.suspension", "is not", null);
+    if (filter.suspended === true) {
+      // Whoever waits has not ended; the ledger is indexed by that.
+      query = query.where("entry.status", "=", "pending").where("runs.suspension", "is not", null);
+    }
     if (filter.cursor !== undefined) {
       const [startedAt, id] = parseCursor(filter.cursor);
       query = query.where((where) =>

@@ -1,8 +1,7 @@
 import { sql, type Kysely } from "kysely";
 
-/** Lists of the runs that wait for somebody, of the runs that another one started, and of the runs of one trace. */
+/** Lists of the runs that another one started, and of the runs of one trace. */
 export async function runLists(db: Kysely<unknown>): Promise<void> {
-  await sql`CREATE INDEX runs_suspended ON runs (id) WHERE suspension IS NOT NULL`.execute(db);
   await sql`CREATE INDEX workbench_runs_by_parent ON workbench_runs (parent_run_id, started_at)`.execute(db);
   await sql`CREATE INDEX workbench_runs_by_trace ON workbench_runs (trace_id, started_at)`.execute(db);
 }

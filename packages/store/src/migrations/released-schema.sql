@@ -28,7 +28,6 @@ CREATE TABLE "providers" ("name" text not null primary key, "kind" text not null
 CREATE TABLE "publish_intents" ("workbench_id" text not null primary key, "action" text not null, "from_manifest_hash" text not null, "to_manifest_hash" text not null, "created_at" text not null, "run_id" text, "draft_id" text, "checkpoint_id" text)
 CREATE TABLE "run_events" ("run_id" text not null, "seq" integer not null, "type" text not null, "hash" text not null, "body" text not null, constraint "run_events_key" primary key ("run_id", "seq")) WITHOUT ROWID
 CREATE TABLE "runs" ("id" text not null primary key, "trace_id" text not null, "kind" text not null, "head_hash" text not null, "created_at" text not null, "lease_owner" text, "lease_until" text, "lease_epoch" integer not null, "event_count" integer not null, "finished" integer not null, "suspension" text)
-CREATE INDEX runs_suspended ON runs (id) WHERE suspension IS NOT NULL
 CREATE INDEX runs_unfinished ON runs (created_at) WHERE finished = 0
 CREATE TABLE "sessions" ("id" text not null primary key, "project_id" text not null, "user_id" text not null, "kind" text not null, "runtime" text not null, "profile" text not null, "status" text not null, "created_at" text not null, "last_active_at" text not null, "ended_at" text, "idle_timeout_seconds" integer not null)
 CREATE INDEX "sessions_of_project" on "sessions" ("project_id", "created_at")
