@@ -20,3 +20,19 @@ export type { ProviderOptions } from "./provider/event-stream.ts";
 export { Harness, HarnessBuilder } from "./harness/harness.ts";
 export { RunBuilder } from "./run/run-builder.ts";
 export { Session, type SessionConfig } from "./session/session.ts";
+export { decideGates, holdsOutput, refusedBy, type GateDecision, type GatedRun } from "./gates/decide.ts";
+export {
+  allow,
+  ask,
+  deny,
+  redact,
+  type Gate,
+  type GateAsk,
+  type GateContext,
+  type GatedTool,
+  type GateMode,
+  type GatePoint,
+  type GateQuestion,
+  type GateSubject,
+  type Verdict,
+} from "./gates/gate.ts";

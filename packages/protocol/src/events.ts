@@ -186,17 +186,19 @@ export const MemoryWritten = event("MemoryWritten", {
 });
 
 /**
- * What a gate said of the run's input, a tool call or its output. In `shadow` mode the decision is recorded and nothing
- * more. `findings` name what was found, never the text itself; `replacement` is the text after redaction.
+ * What a gate said of the run's input, a tool call, its result or the run's output. In `shadow` mode the decision is
+ * recorded and nothing more. `findings` name what was found, never the text itself; `replacement` is the text after
+ * redaction. With `error` the gate itself failed, which refuses.
  */
 export const GateDecided = event("GateDecided", {
   gate: z.string(),
-  point: z.enum(["input", "tool-call", "output"]),
+  point: z.enum(["input", "tool-call", "tool-result", "output"]),
   mode: z.enum(["shadow", "enforcing"]),
   decision: z.enum(["allow", "deny", "redact", "ask"]),
   reason: z.string().optional(),
   findings: z.array(z.string()).optional(),
   replacement: z.string().optional(),
+  error: Failure.optional(),
   callId: z.string().optional(),
   durationMs: z.number().nonnegative(),
 });
@@ -255,6 +257,9 @@ export const SubRunStarted = event("SubRunStarted", {
 export const SubRunFinished = event("SubRunFinished", {
   childRunId: z.string(),
   status: z.enum(["success", "error", "budget_exceeded"]),
+  /** What the child answered. */
+  output: z.string(),
+  result: Json.optional(),
   error: Failure.optional(),
   totals: z.lazy(() => RunTotals),
 });
