@@ -164,6 +164,14 @@ export const ContextTrimmed = event("ContextTrimmed", {
   summary: z.string().optional(),
   /** The provider call that wrote the summary. */
   summaryCallId: z.string().optional(),
+  /** Why there is no summary although one was asked for. */
+  summaryError: z.enum(errorCodes).optional(),
+  /**
+   * Messages that are left of the turns before this run, and of what this run said itself; the newest of each. Who reads
+   * the conversation back from its journals drops the rest.
+   */
+  keptHistory: z.int().nonnegative().optional(),
+  keptAnswers: z.int().nonnegative().optional(),
 });
 
 /** What the program of a run was given besides its input (files, earlier turns), kept as a blob for resume and replay. */

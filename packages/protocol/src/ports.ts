@@ -1,6 +1,8 @@
 import type { EventInput, EventOf, ForkOrigin, RunEvent, RunStatus } from "./events.ts";
 import type { Contract, Json } from "./messages.ts";
 
+export type * from "./memory.ts";
+
 /** What is known of a run before its first event; the ledger row and `RunStarted` are made of it in one commit. */
 export interface RunInit {
   readonly runId: string;
@@ -62,6 +64,15 @@ export interface Journal {
    * Ends early, without throwing, when the signal aborts. A slow consumer holds no memory: it reads again from the store.
    */
   follow(runId: string, options?: ReadOptions, signal?: AbortSignal): AsyncIterable<RunEvent>;
+}
+
+/** Which runs make up a conversation, so that one of before can be continued from their journals. */
+export interface SessionStore {
+  /**
+   * Ids of the newest runs of a session, oldest first: at most `limit`. Runs that another run started (sub-runs, replays,
+   * forks) and refused repetitions are not among them.
+   */
+  runs(sessionId: string, limit: number): Promise<readonly string[]>;
 }
 
 export type Suspension = Pick<
