@@ -12,6 +12,7 @@ function gatedRun(past: EventOf<"GateDecided">[] = []): GatedRun & { events: Eve
     abort,
     signal: abort.signal,
     events,
+    write: (event) => void events.push(event),
     past: { take: () => past.shift() },
     emit: async (event) => {
       events.push(event);

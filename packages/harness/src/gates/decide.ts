@@ -1,10 +1,10 @@
 import { BenchtopError, type EventInput, type EventOf } from "@benchtop/protocol";
 import type { RunScope } from "../run/scope.ts";
 import { round } from "../run/totals.ts";
-import type { Gate, GateAsk, GatePoint, GateSubject, Verdict } from "./gate.ts";
+import type { Gate, GateAsk, GateMode, GatePoint, GateSubject, Verdict } from "./gate.ts";
 
 /** What gates need of a run: a `RunScope` is one. */
-export interface GatedRun extends Pick<RunScope, "runId" | "signal" | "emit"> {
+export interface GatedRun extends Pick<RunScope, "runId" | "signal" | "emit" | "write"> {
   readonly past?: { take(type: "GateDecided"): EventOf<"GateDecided"> | undefined } | undefined;
 }
 
@@ -15,8 +15,8 @@ export type GateDecision =
   | { readonly decision: "ask"; readonly gate: string; readonly question: string };
 
 /**
- * Asks every gate of this point, in order, and journals what each says before the next thing happens. What the journal
- * already says is not asked again.
+ * Asks every gate of this point, in order, and journals what each says; what an enforcing gate says before the next thing
+ * happens. What the journal already says is not asked again.
  *
  * The first refusal of an enforcing gate ends it: no later gate is asked. A question waits until all were asked, for a
  * person is asked only about what no gate refuses. Redactions chain: each gate sees what the ones before it left.
@@ -94,11 +94,13 @@ async function decide(run: GatedRun, gate: Gate, subject: GateSubject, askModel?
     gate: gate.name,
     point: subject.point,
     mode: gate.mode,
-    ...fitting(verdict, subject),
+    ...fitting(verdict, subject, gate.mode),
     ...(callId !== undefined && { callId }),
     durationMs: round(performance.now() - started),
   };
-  await run.emit(event);
+  // Nothing waits for what changes nothing; should a crash lose it, the gate is asked again.
+  if (gate.mode === "shadow") run.write(event);
+  else await run.emit(event);
   return event;
 }
 
@@ -136,7 +138,7 @@ interface Failed {
 }
 
 /** The verdict as it is journaled: a gate that failed has refused, and so has one whose verdict does not fit its subject. */
-function fitting(verdict: Verdict | Failed, subject: GateSubject): Judgement {
+function fitting(verdict: Verdict | Failed, subject: GateSubject, mode: GateMode): Judgement {
   if ("failed" in verdict) {
     const { message, info } = verdict.failed;
     return {
@@ -152,9 +154,10 @@ function fitting(verdict: Verdict | Failed, subject: GateSubject): Judgement {
     case "deny":
       return { decision: "deny", reason: shortened(verdict.reason), ...findings };
     case "redact":
-      return subject.point === "tool-call"
-        ? { decision: "deny", reason: "The arguments hold what may not be passed on.", ...findings }
-        : { decision: "redact", replacement: verdict.replacement, ...findings };
+      if (subject.point === "tool-call") {
+        return { decision: "deny", reason: "The arguments hold what may not be passed on.", ...findings };
+      }
+      return { decision: "redact", ...(mode === "enforcing" && { replacement: verdict.replacement }), ...findings };
     case "ask":
       return {
         decision: subject.point === "tool-call" ? "ask" : "deny",
