@@ -156,6 +156,22 @@ export class BenchtopError extends Error {
     return errorRules[this.code].status;
   }
 
+  /** The error that a journal or an answer tells of. */
+  static of({ message, ...info }: { readonly message: string } & ErrorInfo): BenchtopError {
+    return new BenchtopError(info.error_code, message, {
+      phase: info.phase,
+      retryable: info.retryable,
+      actions: info.actions,
+      ...optional("subphase", info.subphase),
+      ...optional("providerId", info.provider_id),
+      ...optional("modelId", info.model_id),
+      ...optional("runId", info.run_id),
+      ...optional("workbenchId", info.workbench_id),
+      ...optional("detail", info.detail),
+      ...optional("detailRef", info.detail_ref),
+    });
+  }
+
   /** True for errors of any copy of this package in the process. */
   static is(value: unknown): value is BenchtopError {
     return typeof value === "object" && value !== null && marker in value;

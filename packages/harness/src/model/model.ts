@@ -7,9 +7,32 @@ export interface ModelRef {
   readonly modelId: string;
 }
 
-/** Which models may serve a run, best first. */
+/** Which models may serve a run, best first, and what is asked of each. */
 export interface ModelPlan {
   readonly candidates: readonly [ModelRef, ...ModelRef[]];
+  readonly constraints?: ModelConstraints;
+}
+
+/** A candidate that is known not to satisfy one of these is passed over. Prices in US dollars per million tokens. */
+export interface ModelConstraints {
+  readonly minContextTokens?: number;
+  readonly maxInputPerMillion?: number;
+  readonly maxOutputPerMillion?: number;
+  /** Only models of this machine. */
+  readonly local?: boolean;
+  /** Only models that answer in JSON of a schema. */
+  readonly output?: boolean;
+}
+
+/** What is known of a model. */
+export interface ModelInfo {
+  /** Unknown prices mean that costs are neither counted nor limited. */
+  readonly prices?: Prices;
+  /** Tokens that a prompt and its answer may have together. */
+  readonly contextTokens?: number;
+  readonly local?: boolean;
+  /** `false` excludes the model from requests that need it; absent means unknown. */
+  readonly capabilities?: { readonly tools?: boolean; readonly output?: boolean; readonly attachments?: boolean };
 }
 
 /** US dollars per million tokens. */

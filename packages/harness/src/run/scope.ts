@@ -8,6 +8,7 @@ import type {
   RunStatus,
   RunTotals,
 } from "@benchtop/protocol";
+import type { Past } from "../replay/past.ts";
 import type { Ceilings } from "./contract.ts";
 import type { TotalsRecorder } from "./totals.ts";
 
@@ -41,6 +42,8 @@ export interface RunScope {
   /** Hints that arrived since the last call; each is handed out once. */
   takeHints(): readonly Hint[];
   readonly hasHints: boolean;
+  /** What of this run has happened already, while it is driven again from its journal; undefined once everything recorded is passed. */
+  readonly past: Past | undefined;
   readonly totals: TotalsRecorder;
 }
 
@@ -68,11 +71,13 @@ export interface RunHandle extends AsyncIterable<RunEvent> {
 
 export interface RunResult {
   readonly runId: string;
-  readonly status: Extract<RunStatus, "success" | "error" | "budget_exceeded">;
+  /** `suspended`: the run has not ended; it waits for the decision that `suspended` asks for. */
+  readonly status: Extract<RunStatus, "success" | "error" | "budget_exceeded"> | "suspended";
   readonly output: string;
   readonly finishReason?: FinishReason;
   readonly result?: Json;
   readonly error?: BenchtopError;
+  readonly suspended?: EventInput<"Suspended">;
   readonly totals: RunTotals;
   /** False when the journal failed, so that this result is in no journal: `error` says why. */
   readonly recorded: boolean;

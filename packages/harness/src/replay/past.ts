@@ -1,0 +1,285 @@
+import {
+  BenchtopError,
+  type EventInput,
+  type EventOf,
+  type Failure,
+  type RunEvent,
+  type RunEventType,
+} from "@benchtop/protocol";
+import { canonicalJson } from "../provider/canonical-json.ts";
+import { diverged } from "./divergence.ts";
+
+/**
+ * What a run has done already, while its program is driven again from its journal: to resume it, to replay it, to fork it.
+ *
+ * Each effect of a program (a provider call, a tool call, a gate, a retrieval) asks here first, and does nothing where it
+ * is told what came of it then. Everything is handed out once, in the order of the journal; a program that asks for
+ * something else than what comes next has diverged.
+ */
+export interface Past {
+  /** The next event, which has to be of this type. Throws `REPLAY_DIVERGED` when it is another. */
+  take<Type extends RunEventType>(type: Type): EventOf<Type>;
+  /** The next event if it is of this type. */
+  takeIf<Type extends RunEventType>(type: Type): EventOf<Type> | undefined;
+  /** The next provider call, whole. Throws `REPLAY_DIVERGED` when another request was made, or none. */
+  takeProviderCall(asked: AskedCall): EventOf<"ProviderCallFinished">;
+  /** A tool call by its id; without `finished` where a crash came between. Throws `REPLAY_DIVERGED` when another was made, or none. */
+  takeToolCall(asked: {
+    readonly callId: string;
+    readonly name: string;
+    readonly arguments: unknown;
+  }): RecordedToolCall | undefined;
+  /** A run that this one started, by its id, once it has ended. */
+  subRun(childRunId: string): EventOf<"SubRunFinished"> | undefined;
+  /** A person's decisions about a tool call, oldest first. */
+  decisionsOn(callId: string): readonly EventOf<"Resumed">[];
+}
+
+export type AskedCall = Pick<
+  EventOf<"ProviderCallStarted">,
+  "providerId" | "modelId" | "attempt" | "requestHash" | "purpose"
+>;
+
+export interface RecordedToolCall {
+  readonly requested: EventOf<"ToolCallRequested">;
+  readonly finished?: EventOf<"ToolCallFinished">;
+}
+
+/**
+ * What a program does not ask for: text that `ProviderCallFinished` holds whole, what tools reported while they ran, what
+ * was recorded around the program and not by it. `Suspended` and `Resumed` are found by their call instead.
+ */
+const passedOver: ReadonlySet<RunEventType> = new Set([
+  "RunStarted",
+  "OutputDelta",
+  "TimedOut",
+  "DraftChanged",
+  "CheckpointCreated",
+  "ArtifactWritten",
+  "MemoryWritten",
+  "PhaseChanged",
+  "MetricLogged",
+  "SubRunStarted",
+  "SubRunFinished",
+  "Suspended",
+  "Resumed",
+]);
+
+export interface PastOptions {
+  /** `accept` goes on where only the content differs, and remembers the first such place; `refuse` throws. */
+  readonly onDivergence: "refuse" | "accept";
+  /** Told of every event, in order, as it is passed. */
+  readonly passed?: (event: RunEvent) => void;
+}
+
+/** A past made of a journal's events. Deltas need not be among them. */
+export class RecordedPast implements Past {
+  readonly #events: readonly RunEvent[];
+  readonly #options: PastOptions;
+  readonly #requested = new Map<string, EventOf<"ToolCallRequested">>();
+  readonly #finished = new Map<string, EventOf<"ToolCallFinished">>();
+  readonly #subRuns = new Map<string, EventOf<"SubRunFinished">>();
+  /** Spans of tool calls: what carries one was reported by the tool. */
+  readonly #toolSpans = new Set<string>();
+  readonly #decisions = new Map<string, EventOf<"Resumed">[]>();
+  /** Sequence numbers of tool events that were handed out before their turn: concurrent calls end in any order. */
+  readonly #ahead = new Set<number>();
+  readonly #ending: Ending | undefined;
+  #next = 0;
+  #divergence: BenchtopError | undefined;
+
+  constructor(events: readonly RunEvent[], options: PastOptions) {
+    this.#ending = endingOf(events);
+    this.#events = this.#ending ? events.slice(0, this.#ending.place) : events;
+    this.#options = options;
+    for (const event of this.#events) {
+      if (event.type === "ToolCallRequested") {
+        this.#requested.set(event.callId, event);
+        this.#toolSpans.add(event.spanId);
+      }
+      if (event.type === "SubRunFinished") this.#subRuns.set(event.childRunId, event);
+      if (event.type === "ToolCallFinished") this.#finished.set(event.callId, event);
+      if (event.type === "Resumed" && event.callId !== undefined && event.decision !== undefined) {
+        this.#decisions.set(event.callId, [...(this.#decisions.get(event.callId) ?? []), event]);
+      }
+    }
+  }
+
+  /** True once everything recorded has been passed: what the program does from now on is new. */
+  get isOver(): boolean {
+    return this.#peek() === undefined && this.#ending === undefined;
+  }
+
+  /** The first place where an accepted program did something else than is recorded. */
+  get divergence(): BenchtopError | undefined {
+    return this.#divergence;
+  }
+
+  take<Type extends RunEventType>(type: Type): EventOf<Type> {
+    return this.#expect(type, { type });
+  }
+
+  takeIf<Type extends RunEventType>(type: Type): EventOf<Type> | undefined {
+    return this.#peek()?.type === type ? this.take(type) : undefined;
+  }
+
+  takeProviderCall(asked: AskedCall): EventOf<"ProviderCallFinished"> {
+    const started = this.#expect("ProviderCallStarted", { type: "ProviderCallStarted", ...asked });
+    for (const field of ["providerId", "modelId", "attempt", "purpose", "requestHash"] as const) {
+      if (started[field] !== asked[field]) this.#differs(started, field, started[field], asked[field]);
+    }
+    for (;;) {
+      const event = this.#events[this.#next];
+      if (!event) throw diverged(started, "callId", "a provider call that ends", "one that does not");
+      this.#pass(event);
+      if (event.type === "ProviderCallFinished" && event.callId === started.callId) return event;
+    }
+  }
+
+  takeToolCall(asked: {
+    readonly callId: string;
+    readonly name: string;
+    readonly arguments: unknown;
+  }): RecordedToolCall | undefined {
+    const requested = this.#requested.get(asked.callId);
+    if (!requested) {
+      const next = this.#peek();
+      if (next) throw diverged(next, "type", next.type, `ToolCallRequested (${asked.name})`);
+      this.#throwEnding();
+      return undefined;
+    }
+    if (requested.name !== asked.name) throw diverged(requested, "name", requested.name, asked.name);
+    if (canonicalJson(requested.arguments) !== canonicalJson(asked.arguments)) {
+      this.#differs(requested, "arguments", "", "");
+    }
+    const finished = this.#finished.get(asked.callId);
+    this.#handOutAhead(requested);
+    if (finished) this.#handOutAhead(finished);
+    return { requested, ...(finished && { finished }) };
+  }
+
+  subRun(childRunId: string): EventOf<"SubRunFinished"> | undefined {
+    return this.#subRuns.get(childRunId);
+  }
+
+  decisionsOn(callId: string): readonly EventOf<"Resumed">[] {
+    return this.#decisions.get(callId) ?? [];
+  }
+
+  /** Passes an event that the program writes: the next one recorded has to say the same, times left aside. */
+  match(written: EventInput): void {
+    const recorded = this.#expect(written.type, written);
+    const field = firstDifference(recorded, written);
+    if (field !== undefined) this.#differs(recorded, field, valueOf(recorded, field), valueOf(written, field));
+  }
+
+  /** Passes everything that is left, for a run that is ended without its program. */
+  passAll(): void {
+    while (this.#next < this.#events.length) this.#pass(this.#events[this.#next] as RunEvent);
+  }
+
+  #peek(): RunEvent | undefined {
+    for (;;) {
+      const event = this.#events[this.#next];
+      if (!event || !this.#isPassedOver(event)) return event;
+      this.#pass(event);
+    }
+  }
+
+  #isPassedOver(event: RunEvent): boolean {
+    if (event.type === "ToolCallRequested" || event.type === "ToolCallFinished") return this.#ahead.has(event.seq);
+    return passedOver.has(event.type) || this.#toolSpans.has(event.spanId);
+  }
+
+  #expect<Type extends RunEventType>(type: Type, asked: { readonly type: Type }): EventOf<Type> {
+    const event = this.#peek();
+    if (!event) {
+      this.#throwEnding();
+      throw diverged(this.#events.at(-1), "type", "nothing more", asked.type);
+    }
+    if (event.type !== type) throw diverged(event, "type", event.type, asked.type);
+    this.#pass(event);
+    return event as EventOf<Type>;
+  }
+
+  #pass(event: RunEvent): void {
+    this.#next += 1;
+    if (!this.#ahead.delete(event.seq)) this.#options.passed?.(event);
+  }
+
+  #handOutAhead(event: RunEvent): void {
+    if (event === this.#events[this.#next]) return this.#pass(event);
+    this.#ahead.add(event.seq);
+    this.#options.passed?.(event);
+  }
+
+  #throwEnding(): void {
+    if (this.#ending) throw BenchtopError.of(this.#ending.failure);
+  }
+
+  #differs(recorded: RunEvent, field: string, expected: unknown, actual: unknown): void {
+    const error = diverged(recorded, field, shown(expected), shown(actual));
+    if (this.#options.onDivergence === "refuse") throw error;
+    this.#divergence ??= error;
+  }
+}
+
+/** How a recorded run was ended from outside its program: where that begins in the journal, and the failure. */
+interface Ending {
+  readonly place: number;
+  readonly failure: Failure;
+}
+
+/**
+ * A cancellation, a crash or a full disk ends a program at a moment that nothing in it explains. Driven again it is ended at
+ * the same moment: after the last thing it did, in front of the events that closed what was open.
+ */
+function endingOf(events: readonly RunEvent[]): Ending | undefined {
+  const last = events.at(-1);
+  if (last?.type !== "Error" || !isFromOutside(last, events.at(-2))) return undefined;
+  let place = events.length - 1;
+  while (place > 0 && closes.has((events[place - 1] as RunEvent).type)) place -= 1;
+  return { place, failure: last.error };
+}
+
+const fromOutside: ReadonlySet<string> = new Set(["USER_CANCELED", "RUN_INTERRUPTED", "DISK_FULL"]);
+/** `ProviderCallFinished` and `ToolCallFinished` stay: the program learns from them that its call was ended. */
+const closes: ReadonlySet<RunEventType> = new Set(["StepFinished", "TimedOut", "BudgetExceeded"]);
+
+function isFromOutside({ error }: EventOf<"Error">, before: RunEvent | undefined): boolean {
+  if (before?.type === "BudgetExceeded" && before.limit === "maxDurationMs") return true;
+  return fromOutside.has(error.error_code);
+}
+
+/** What differs from one execution to the next although the program did the same. */
+const timesAndPlaces: ReadonlySet<string> = new Set([
+  "runId",
+  "seq",
+  "at",
+  "traceId",
+  "spanId",
+  "durationMs",
+  "firstTokenMs",
+  "delayMs",
+  "totals",
+]);
+
+function firstDifference(recorded: RunEvent, written: EventInput): string | undefined {
+  const fields = new Set([...Object.keys(recorded), ...Object.keys(written)]);
+  for (const field of fields) {
+    if (timesAndPlaces.has(field)) continue;
+    if (canonicalJson(valueOf(recorded, field)) !== canonicalJson(valueOf(written, field))) return field;
+  }
+  return undefined;
+}
+
+function valueOf(event: object, field: string): unknown {
+  return (event as Record<string, unknown>)[field];
+}
+
+/** Numbers, hashes and names may be told; anything longer could be content. */
+function shown(value: unknown): string {
+  if (value === undefined) return "nothing";
+  const text = typeof value === "string" ? value : canonicalJson(value);
+  return text.length <= 80 ? text : "something else";
+}
