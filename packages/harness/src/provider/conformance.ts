@@ -4,16 +4,20 @@
  *     for (const { name, run } of providerConformance(dialect, connect)) test(name, run);
  */
 import assert from "node:assert/strict";
+import { BenchtopError } from "@benchtop/protocol";
 import { frames, type Dialect, type ScriptedAnswer } from "./conformance/dialect.ts";
 import { LoopbackServer, type ReceivedRequest, type Reply } from "./conformance/loopback-server.ts";
 import { ask, failure, said, textIn, thrownBy, withServer, type Connect } from "./conformance/hearing.ts";
 import {
   apiKey,
+  askingAbout,
+  attachments,
   endless,
   everything,
   everythingSaid,
   longQuestion,
   never,
+  outputSchema,
   question,
   secretPrompt,
   singleBytes,
@@ -70,6 +74,60 @@ export function providerConformance(dialect: Dialect, connect: Connect): readonl
           "tool(call_1): a pronoun",
           "user: And now?",
         ]);
+      },
+    },
+    {
+      name: "tells at once that the provider has accepted a request, and only then",
+      run: async () => {
+        await withServer({ ending: "hang" }, async (server) => {
+          for await (const parts of connect({ baseUrl: server.url, apiKey }).stream(question, never)) {
+            assert.deepEqual(parts, []);
+            break;
+          }
+          await server.abandoned();
+        });
+        await withServer({ status: 500 }, async (server) => {
+          const stream = connect({ baseUrl: server.url, apiKey }).stream(question, never);
+          await assert.rejects(stream[Symbol.asyncIterator]().next(), (thrown) => BenchtopError.is(thrown));
+        });
+      },
+    },
+    {
+      name: "sends images, documents and text files whole, in order",
+      run: async () => {
+        const { requests } = await asking(saying({ text: ["A dot."] }), askingAbout(...attachments));
+        const sent = dialect.attachmentsOf(requests[0]?.body ?? {});
+        const [image, pdf] = attachments;
+        assert.equal(sent.length, 3);
+        assert.equal(sent[0]?.startsWith("image ") && sent[0].includes(image.data), true);
+        assert.equal(sent[1]?.startsWith("file paper.pdf ") && sent[1].includes(pdf.data), true);
+        assert.equal(sent[2]?.includes("rows.csv") && sent[2].includes("a,b\n1,ü\n"), true);
+      },
+    },
+    {
+      name: "sends nothing when it would have to leave an attachment out",
+      run: async () => {
+        for (const attachment of [
+          { mediaType: "video/mp4", data: "AAAA" },
+          { mediaType: "image/png", sha256: "00" },
+        ]) {
+          await withServer(say({ text: ["x"] }), async (server) => {
+            const adapter = connect({ baseUrl: server.url, apiKey });
+            const error = await thrownBy(adapter.stream(askingAbout(attachment), never));
+            assert.equal(error.code, "VALIDATION_FAILED");
+            assert.equal(error.info.provider_id, "loopback");
+            assert.equal(server.requests.length, 0);
+          });
+        }
+      },
+    },
+    {
+      name: "asks for JSON of a schema",
+      run: async () => {
+        const request = { ...question, output: { name: "place", schema: outputSchema } };
+        const { requests, text } = await asking(saying({ text: ['{"city":"Bern"}'] }), request);
+        assert.deepEqual(dialect.outputSchemaOf(requests[0]?.body ?? {}), outputSchema);
+        assert.equal(text, '{"city":"Bern"}');
       },
     },
     ...["\n", "\r\n", "\r"].map((lineEnd) => ({

@@ -1,8 +1,8 @@
-import type { Message } from "@benchtop/protocol";
 import { BenchtopError } from "@benchtop/protocol";
 import { complaintIn, failureOfResponse, failureOfTransport, type FailureContext } from "../errors/provider-failure.ts";
 import { SseDecoder } from "../stream/sse.ts";
-import type { ProviderId, ProviderPart, ProviderRequest } from "./provider.ts";
+import type { EventReader } from "./event-reader.ts";
+import type { ProviderAdapter, ProviderId, ProviderPart, ProviderRequest } from "./provider.ts";
 
 /** Where a provider is and how it is reached. */
 export interface ProviderOptions {
@@ -16,34 +16,42 @@ export interface ProviderOptions {
   readonly fetch?: typeof globalThis.fetch;
 }
 
-/** Reads the events of one response. Made anew for each call. */
-export interface EventReader {
-  /** Reads the data of one event and adds the parts that it completes. Throws the provider's own error. */
-  read(data: string, parts: ProviderPart[]): void;
-  /** True once nothing more is expected. */
-  readonly isDone: boolean;
-  /** Adds what is only known at the end, `finish` last. Throws when the answer is not complete. */
-  end(parts: ProviderPart[]): void;
+/** How one protocol asks and is understood, above the HTTP that all of them share. */
+export interface EventStreamProtocol {
+  /** Joined to the base URL. */
+  readonly path: string;
+  readonly headers?: Readonly<Record<string, string>>;
+  /** `Authorization: Bearer` when absent. */
+  readonly authorization?: (apiKey: string) => Readonly<Record<string, string>>;
+  /** Throws `VALIDATION_FAILED` for what the protocol cannot say. */
+  bodyOf(request: ProviderRequest): object;
+  readerOf(request: ProviderRequest, context: FailureContext): EventReader;
+}
+
+/** An adapter that posts each request and reads its event stream. */
+export function eventStreamAdapter(options: ProviderOptions, protocol: EventStreamProtocol): ProviderAdapter {
+  return { id: options.id, stream: (request, signal) => streamEvents(options, protocol, request, signal) };
 }
 
 /**
- * Posts a request and yields what its event stream says, one batch for each network chunk. Aborting the signal, or
- * leaving the iteration before its end, closes the connection.
+ * Yields what the event stream of a response says: an empty batch once it has begun, then one for each network chunk that
+ * says something. Aborting the signal, or leaving the iteration before its end, closes the connection.
  */
-export async function* streamEvents(
+async function* streamEvents(
   options: ProviderOptions,
-  path: string,
-  body: unknown,
+  protocol: EventStreamProtocol,
   request: ProviderRequest,
-  reader: EventReader,
   signal: AbortSignal,
 ): AsyncGenerator<readonly ProviderPart[]> {
-  const context = contextOf(options, request);
-  const response = await post(options, path, body, context, signal);
+  const { id: providerId, apiKey } = options;
+  const context = { providerId, apiKey, modelId: request.modelId, messages: request.messages };
+  const reader = protocol.readerOf(request, context);
+  const response = await post(options, protocol, wireBodyOf(protocol, request, context), context, signal);
   const chunks = bodyOf(response, context).getReader();
   const decoder = new SseDecoder();
   let complete = false;
   try {
+    yield [];
     while (!reader.isDone) {
       const { done, value } = await chunks.read();
       const parts: ProviderPart[] = [];
@@ -62,17 +70,10 @@ export async function* streamEvents(
   }
 }
 
-export function contextOf(
-  { id, apiKey }: ProviderOptions,
-  request: { modelId: string; messages: readonly Message[] },
-): FailureContext {
-  return { providerId: id, apiKey, modelId: request.modelId, messages: request.messages };
-}
-
 async function post(
-  { baseUrl, apiKey, headers, fetch = globalThis.fetch }: ProviderOptions,
-  path: string,
-  body: unknown,
+  { baseUrl, apiKey = "", headers, fetch = globalThis.fetch }: ProviderOptions,
+  { path, headers: protocolHeaders, authorization = bearer }: EventStreamProtocol,
+  body: object,
   context: FailureContext,
   signal: AbortSignal,
 ): Promise<Response> {
@@ -83,7 +84,8 @@ async function post(
       headers: {
         "content-type": "application/json",
         accept: "text/event-stream",
-        ...(apiKey !== undefined && apiKey !== "" && { authorization: `Bearer ${apiKey}` }),
+        ...protocolHeaders,
+        ...(apiKey !== "" && authorization(apiKey)),
         ...headers,
       },
       body: JSON.stringify(body),
@@ -97,6 +99,18 @@ async function post(
   const complaint = await complaintOf(response);
   if (signal.aborted) throw failureOfTransport(signal.reason, signal, true, context);
   throw failureOfResponse(response.status, response.headers, complaint, context);
+}
+
+function wireBodyOf(protocol: EventStreamProtocol, request: ProviderRequest, context: FailureContext): object {
+  try {
+    return protocol.bodyOf(request);
+  } catch (thrown) {
+    throw BenchtopError.from(thrown).at(context);
+  }
+}
+
+function bearer(apiKey: string): Record<string, string> {
+  return { authorization: `Bearer ${apiKey}` };
 }
 
 /** The body of a response that is an event stream; a whole JSON document or a web page is a wrong address or an error. */

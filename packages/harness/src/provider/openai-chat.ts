@@ -1,17 +1,10 @@
-import type { FinishReason, Message, Usage } from "@benchtop/protocol";
+import type { AssistantMessage, FinishReason, Message, Usage, UserMessage } from "@benchtop/protocol";
 import { complaintIn, failureOfFrame, type FailureContext } from "../errors/provider-failure.ts";
-import { contextOf, streamEvents, type EventReader, type ProviderOptions } from "./event-stream.ts";
+import { attachmentsOf, dataUrl, quotedFile, type WireAttachment } from "./attachment.ts";
 import { DeltaTemplate } from "./delta-template.ts";
-import {
-  argumentsTextOf,
-  endedEarly,
-  maxArgumentsLength,
-  parseEvent,
-  pushText,
-  stringOf,
-  tooMuch,
-  usageOf,
-} from "./openai-wire.ts";
+import { endedEarly, KeptText, parseEvent, pushText, stringOf, usageOf, type EventReader } from "./event-reader.ts";
+import { eventStreamAdapter, type ProviderOptions } from "./event-stream.ts";
+import { argumentsTextOf, isOpenAiReasoning, isStrictSchema } from "./openai-request.ts";
 import type { ProviderAdapter, ProviderPart, ProviderRequest } from "./provider.ts";
 
 export interface OpenAiChatOptions extends ProviderOptions {
@@ -24,24 +17,18 @@ export interface OpenAiChatOptions extends ProviderOptions {
  * liberties that these take: no usage, no ids, repeated indexes, arguments as objects, `reasoning_content`.
  */
 export function openaiChat(options: OpenAiChatOptions): ProviderAdapter {
-  return {
-    id: options.id,
-    stream: (request, signal) =>
-      streamEvents(
-        options,
-        "/chat/completions",
-        bodyOf(request, options),
-        request,
-        new ChatReader(contextOf(options, request)),
-        signal,
-      ),
-  };
+  return eventStreamAdapter(options, {
+    path: "/chat/completions",
+    bodyOf: (request) => bodyOf(request, options),
+    readerOf: (_request, context) => new ChatReader(context),
+  });
 }
 
-function bodyOf(request: ProviderRequest, options: OpenAiChatOptions): Record<string, unknown> {
-  const { modelId, messages, tools, maxOutputTokens, temperature } = request;
+function bodyOf(request: ProviderRequest, options: OpenAiChatOptions): object {
+  const { modelId, messages, tools, maxOutputTokens, temperature, seed, reasoningEffort, output } = request;
   const isOpenAi = new URL(options.baseUrl).hostname === "api.openai.com";
   const maxTokensField = options.maxTokensField ?? (isOpenAi ? "max_completion_tokens" : "max_tokens");
+  const reasons = isOpenAiReasoning(modelId);
   return {
     model: modelId,
     messages: messages.map(wireMessage),
@@ -52,19 +39,45 @@ function bodyOf(request: ProviderRequest, options: OpenAiChatOptions): Record<st
       })),
     }),
     ...(maxOutputTokens !== undefined && { [maxTokensField]: maxOutputTokens }),
-    ...(temperature !== undefined && { temperature }),
+    ...(temperature !== undefined && reasons !== true && { temperature }),
+    ...(seed !== undefined && { seed }),
+    ...(reasoningEffort !== undefined && reasons !== false && { reasoning_effort: reasoningEffort }),
+    ...(output && {
+      response_format: {
+        type: "json_schema",
+        json_schema: { name: output.name, schema: output.schema, strict: isStrictSchema(output.schema) },
+      },
+    }),
     stream: true,
     stream_options: { include_usage: true },
   };
 }
 
-function wireMessage(message: Message): Record<string, unknown> {
+function wireMessage(message: Message): object {
   if (message.role === "tool") return { role: "tool", tool_call_id: message.callId, content: message.content };
-  if (message.role !== "assistant") return { role: message.role, content: message.content };
-  const calls = message.toolCalls ?? [];
+  if (message.role === "assistant") return wireAnswer(message);
+  const hasAttachments = message.role === "user" && message.attachments?.length;
+  return { role: message.role, content: hasAttachments ? userContent(message) : message.content };
+}
+
+/** Attachments come first: a question about a document is answered better below it. */
+function userContent(message: UserMessage): object[] {
+  const attachments = attachmentsOf(message, "chat completions", ["image", "pdf", "text"]).map(wireAttachment);
+  return message.content === "" ? attachments : [...attachments, { type: "text", text: message.content }];
+}
+
+function wireAttachment(attachment: WireAttachment): object {
+  if (attachment.kind === "text") return { type: "text", text: quotedFile(attachment) };
+  const url = dataUrl(attachment);
+  return attachment.kind === "image"
+    ? { type: "image_url", image_url: { url } }
+    : { type: "file", file: { filename: attachment.name, file_data: url } };
+}
+
+function wireAnswer({ content, refusal, toolCalls: calls = [] }: AssistantMessage): object {
   return {
     role: "assistant",
-    content: message.content || message.refusal || (calls.length > 0 ? null : ""),
+    content: content || refusal || (calls.length > 0 ? null : ""),
     ...(calls.length > 0 && {
       tool_calls: calls.map((call) => ({
         id: call.callId,
@@ -86,7 +99,7 @@ class ChatReader implements EventReader {
   readonly #context: FailureContext;
   readonly #template = new DeltaTemplate();
   readonly #calls = new Map<number, Fragments>();
-  #argumentsLength = 0;
+  readonly #kept: KeptText;
   #lastCall = -1;
   #responseId: string | undefined;
   #usage: Usage | undefined;
@@ -96,6 +109,7 @@ class ChatReader implements EventReader {
 
   constructor(context: FailureContext) {
     this.#context = context;
+    this.#kept = new KeptText(context);
   }
 
   read(data: string, parts: ProviderPart[]): void {
@@ -170,9 +184,7 @@ class ChatReader implements EventReader {
     if (call.name === "") call.name = name;
     const given = fragment.function?.arguments;
     const text = typeof given === "object" && given !== null ? JSON.stringify(given) : stringOf(given);
-    this.#argumentsLength += text.length;
-    if (this.#argumentsLength > maxArgumentsLength) throw tooMuch(this.#context);
-    call.arguments += text;
+    call.arguments += this.#kept.add(text);
   }
 }
 

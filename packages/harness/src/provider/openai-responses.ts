@@ -1,47 +1,42 @@
-import type { FinishReason, Message, Usage } from "@benchtop/protocol";
+import type { AssistantMessage, FinishReason, Message, Usage, UserMessage } from "@benchtop/protocol";
 import { complaintIn, failureOfFrame, type FailureContext } from "../errors/provider-failure.ts";
-import { contextOf, streamEvents, type EventReader, type ProviderOptions } from "./event-stream.ts";
-import {
-  argumentsTextOf,
-  endedEarly,
-  maxArgumentsLength,
-  parseEvent,
-  pushText,
-  stringOf,
-  tooMuch,
-  usageOf,
-} from "./openai-wire.ts";
+import { attachmentsOf, dataUrl, quotedFile, type WireAttachment } from "./attachment.ts";
+import { continuationOf, continuedBlocks, type Block, type Origin } from "./continuation.ts";
+import { endedEarly, KeptText, parseEvent, pushText, stringOf, usageOf, type EventReader } from "./event-reader.ts";
+import { eventStreamAdapter, type ProviderOptions } from "./event-stream.ts";
+import { argumentsTextOf, isOpenAiReasoning, isStrictSchema } from "./openai-request.ts";
 import type { ProviderAdapter, ProviderPart, ProviderRequest } from "./provider.ts";
 
 /**
- * The Responses API of OpenAI, without state on its side (`store: false`): every call sends the conversation.
+ * The Responses API of OpenAI, without state on its side (`store: false`): every call sends the conversation, and the
+ * reasoning behind earlier answers goes back encrypted as it came. It has no `seed`.
  * Events: https://developers.openai.com/api/reference/resources/responses/streaming-events
  */
 export function openaiResponses(options: ProviderOptions): ProviderAdapter {
-  return {
-    id: options.id,
-    stream: (request, signal) =>
-      streamEvents(
-        options,
-        "/responses",
-        bodyOf(request),
-        request,
-        new ResponsesReader(contextOf(options, request)),
-        signal,
-      ),
-  };
+  const originOf = ({ modelId }: ProviderRequest): Origin => ({
+    protocol: "openai-responses",
+    providerId: options.id,
+    modelId,
+  });
+  return eventStreamAdapter(options, {
+    path: "/responses",
+    bodyOf: (request) => bodyOf(request, originOf(request)),
+    readerOf: (request, context) => new ResponsesReader(originOf(request), context),
+  });
 }
 
 /** Smaller limits are refused by OpenAI. */
 const leastOutputTokens = 16;
 
-function bodyOf({ modelId, messages, tools, maxOutputTokens, temperature }: ProviderRequest): Record<string, unknown> {
+function bodyOf(request: ProviderRequest, origin: Origin): object {
+  const { modelId, messages, tools, maxOutputTokens, temperature, reasoningEffort, output } = request;
   const [first, ...rest] = messages;
   const instructions = first?.role === "system" ? first.content : undefined;
+  const reasons = isOpenAiReasoning(modelId);
   return {
     model: modelId,
     ...(instructions !== undefined && { instructions }),
-    input: (instructions === undefined ? messages : rest).flatMap(wireItems),
+    input: (instructions === undefined ? messages : rest).flatMap((message) => wireItems(message, origin)),
     ...(tools && {
       tools: tools.map(({ name, description, inputSchema }) => ({
         type: "function",
@@ -52,25 +47,89 @@ function bodyOf({ modelId, messages, tools, maxOutputTokens, temperature }: Prov
       })),
     }),
     ...(maxOutputTokens !== undefined && { max_output_tokens: Math.max(maxOutputTokens, leastOutputTokens) }),
-    ...(temperature !== undefined && { temperature }),
+    ...(temperature !== undefined && reasons !== true && { temperature }),
+    ...(reasoningEffort !== undefined && reasons !== false && { reasoning: { effort: reasoningEffort } }),
+    ...(output && {
+      text: {
+        format: {
+          type: "json_schema",
+          name: output.name,
+          schema: output.schema,
+          strict: isStrictSchema(output.schema),
+        },
+      },
+    }),
     stream: true,
     store: false,
+    ...(reasons === true && { include: ["reasoning.encrypted_content"] }),
   };
 }
 
-function wireItems(message: Message): Record<string, unknown>[] {
+function wireItems(message: Message, origin: Origin): object[] {
   if (message.role === "tool") {
     return [{ type: "function_call_output", call_id: message.callId, output: message.content }];
   }
-  if (message.role !== "assistant") return [{ role: message.role, content: message.content }];
-  const said = message.content || message.refusal;
-  const calls = (message.toolCalls ?? []).map((call) => ({
+  if (message.role === "assistant") return answerItems(message, continuedBlocks(message, origin));
+  const hasAttachments = message.role === "user" && message.attachments?.length;
+  return [{ role: message.role, content: hasAttachments ? userContent(message) : message.content }];
+}
+
+/** Attachments come first: a question about a document is answered better below it. */
+function userContent(message: UserMessage): object[] {
+  const kinds = ["image", "pdf", "text", "document"] as const;
+  const attachments = attachmentsOf(message, "the Responses API", kinds).map(wireAttachment);
+  return message.content === "" ? attachments : [...attachments, { type: "input_text", text: message.content }];
+}
+
+function wireAttachment(attachment: WireAttachment): object {
+  if (attachment.kind === "text") return { type: "input_text", text: quotedFile(attachment) };
+  return attachment.kind === "image"
+    ? { type: "input_image", image_url: dataUrl(attachment), detail: "auto" }
+    : { type: "input_file", filename: attachment.name, file_data: dataUrl(attachment) };
+}
+
+/**
+ * An answer as the items it was made of. With its blocks, each reasoning item stands before what followed from it; the texts
+ * and calls themselves are the message's, because it may have been changed since.
+ */
+function answerItems({ content, refusal, toolCalls = [] }: AssistantMessage, blocks: readonly Block[]): object[] {
+  const items: object[] = [];
+  let reasoning: Block[] = [];
+  const add = (item: object) => {
+    items.push(...reasoning, item);
+    reasoning = [];
+  };
+  const texts = textsOf(content || refusal || "", blocks);
+  const calls = toolCalls.map((call) => ({
     type: "function_call",
     call_id: call.callId,
     name: call.name,
     arguments: argumentsTextOf(call),
   }));
-  return said ? [{ role: "assistant", content: said }, ...calls] : calls;
+  for (const block of blocks) {
+    if (block["type"] === "reasoning") {
+      reasoning.push(block);
+      continue;
+    }
+    const item = block["type"] === "message" ? texts.shift() : calls.shift();
+    if (item) add(item);
+  }
+  for (const item of [...texts, ...calls]) add(item);
+  return items;
+}
+
+/** The text of an answer as one message, or as the several that its blocks say it came in, where it still is that text. */
+function textsOf(text: string, blocks: readonly Block[]): object[] {
+  if (text === "") return [];
+  const messages = blocks.filter((block) => block["type"] === "message");
+  const lengths = messages.map((block) => Number(block["length"]));
+  const isWhole = lengths.reduce((sum, length) => sum + length, 0) === text.length;
+  let start = 0;
+  return (isWhole ? messages : [messages.at(-1)]).map((block, index) => {
+    const content = isWhole ? text.slice(start, (start += lengths[index] ?? 0)) : text;
+    const phase = block?.["phase"];
+    return { role: "assistant", content, ...(typeof phase === "string" && { phase }) };
+  });
 }
 
 /** An item of the answer while its events come in. */
@@ -81,19 +140,27 @@ interface Item {
   arguments: string;
   /** Text of it was given out already, so that its final form has nothing to add. */
   hasText: boolean;
+  textLength: number;
+  /** Of messages: commentary or final answer. OpenAI wants to see it again. */
+  phase: string;
+  /** Of reasoning: the whole item, to be sent back. */
+  reasoning: Block | undefined;
 }
 
 class ResponsesReader implements EventReader {
   readonly #context: FailureContext;
+  readonly #origin: Origin;
   readonly #items = new Map<number, Item>();
-  #argumentsLength = 0;
+  readonly #kept: KeptText;
   #lastSequence = -1;
   #responseId: string | undefined;
   #usage: Usage | undefined;
   #finish: FinishReason | undefined;
 
-  constructor(context: FailureContext) {
+  constructor(origin: Origin, context: FailureContext) {
+    this.#origin = origin;
     this.#context = context;
+    this.#kept = new KeptText(context);
   }
 
   get isDone(): boolean {
@@ -113,9 +180,7 @@ class ResponsesReader implements EventReader {
       case "response.reasoning_text.delta":
         return this.#readText("reasoning", event, parts);
       case "response.function_call_arguments.delta":
-        this.#argumentsLength += stringOf(event.delta).length;
-        if (this.#argumentsLength > maxArgumentsLength) throw tooMuch(this.#context);
-        this.#item(event).arguments += stringOf(event.delta);
+        this.#item(event).arguments += this.#kept.add(stringOf(event.delta));
         return;
       case "response.function_call_arguments.done":
         this.#item(event).arguments = stringOf(event.arguments) || this.#item(event).arguments;
@@ -144,10 +209,14 @@ class ResponsesReader implements EventReader {
 
   end(parts: ProviderPart[]): void {
     if (this.#finish === undefined) throw endedEarly(this.#context);
-    const calls = [...this.#items].filter(([, item]) => item.type === "function_call");
-    for (const [, item] of calls.sort(([left], [right]) => left - right)) {
-      const { callId, name, arguments: text } = item;
+    const items = [...this.#items].sort(([left], [right]) => left - right).map(([, item]) => item);
+    const calls = items.filter((item) => item.type === "function_call");
+    for (const { callId, name, arguments: text } of calls) {
       parts.push({ type: "tool-call", ...(callId !== "" && { callId }), name, arguments: text });
+    }
+    const blocks = items.flatMap(blocksOf);
+    if (items.some((item) => item.reasoning ?? item.phase)) {
+      parts.push({ type: "continuation", continuation: continuationOf(this.#origin, blocks) });
     }
     if (this.#responseId !== undefined) parts.push({ type: "response", responseId: this.#responseId });
     if (this.#usage) parts.push({ type: "usage", usage: this.#usage });
@@ -167,7 +236,7 @@ class ResponsesReader implements EventReader {
     const key = typeof index === "number" ? index : 0;
     let item = this.#items.get(key);
     if (!item) {
-      item = { type: "", callId: "", name: "", arguments: "", hasText: false };
+      item = { ...newItem };
       this.#items.set(key, item);
     }
     return item;
@@ -176,7 +245,9 @@ class ResponsesReader implements EventReader {
   #readText(type: "text" | "reasoning" | "refusal", event: ResponsesEvent, parts: ProviderPart[]): void {
     const text = stringOf(event.delta);
     if (text === "") return;
-    this.#item(event).hasText = true;
+    const item = this.#item(event);
+    item.hasText = true;
+    if (type === "text") item.textLength += text.length;
     pushText(parts, type, text);
   }
 
@@ -186,6 +257,8 @@ class ResponsesReader implements EventReader {
     item.callId = stringOf(wire?.call_id) || item.callId;
     item.name = stringOf(wire?.name) || item.name;
     item.arguments = stringOf(wire?.arguments) || item.arguments;
+    item.phase = stringOf(wire?.phase) || item.phase;
+    if (item.type === "reasoning" && wire) item.reasoning = this.#reasoning(wire) ?? item.reasoning;
     if (item.hasText || item.type !== "message") return;
     for (const content of wire?.content ?? []) {
       const refusal = stringOf(content?.refusal);
@@ -193,13 +266,28 @@ class ResponsesReader implements EventReader {
       if (text !== "") pushText(parts, "text", text);
       if (refusal !== "") pushText(parts, "refusal", refusal);
       item.hasText ||= text !== "" || refusal !== "";
+      item.textLength += text.length;
     }
+  }
+
+  /** A reasoning item in the form in which it may be sent back; nothing when it came without its encrypted content. */
+  #reasoning({ id, summary, encrypted_content: encrypted }: ResponsesItem): Block | undefined {
+    if (typeof encrypted !== "string" || encrypted === "") return undefined;
+    this.#kept.add(encrypted);
+    return {
+      type: "reasoning",
+      ...(typeof id === "string" && { id }),
+      summary: (Array.isArray(summary) ? summary : []).flatMap((part: { text?: unknown } | null) =>
+        typeof part?.text === "string" ? [{ type: "summary_text", text: part.text }] : [],
+      ),
+      encrypted_content: encrypted,
+    };
   }
 
   #readEnd({ type, response }: ResponsesEvent, parts: ProviderPart[]): void {
     this.#responseId ??= stringOf(response?.id) || undefined;
     for (const [index, wire] of (response?.output ?? []).entries()) {
-      if (wire?.type === "message" || wire?.type === "function_call") {
+      if (wire?.type === "message" || wire?.type === "function_call" || wire?.type === "reasoning") {
         this.#readItem(wire, this.#item({ output_index: index }), parts);
       }
     }
@@ -213,6 +301,24 @@ class ResponsesReader implements EventReader {
         ? "stop"
         : (incompleteReasons[stringOf(response?.incomplete_details?.reason)] ?? "other");
   }
+}
+
+const newItem: Item = {
+  type: "",
+  callId: "",
+  name: "",
+  arguments: "",
+  hasText: false,
+  textLength: 0,
+  phase: "",
+  reasoning: undefined,
+};
+
+/** An item's place in the order of the answer, and what is not in the message itself. */
+function blocksOf({ type, reasoning, textLength, phase }: Item): Block[] {
+  if (type === "reasoning") return reasoning ? [reasoning] : [];
+  if (type === "function_call") return [{ type }];
+  return type === "message" ? [{ type, length: textLength, ...(phase !== "" && { phase }) }] : [];
 }
 
 const incompleteReasons: Readonly<Record<string, FinishReason>> = {
@@ -242,6 +348,10 @@ interface ResponsesEvent {
 }
 interface ResponsesItem {
   readonly type?: unknown;
+  readonly id?: unknown;
+  readonly phase?: unknown;
+  readonly summary?: unknown;
+  readonly encrypted_content?: unknown;
   readonly call_id?: unknown;
   readonly name?: unknown;
   readonly arguments?: unknown;

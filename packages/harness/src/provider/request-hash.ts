@@ -1,15 +1,33 @@
 import { createHash } from "node:crypto";
+import type { Attachment } from "@benchtop/protocol";
+import { canonicalJson } from "./canonical-json.ts";
 import type { ProviderRequest } from "./provider.ts";
 
-/** sha256 of the request as canonical JSON, in which the order of an object's members does not matter. */
+/**
+ * sha256 of the request as canonical JSON, in which the order of an object's members does not matter. An attachment counts by
+ * the sha256 of its bytes, so that one given as `data` and one given by its hash are the same.
+ */
 export function requestHash(request: ProviderRequest): string {
-  return createHash("sha256").update(canonicalJson(request)).digest("hex");
+  const messages = request.messages.map((message) =>
+    message.role === "user" && message.attachments
+      ? { ...message, attachments: message.attachments.map(identityOf) }
+      : message,
+  );
+  return createHash("sha256")
+    .update(canonicalJson({ ...request, messages }))
+    .digest("hex");
 }
 
-function canonicalJson(value: unknown): string {
-  if (Array.isArray(value)) return `[${value.map(canonicalJson).join(",")}]`;
-  if (typeof value !== "object" || value === null) return JSON.stringify(value) ?? "null";
-  const members = Object.entries(value).filter(([, member]) => member !== undefined);
-  members.sort(([left], [right]) => (left < right ? -1 : 1));
-  return `{${members.map(([key, member]) => `${JSON.stringify(key)}:${canonicalJson(member)}`).join(",")}}`;
+/** Bytes are hashed once for each attachment object, however many requests repeat its message. */
+const hashes = new WeakMap<Attachment, string>();
+
+function identityOf(attachment: Attachment): Attachment {
+  const { data, ...rest } = attachment;
+  if (data === undefined || rest.sha256 !== undefined) return rest;
+  let sha256 = hashes.get(attachment);
+  if (sha256 === undefined) {
+    sha256 = createHash("sha256").update(data, "base64").digest("hex");
+    hashes.set(attachment, sha256);
+  }
+  return { ...rest, sha256 };
 }

@@ -27,8 +27,14 @@ export interface Dialect {
   /** Data of an event that reports an error in the middle of a stream. */
   errorEvent(message: string, code: string): string;
   /** The roles and texts of a request's conversation, tool calls and their results included, as the server sees them. */
-  conversationOf(body: { readonly [member: string]: unknown }): string[];
+  conversationOf(body: WireBody): string[];
+  /** Attachments of the last message, as `type name base64`; text files as they stand in the prompt. */
+  attachmentsOf(body: WireBody): string[];
+  /** The JSON Schema that the answer has to follow. */
+  outputSchemaOf(body: WireBody): unknown;
 }
+
+export type WireBody = { readonly [member: string]: unknown };
 
 /** Server-sent events from their data. */
 export function frames(events: Iterable<string>, lineEnd = "\n"): string {

@@ -26,7 +26,10 @@ export async function ask(
   const server = await LoopbackServer.start(reply);
   try {
     const parts: ProviderPart[] = [];
-    for await (const batch of connect({ baseUrl: server.url, apiKey }).stream(request, never)) parts.push(...batch);
+    const batches: (readonly ProviderPart[])[] = [];
+    for await (const batch of connect({ baseUrl: server.url, apiKey }).stream(request, never)) batches.push(batch);
+    assert.deepEqual(batches.shift(), [], "the first batch is empty");
+    parts.push(...batches.flat());
     const finishes = parts.filter((part) => part.type === "finish");
     assert.equal(finishes.length, 1, "there is exactly one finish");
     assert.equal(parts.at(-1)?.type, "finish", "the finish is last");

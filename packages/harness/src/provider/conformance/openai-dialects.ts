@@ -1,4 +1,5 @@
 import type { Dialect, ScriptedAnswer } from "./dialect.ts";
+import { attachmentQuestion } from "./script.ts";
 
 /** Chat completions, in the form of OpenAI's own servers. */
 export const openaiChatDialect: Dialect = {
@@ -24,6 +25,14 @@ export const openaiChatDialect: Dialect = {
       ...(content === null ? [] : [`${role}${callId === undefined ? "" : `(${callId})`}: ${content}`]),
       ...calls.map((call) => `call(${call.id}): ${call.function.name} ${call.function.arguments}`),
     ]),
+  attachmentsOf: (body) => {
+    const { content } = (body["messages"] as WireMessage[]).at(-1) ?? {};
+    return (content as unknown as ChatPart[]).flatMap(({ type, text = "", image_url: image, file }) => {
+      if (type === "text") return text === attachmentQuestion ? [] : [text];
+      return image ? [`image ${image.url}`] : [`file ${file?.filename} ${file?.file_data}`];
+    });
+  },
+  outputSchemaOf: (body) => (body["response_format"] as { json_schema: { schema: unknown } }).json_schema.schema,
 };
 
 /** The Responses API. */
@@ -92,6 +101,14 @@ export const openaiResponsesDialect: Dialect = {
         : `${item.role}: ${item.content}`;
     }),
   ],
+  attachmentsOf: (body) => {
+    const { content } = (body["input"] as WireItem[]).at(-1) ?? {};
+    return (content as unknown as ResponsesPart[]).flatMap(({ type, text = "", image_url: image, ...file }) => {
+      if (type === "input_text") return text === attachmentQuestion ? [] : [text];
+      return image === undefined ? [`file ${file.filename} ${file.file_data}`] : [`image ${image}`];
+    });
+  },
+  outputSchemaOf: (body) => (body["text"] as { format: { schema: unknown } }).format.schema,
 };
 
 /** A fragment of a tool call: the first of a call names it. Calls that go on at the same time take turns. */
@@ -171,4 +188,17 @@ interface WireItem {
   readonly name?: string;
   readonly arguments?: string;
   readonly output?: string;
+}
+interface ChatPart {
+  readonly type: string;
+  readonly text?: string;
+  readonly image_url?: { readonly url: string };
+  readonly file?: { readonly filename: string; readonly file_data: string };
+}
+interface ResponsesPart {
+  readonly type: string;
+  readonly text?: string;
+  readonly image_url?: string;
+  readonly filename?: string;
+  readonly file_data?: string;
 }

@@ -1,3 +1,4 @@
+import type { Attachment } from "@benchtop/protocol";
 import type { ProviderRequest } from "../provider.ts";
 import type { ScriptedAnswer } from "./dialect.ts";
 
@@ -22,6 +23,25 @@ export const longQuestion: ProviderRequest = {
     { role: "user", content: "And now?" },
   ],
   tools: [{ name: "look_up", description: "Looks a word up.", inputSchema: { type: "object", properties: {} } }],
+};
+
+export const attachmentQuestion = "What do these show?";
+export const attachments = [
+  { mediaType: "image/png", name: "dot.png", data: Buffer.from("not really a picture").toString("base64") },
+  { mediaType: "application/pdf", name: "paper.pdf", data: Buffer.from("%PDF-1.7 nor a paper").toString("base64") },
+  { mediaType: "text/csv", name: "rows.csv", data: Buffer.from("a,b\n1,ü\n").toString("base64") },
+] as const;
+
+export const askingAbout = (...attachments: readonly Attachment[]): ProviderRequest => ({
+  modelId: "loopback",
+  messages: [{ role: "user", content: attachmentQuestion, attachments: [...attachments] }],
+});
+
+export const outputSchema = {
+  type: "object",
+  properties: { city: { type: "string" } },
+  required: ["city"],
+  additionalProperties: false,
 };
 
 export const everything: ScriptedAnswer = {
