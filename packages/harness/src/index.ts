@@ -4,8 +4,13 @@ export type { ControlHandle, Hint, RunBody, RunHandle, RunOutcome, RunResult, Ru
 export { OpenWork } from "./run/open-work.ts";
 export { startRun } from "./run/start-run.ts";
 export { TotalsRecorder } from "./run/totals.ts";
-export { defaultHistoryLimits, type HistoryLimits } from "./context/conversation.ts";
-export { estimateMessageTokens, estimateTokens } from "./context/estimate.ts";
+export { Calibration } from "./context/calibration.ts";
+export { Conversation, type Block } from "./context/conversation.ts";
+export { exactCounter } from "./context/exact-counter.ts";
+export { attachmentTokens, estimateMessageTokens, estimateTokens, type TokenCounter } from "./context/estimate.ts";
+export { fitContext, type ContextScope } from "./context/fit.ts";
+export { contextLimits, type ContextPart, type ContextPolicy, type ContextTarget } from "./context/policy.ts";
+export type { Ask } from "./context/summary.ts";
 export { messagesFromEvents } from "./context/from-events.ts";
 export { memoryJournal, type MemoryJournalOptions } from "./journal/memory.ts";
 export { costMicrosOf } from "./model/cost.ts";

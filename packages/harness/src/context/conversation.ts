@@ -1,118 +1,229 @@
-import type { EventInput, Message } from "@benchtop/protocol";
-import { estimateMessageTokens } from "./estimate.ts";
+import type { EventInput, Message, Usage } from "@benchtop/protocol";
+import { Calibration } from "./calibration.ts";
+import { estimateMessageTokens, estimatingCounter, type TokenCounter } from "./estimate.ts";
+import {
+  checkPolicy,
+  contextLimits,
+  defaultOrder,
+  type ContextLimits,
+  type ContextPart,
+  type ContextPolicy,
+  type ContextTarget,
+} from "./policy.ts";
 
-/** How much of a conversation a model is shown. */
-export interface HistoryLimits {
-  /** Messages, the instructions not counted. */
-  readonly maxMessages: number;
-  /** Estimated tokens of everything that is sent. */
-  readonly maxTokens: number;
-}
-
-export const defaultHistoryLimits: HistoryLimits = { maxMessages: 400, maxTokens: 120_000 };
+/** The limits of a policy by themselves. */
+export type HistoryLimits = Required<Pick<ContextPolicy, "maxMessages" | "maxTokens">>;
 
 /** One or more messages that stay or go together: a tool call is never shown without its result. */
-interface Block {
+export interface Block {
   readonly messages: Message[];
-  tokens: number;
-  /** The instructions, what the run was asked, and hints: never dropped. */
+  readonly part: ContextPart | "run";
   readonly pinned: boolean;
+  /** It stands for messages that went before. */
+  readonly summary?: boolean;
 }
 
 /**
- * The messages of a run in the making: instructions, history, the question, and what the run itself adds. `trim` drops
- * the oldest blocks that may go; what is dropped stays dropped, so that from one call to the next the beginning of the
- * prompt changes rarely and a provider's prompt cache keeps its worth.
+ * The messages of a run in the making: instructions, memory, history, the question, and what the run itself adds. It
+ * knows which blocks would have to go to make it fit (`overflow`) and lets them go (`drop`); `fitContext` decides. What is
+ * dropped stays dropped.
  */
 export class Conversation {
-  readonly #limits: HistoryLimits;
-  #blocks: Block[] = [];
+  readonly policy: ContextPolicy;
+  readonly #calibration = new Calibration();
+  #parts: Record<Block["part"], Block[]> = { instructions: [], memory: [], history: [], input: [], run: [] };
+  #target: ContextTarget = { providerId: "", modelId: "" };
+  #limits: ContextLimits;
+  #counter: TokenCounter = estimatingCounter;
+  readonly #counted = new Map<TokenCounter, WeakMap<Message, number>>();
 
-  constructor(limits: Partial<HistoryLimits> = {}) {
-    this.#limits = { ...defaultHistoryLimits, ...limits };
+  /** Throws `VALIDATION_FAILED` for a policy that nothing can satisfy. */
+  constructor(policy: ContextPolicy = {}) {
+    checkPolicy(policy);
+    this.policy = policy;
+    this.#limits = contextLimits(policy);
+  }
+
+  addInstructions(content: string): void {
+    this.#add("instructions", { role: "system", content }, true);
+  }
+
+  /** Adds what was remembered. Working notes are pinned; of other memories the last go first. */
+  addMemory(message: Message, { pinned = false } = {}): void {
+    this.#add("memory", message, pinned);
   }
 
   /** Adds earlier turns; each turn, a user's message and all that answers it, is one block. */
   addHistory(history: readonly Message[]): void {
     for (const message of history) {
-      const last = this.#blocks.at(-1);
-      if (message.role === "user" || message.role === "system" || !last || last.pinned) {
-        this.#blocks.push(blockOf(message, message.role === "system"));
+      const last = this.#parts.history.at(-1);
+      if (message.role === "user" || message.role === "system" || !last || last.messages[0]?.role === "system") {
+        this.#add("history", message, message.role === "system");
       } else {
-        append(last, message);
+        last.messages.push(message);
       }
     }
   }
 
+  /** Adds what the run was asked. */
+  addInput(message: Message): void {
+    this.#add("input", message, true);
+  }
+
+  /** Adds a hint: it stays where the run received it. */
   addPinned(message: Message): void {
-    this.#blocks.push(blockOf(message, true));
+    if (message.role === "system") return this.#add("instructions", message, true);
+    this.#add(this.#parts.input.length === 0 ? "input" : "run", message, true);
   }
 
   /** Adds what the model said; the results of its tool calls join it. */
   addAnswer(message: Message): void {
-    this.#blocks.push(blockOf(message, false));
+    this.#add("run", message, false);
   }
 
+  /** Adds the result of a tool call to the answer that asked for it. */
   addToolResult(message: Message): void {
-    const last = this.#blocks.at(-1);
-    if (last) append(last, message);
+    const asking =
+      message.role === "tool" &&
+      this.#parts.run.findLast((block) => callIdsOf(block.messages).includes(message.callId));
+    const block = asking || this.#parts.run.at(-1);
+    if (block) block.messages.push(message);
   }
 
   get messages(): readonly Message[] {
-    return this.#blocks.flatMap((block) => block.messages);
+    return this.blocks.flatMap((block) => block.messages);
+  }
+
+  get blocks(): readonly Block[] {
+    const { order = defaultOrder } = this.policy;
+    return [...order, "run" as const].flatMap((part) => this.#parts[part]);
   }
 
   /** Ids of the tool calls in it. */
   get callIds(): readonly string[] {
-    return this.messages.flatMap((message) =>
-      message.role === "assistant" ? (message.toolCalls ?? []).map((call) => call.callId) : [],
-    );
+    return callIdsOf(this.messages);
   }
 
+  get limits(): ContextLimits {
+    return this.#limits;
+  }
+
+  get target(): ContextTarget {
+    return this.#target;
+  }
+
+  /** Tokens of the messages, as the target's provider would count them. */
   get estimatedTokens(): number {
-    return this.#blocks.reduce((sum, block) => sum + block.tokens, 0);
+    return Math.ceil(this.#count(this.blocks) * this.#calibration.ratioOf(this.#target));
+  }
+
+  /** The same with the tools and what else is sent. */
+  get promptTokens(): number {
+    return this.tokensOf(this.blocks, this.#target.extraTokens);
+  }
+
+  /** Tokens of some blocks, as the target's provider would count them. */
+  tokensOf(blocks: readonly Block[], extraTokens = 0): number {
+    return Math.ceil((this.#count(blocks) + extraTokens) * this.#calibration.ratioOf(this.#target));
+  }
+
+  /** From now on it has to fit this target; tokens are counted by this counter. */
+  aimAt(target: ContextTarget, counter: TokenCounter = estimatingCounter): void {
+    this.#target = target;
+    this.#limits = contextLimits(this.policy, target);
+    this.#counter = counter;
+  }
+
+  /** Learns from the usage that the target's provider reported for the prompt as it is now: call it before the answer is added. */
+  observe(usage: Usage | undefined): void {
+    this.#calibration.observe(this.#target, this.#count(this.blocks) + (this.#target.extraTokens ?? 0), usage);
   }
 
   /**
-   * Makes the conversation fit. Once over the limit of tokens it goes down to three quarters of it, so that the next
-   * calls only append. The newest answer with its results always stays, for the model is about to read it.
+   * Blocks that have to go to make it fit, in the order in which they go: the oldest of the history, then of what the run
+   * said, and memories, the last first, when nothing else is left. The newest answer with its results always stays, for the
+   * model is about to read it. Over the limit of tokens it goes down to the target, less `extra` tokens for what takes their place.
    */
-  trim(): EventInput<"ContextTrimmed"> | undefined {
-    const { maxMessages, maxTokens } = this.#limits;
-    let messages = this.#blocks.reduce((sum, block) => sum + countedMessages(block), 0);
-    let tokens = this.estimatedTokens;
-    if (messages <= maxMessages && tokens <= maxTokens) return undefined;
-
-    const tokensWanted = tokens > maxTokens ? maxTokens * 0.75 : maxTokens;
-    const newest = this.#blocks.findLast((block) => !block.pinned);
-    let dropped = 0;
-    let tokensDropped = 0;
-    this.#blocks = this.#blocks.filter((block) => {
-      if (block.pinned || (block === newest && isAnswer(block))) return true;
-      if (messages <= maxMessages && tokens <= tokensWanted) return true;
-      messages -= block.messages.length;
-      tokens -= block.tokens;
-      dropped += block.messages.length;
-      tokensDropped += block.tokens;
-      return false;
+  overflow(extra = 0): readonly Block[] {
+    const { maxMessages, tokenLimit, tokenTarget } = this.#limits;
+    let messages = this.blocks.reduce((sum, block) => sum + countedMessages(block), 0);
+    let tokens = this.promptTokens;
+    if (messages <= maxMessages && tokens <= tokenLimit) return [];
+    const wanted = tokens > tokenLimit ? tokenTarget - extra : tokenLimit;
+    return this.#droppable().filter((block) => {
+      if (messages <= maxMessages && tokens <= wanted) return false;
+      // A memory takes no part of the history with it: it is the last that goes, and only for tokens.
+      if (block.part === "memory" && tokens <= tokenLimit) return false;
+      messages -= countedMessages(block);
+      tokens -= this.tokensOf([block]);
+      return true;
     });
-    if (dropped === 0) return undefined;
-    return {
-      type: "ContextTrimmed",
-      droppedMessages: dropped,
-      keptMessages: this.messages.length,
-      estimatedTokensDropped: tokensDropped,
-    };
+  }
+
+  /** Lets blocks go; with a message in their place where the first of them was. */
+  drop(going: readonly Block[], inTheirPlace?: Message): void {
+    const gone = new Set(going);
+    const first = going.find((block) => block.part !== "memory");
+    const summary: Block | undefined = first &&
+      inTheirPlace && { messages: [inTheirPlace], part: first.part, pinned: false, summary: true };
+    for (const part of Object.keys(this.#parts) as Block["part"][]) {
+      this.#parts[part] = this.#parts[part].flatMap((block) => {
+        if (!gone.has(block)) return [block];
+        return block === first && summary ? [summary] : [];
+      });
+    }
+  }
+
+  trim(): EventInput<"ContextTrimmed"> | undefined {
+    const going = this.overflow();
+    if (going.length === 0) return undefined;
+    const droppedMessages = going.reduce((sum, block) => sum + block.messages.length, 0);
+    const estimatedTokensDropped = this.tokensOf(going);
+    this.drop(going);
+    const keptMessages = this.messages.length;
+    return { type: "ContextTrimmed", droppedMessages, keptMessages, estimatedTokensDropped };
+  }
+
+  /** Messages of a part that are no summary and could have been dropped. */
+  kept(part: "history" | "run"): number {
+    return this.#parts[part]
+      .filter((block) => !block.summary && !block.pinned)
+      .reduce((sum, block) => sum + block.messages.length, 0);
+  }
+
+  #droppable(): readonly Block[] {
+    const { history, memory, run } = this.#parts;
+    const pinned = new Set<Block["part"]>(this.policy.pinned);
+    const newest = run.findLast((block) => !block.pinned);
+    return [...history, ...run, ...memory.toReversed()].filter(
+      (block) => !block.pinned && !pinned.has(block.part) && (block !== newest || !isAnswer(block)),
+    );
+  }
+
+  #add(part: Block["part"], message: Message, pinned: boolean): void {
+    this.#parts[part].push({ messages: [message], part, pinned });
+  }
+
+  /** Each message is counted once a counter. */
+  #count(blocks: readonly Block[]): number {
+    const counted = this.#counted.get(this.#counter) ?? new WeakMap<Message, number>();
+    this.#counted.set(this.#counter, counted);
+    let tokens = 0;
+    for (const { messages } of blocks) {
+      for (const message of messages) {
+        const known = counted.get(message) ?? estimateMessageTokens(message, this.#counter);
+        counted.set(message, known);
+        tokens += known;
+      }
+    }
+    return tokens;
   }
 }
 
-function blockOf(message: Message, pinned: boolean): Block {
-  return { messages: [message], tokens: estimateMessageTokens(message), pinned };
-}
-
-function append(block: Block, message: Message): void {
-  block.messages.push(message);
-  block.tokens += estimateMessageTokens(message);
+function callIdsOf(messages: readonly Message[]): readonly string[] {
+  return messages.flatMap((message) =>
+    message.role === "assistant" ? (message.toolCalls ?? []).map((call) => call.callId) : [],
+  );
 }
 
 function countedMessages(block: Block): number {

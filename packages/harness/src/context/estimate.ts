@@ -1,4 +1,11 @@
-import type { Message } from "@benchtop/protocol";
+import type { Attachment, Message } from "@benchtop/protocol";
+
+/** Counts the tokens of a text. */
+export interface TokenCounter {
+  count(text: string): number;
+  /** Whether it is the model's own tokenizer that counts. */
+  readonly exact: boolean;
+}
 
 /**
  * Tokens of a text without its tokenizer: a quarter of its UTF-8 bytes, which is near for English and code and for
@@ -8,18 +15,39 @@ export function estimateTokens(text: string): number {
   return Math.ceil(Buffer.byteLength(text) / 4);
 }
 
-/** The same for a message, with the few tokens that any message's frame costs. */
-export function estimateMessageTokens(message: Message): number {
-  const frame = 4;
-  if (message.role !== "assistant") return frame + estimateTokens(message.content);
-  const calls = message.toolCalls ?? [];
-  return (
-    frame +
-    estimateTokens(message.content) +
-    calls.reduce((sum, call) => sum + frame + estimateTokens(call.name + argumentsText(call)), 0)
-  );
+export const estimatingCounter: TokenCounter = { count: estimateTokens, exact: false };
+
+/**
+ * Tokens of a message as it is sent again: its text, its calls, what its protocol wants to see once more, its attachments,
+ * and the few tokens that any message's frame costs. Reasoning is not sent again.
+ */
+export function estimateMessageTokens(message: Message, counter: TokenCounter = estimatingCounter): number {
+  const text = messageFrame + counter.count(message.content);
+  if (message.role === "user") return text + sum(message.attachments ?? [], attachmentTokens);
+  if (message.role !== "assistant") return text;
+  const calls = sum(message.toolCalls ?? [], (call) => messageFrame + counter.count(call.name + argumentsText(call)));
+  const continued = message.continuation ? estimateTokens(JSON.stringify(message.continuation.blocks)) : 0;
+  return text + calls + continued;
+}
+
+const messageFrame = 4;
+
+/**
+ * What an attachment is taken to cost. An image: 1,600, what providers count for the largest that they do not shrink. Text:
+ * a token for four bytes. A document: a token for sixteen bytes and no less than 1,500, about what a page of PDF costs
+ * that is read both as text and as an image. Unknown sizes count as the least of their kind.
+ */
+export function attachmentTokens({ mediaType, data = "" }: Attachment): number {
+  const bytes = Math.floor((data.length * 3) / 4);
+  if (mediaType.startsWith("image/")) return 1600;
+  if (mediaType.startsWith("text/") || mediaType === "application/json") return Math.max(50, Math.ceil(bytes / 4));
+  return Math.max(1500, Math.ceil(bytes / 16));
 }
 
 function argumentsText(call: { arguments: unknown; invalidArguments?: string | undefined }): string {
   return call.invalidArguments ?? JSON.stringify(call.arguments);
+}
+
+function sum<Item>(items: readonly Item[], tokensOf: (item: Item) => number): number {
+  return items.reduce((total, item) => total + tokensOf(item), 0);
 }
