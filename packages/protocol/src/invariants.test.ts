@@ -42,8 +42,7 @@ describe("H7 the rules of a journal", () => {
         const twice = renumbered(journal.toSpliced(index, 0, event));
         const without = renumbered(journal.toSpliced(index, 1));
         expect(checkInvariants(twice, { ended })).not.toEqual([]);
-        if (ended) expect(checkInvariants(without, { ended })).not.toEqual([]);
-        if (index < journal.length - 1) expect(checkInvariants(journal.toSpliced(index, 1), { ended })).not.toEqual([]);
+        expect(checkInvariants(without, { ended }).length > 0 || !ended).toBe(true);
       }),
       runs,
     );
@@ -72,7 +71,7 @@ describe("H7 the rules of a journal", () => {
           const events = renumbered(changes.reduce((all, change) => change(all), journal));
           const verdict = checkInvariants(events, { ended });
           broken += verdict.length > 0 ? 1 : 0;
-          expect(verdict.length === 0, verdict.join("\n")).toBe(keepsEveryRule(events, ended));
+          expect({ verdict, isKept: verdict.length === 0 }).toMatchObject({ isKept: keepsEveryRule(events, ended) });
         },
       ),
       runs,
@@ -119,7 +118,7 @@ const mutation: fc.Arbitrary<Mutation> = fc.oneof(
 function changed(events: readonly RunEvent[], index: number, change: (event: RunEvent) => object): RunEvent[] {
   const at = index % Math.max(1, events.length);
   const event = events[at];
-  return event ? events.with(at, { ...event, ...change(event) } as RunEvent) : [...events];
+  return event ? events.with(at, { ...event, ...change(event) }) : [...events];
 }
 
 /** The event saying something else. */
@@ -141,6 +140,8 @@ function flipped(event: RunEvent): object {
       return event.reason === "decision"
         ? { decision: event.decision === "retry" ? "skip" : "deny" }
         : { reason: "fork" };
+    case "GateDecided":
+      return { decision: event.decision === "deny" ? "allow" : "deny" };
     case "StepStarted":
       return { step: event.step + 1 };
     default:

@@ -308,10 +308,7 @@ class Doubts implements Rule {
         return;
       }
       case "GateDecided":
-        if (event.callId !== undefined && event.mode === "enforcing" && event.decision === "deny") {
-          this.#forbidden.set(event.callId, "which a gate denied");
-        }
-        return;
+        return this.#judged(event);
       case "StepStarted":
         for (const callId of this.#forbidden.keys()) if (!this.#open.has(callId)) this.#forbidden.delete(callId);
         return;
@@ -325,6 +322,11 @@ class Doubts implements Rule {
         return this.#decided(event);
       default:
     }
+  }
+
+  #judged({ callId, point, mode, decision }: EventOf<"GateDecided">): void {
+    if (callId === undefined || point !== "tool-call" || mode !== "enforcing" || decision !== "deny") return;
+    this.#forbidden.set(callId, "which a gate denied");
   }
 
   #decided({ callId, decision }: EventOf<"Resumed">): void {

@@ -116,6 +116,16 @@ class Walk {
   }
 
   #movesInTool(tool: OpenTool): (() => void)[] {
+    const denyResult = () =>
+      this.#write({
+        type: "GateDecided",
+        gate: "g",
+        point: "tool-result",
+        mode: "enforcing",
+        decision: "deny",
+        callId: tool.callId,
+        durationMs: 0,
+      });
     if (tool.inDoubt) {
       return [
         () => this.#endTool("unknown"),
@@ -129,6 +139,7 @@ class Walk {
     };
     return [
       startChild,
+      denyResult,
       () => this.#endTool("success"),
       () => this.#endTool("error"),
       () => this.#suspend("outcome-unknown", tool.callId),
@@ -275,6 +286,6 @@ class Walk {
   #write(input: EventInput): void {
     const seq = this.events.length;
     const place = { runId: "run", seq, at: new Date(seq).toISOString(), traceId: "trace", spanId: "span" };
-    this.events.push({ ...place, ...input } as RunEvent);
+    this.events.push({ ...place, ...input });
   }
 }

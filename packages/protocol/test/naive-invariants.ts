@@ -185,6 +185,7 @@ function nothingForbiddenWasDone(events: Events): boolean {
       if (
         other.type === "GateDecided" &&
         other.callId === callId &&
+        other.point === "tool-call" &&
         other.mode === "enforcing" &&
         other.decision === "deny"
       ) {
