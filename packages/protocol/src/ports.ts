@@ -64,6 +64,70 @@ export interface Journal {
    * Ends early, without throwing, when the signal aborts. A slow consumer holds no memory: it reads again from the store.
    */
   follow(runId: string, options?: ReadOptions, signal?: AbortSignal): AsyncIterable<RunEvent>;
+  /** A replay token for an event, the newest one when `seq` is absent. Rejects with `NOT_FOUND` when there is no such event. */
+  token(runId: string, seq?: number): Promise<string>;
+  /**
+   * The point that a token names, proven to be in this journal still. Rejects with `VALIDATION_FAILED` when it is no token,
+   * `NOT_FOUND` when there is no such run or event, `REPLAY_DIVERGED` when the journal says something else up to there.
+   */
+  resolveToken(token: string): Promise<ReplayPoint>;
+}
+
+/** An event of a journal, and the hash of the chain at that event (`chain.ts`). */
+export interface ReplayPoint {
+  readonly runId: string;
+  readonly seq: number;
+  readonly hash: string;
+}
+
+/** Which runs a list shows; every condition must hold. */
+export interface RunFilter {
+  readonly status?: RunStatus | undefined;
+  readonly kind?: string | undefined;
+  readonly toolId?: string | undefined;
+  readonly userId?: string | undefined;
+  readonly workbenchId?: string | undefined;
+  readonly sessionId?: string | undefined;
+  readonly parentRunId?: string | undefined;
+  readonly traceId?: string | undefined;
+  /** Only runs that wait for a person to decide. */
+  readonly suspended?: boolean | undefined;
+  /** What the page before gave as `nextCursor`. */
+  readonly cursor?: string | undefined;
+  /** 1 to 1000; 100 when absent. */
+  readonly limit?: number | undefined;
+}
+
+export interface RunPage {
+  readonly items: RunRecord[];
+  readonly nextCursor: string | null;
+}
+
+/** What is known of runs without reading their journals. */
+export interface RunStore {
+  get(runId: string): Promise<RunRecord | undefined>;
+  /** One page, newest first. Rejects with `VALIDATION_FAILED` when the cursor is not one that this list gave. */
+  list(filter?: RunFilter): Promise<RunPage>;
+}
+
+/** A named point of a journal, from which a run can be resumed or forked. */
+export interface RunCheckpoint extends ReplayPoint {
+  readonly name: string;
+  readonly userId: string;
+  readonly createdAt: string;
+}
+
+/** The named points of journals. A name is unique within its run, and is never moved: remove it first. */
+export interface CheckpointStore {
+  /**
+   * Names an event. Naming the same event so again gives the point that is there. Rejects with `NOT_FOUND` when there is no
+   * such event, `VALIDATION_FAILED` when the name is taken, empty or longer than 100 characters, or the run has 1000 points.
+   */
+  save(checkpoint: Pick<RunCheckpoint, "runId" | "seq" | "name" | "userId">): Promise<RunCheckpoint>;
+  /** The points of one run in order of `seq`. */
+  list(runId: string): Promise<readonly RunCheckpoint[]>;
+  /** False when there was none of this name. */
+  remove(runId: string, name: string): Promise<boolean>;
 }
 
 /** Which runs make up a conversation, so that one of before can be continued from their journals. */
@@ -107,6 +171,8 @@ export interface RunRecord {
   readonly title: string;
   readonly startedAt: string;
   readonly finishedAt: string | null;
+  /** When its journal was deleted; the record stays, without its title. */
+  readonly deletedAt: string | null;
   /** What a run that has not ended waits for a person to decide; null while it waits for nobody. */
   readonly suspension: Suspension | null;
   /** Length of the journal and the hash of its last event, so that a cut tail shows. */

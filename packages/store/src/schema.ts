@@ -97,6 +97,20 @@ export interface RunsTable {
   created_at: string;
   /** JSON of what a run that has not ended waits for a person to decide. */
   suspension: string | null;
+  /** Set first when a journal is deleted; the row stays, so that the run id stays taken and the ledger whole. */
+  deleted_at: string | null;
+  /** 1 once the events of a deleted journal are gone, too. */
+  events_deleted: Flag;
+}
+
+/** Named points of journals. `hash` is that of the chain at the event. */
+export interface RunCheckpointsTable {
+  run_id: string;
+  name: string;
+  seq: number;
+  hash: string;
+  user_id: string;
+  created_at: string;
 }
 
 /** The journal. `body` is the event's JSON text exactly as hashed: hash = sha256(previous hash + body). */
@@ -291,6 +305,7 @@ export interface Tables {
   artifacts: ArtifactsTable;
   runs: RunsTable;
   run_events: RunEventsTable;
+  run_checkpoints: RunCheckpointsTable;
   workbench_runs: WorkbenchRunsTable;
   conversations: ConversationsTable;
   workbenches: WorkbenchesTable;

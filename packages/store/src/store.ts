@@ -3,6 +3,7 @@ import { join } from "node:path";
 import { BenchtopError } from "@benchtop/protocol";
 import type { Kysely } from "kysely";
 import { Blobs } from "./blobs.ts";
+import { RunCheckpoints } from "./checkpoints/checkpoints.ts";
 import { DurableJournal } from "./journal/journal.ts";
 import type { JournalStorage } from "./journal/storage.ts";
 import type { RunNotifications } from "./journal/watch.ts";
@@ -31,6 +32,7 @@ export interface Store {
   readonly db: Kysely<Tables>;
   readonly journal: DurableJournal;
   readonly ledger: Ledger;
+  readonly checkpoints: RunCheckpoints;
   readonly blobs: Blobs;
   /** Resolves when everything committed so far is on disk. (A commit through `db` by itself survives a killed process, not a power cut.) */
   flush(): Promise<void>;
@@ -54,6 +56,7 @@ export async function openStore(options: StoreOptions): Promise<Store> {
     db,
     journal,
     ledger: new Ledger(db),
+    checkpoints: new RunCheckpoints(db),
     blobs,
     flush: () => database.flush(),
     async close() {

@@ -4,8 +4,8 @@ import { join } from "node:path";
 import { sql } from "kysely";
 import { afterEach, beforeEach, describe, expect, test } from "vitest";
 import { openStore, type Store } from "../src/index.ts";
-import { callFinished, callStarted, completed, delta, failed, runInit } from "../src/suite/events.ts";
-import { removeHome, temporaryHome } from "../src/suite/index.ts";
+import { callFinished, callStarted, completed, delta, failed, runInit } from "@benchtop/harness/journal-suite";
+import { removeHome, temporaryHome } from "./suite/index.ts";
 
 describe("a store on SQLite whose surroundings fail", () => {
   let home: string;

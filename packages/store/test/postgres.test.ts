@@ -1,7 +1,7 @@
 import { afterAll, beforeAll, describe, expect, test } from "vitest";
 import { sql } from "kysely";
 import { openStore } from "../src/index.ts";
-import { removeHome, storeSuite, temporaryHome } from "../src/suite/index.ts";
+import { removeHome, storeSuite, temporaryHome } from "./suite/index.ts";
 import { startPostgres, type PostgresCluster } from "./postgres.ts";
 
 describe("a store on PostgreSQL", () => {

@@ -1,5 +1,5 @@
 import { afterAll, describe, test } from "vitest";
-import { removeHome, storeSuite, temporaryHome } from "../src/suite/index.ts";
+import { removeHome, storeSuite, temporaryHome } from "./suite/index.ts";
 
 describe("a store on SQLite", () => {
   const homes: string[] = [];

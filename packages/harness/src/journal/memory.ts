@@ -1,35 +1,49 @@
 import {
   BenchtopError,
-  isTerminal,
-  newSpanId,
-  type EventInput,
+  type CheckpointStore,
   type Journal,
-  type JournalWriter,
   type ReadOptions,
+  type ReplayPoint,
   type RunEvent,
-  type RunInit,
+  type RunStore,
+  type SessionStore,
 } from "@benchtop/protocol";
+import { parseReplayToken, replayToken } from "@benchtop/protocol";
+import { MemoryCheckpoints } from "./memory-checkpoints.ts";
+import { memoryRuns } from "./memory-runs.ts";
+import { hashAt, isFinished, MemoryWriter, nextCommit, newRun, startOf, type StoredRun } from "./memory-writer.ts";
 
 export interface MemoryJournalOptions {
-  /** Finished runs that are kept; the oldest is forgotten first. */
+  /** Finished runs that are kept; the oldest is forgotten first, its checkpoints with it. */
   readonly maxFinishedRuns?: number;
+}
+
+/** What a harness needs to keep of runs, all of it in memory. */
+export interface MemoryJournal extends Journal {
+  readonly runs: RunStore;
+  readonly sessions: SessionStore;
+  readonly checkpoints: CheckpointStore;
 }
 
 /**
  * A journal that lives as long as the process: the same contract as a durable one, with memory in place of a disk.
  * What is written is committed, and so visible, in the next microtask.
  */
-export function memoryJournal(options: MemoryJournalOptions = {}): Journal {
+export function memoryJournal(options: MemoryJournalOptions = {}): MemoryJournal {
   const maxFinishedRuns = options.maxFinishedRuns ?? 1000;
   const runs = new Map<string, StoredRun>();
+  const checkpoints = new MemoryCheckpoints((runId, seq) => pointAt(find(runs, runId), seq));
 
   return {
+    ...memoryRuns(runs),
+    checkpoints,
     async create(init) {
       if (runs.has(init.runId)) {
         throw new BenchtopError("RUN_REPLAYED", `The run ${init.runId} exists already.`, { runId: init.runId });
       }
-      forgetOldest(runs, maxFinishedRuns);
-      const run: StoredRun = { init, rootSpanId: newSpanId(), events: [], epoch: 0, held: false, readers: new Set() };
+      const forgotten = forgetOldest(runs, maxFinishedRuns);
+      if (forgotten !== undefined) checkpoints.forget(forgotten);
+      const run = newRun(init);
       runs.set(init.runId, run);
       const writer = new MemoryWriter(run);
       writer.write(startOf(init));
@@ -48,86 +62,16 @@ export function memoryJournal(options: MemoryJournalOptions = {}): Journal {
     follow(runId, options = {}, signal) {
       return follow(() => find(runs, runId), options, signal);
     },
+    async token(runId, seq) {
+      return replayToken(pointAt(find(runs, runId), seq));
+    },
+    async resolveToken(token) {
+      const claimed = parseReplayToken(token);
+      const point = pointAt(find(runs, claimed.runId), claimed.seq);
+      if (point.hash !== claimed.hash) throw otherHistory(claimed);
+      return point;
+    },
   };
-}
-
-interface StoredRun {
-  readonly init: RunInit;
-  readonly rootSpanId: string;
-  readonly events: RunEvent[];
-  /** Of the newest writer; one with an older epoch has lost the run. */
-  epoch: number;
-  held: boolean;
-  /** Followers that wait for the next commit. */
-  readonly readers: Set<() => void>;
-}
-
-class MemoryWriter implements JournalWriter {
-  readonly runId: string;
-  readonly traceId: string;
-  readonly #run: StoredRun;
-  readonly #epoch: number;
-  #queue: EventInput[] = [];
-  #pending = 0;
-  #commit: Promise<void> = Promise.resolve();
-  #ended = false;
-
-  constructor(run: StoredRun) {
-    this.#run = run;
-    this.runId = run.init.runId;
-    this.traceId = run.init.traceId;
-    this.#epoch = ++run.epoch;
-    run.held = true;
-  }
-
-  get pending(): number {
-    return this.#pending;
-  }
-
-  write(event: EventInput): void {
-    if (this.#ended || this.#epoch !== this.#run.epoch) {
-      throw new BenchtopError("RUN_INTERRUPTED", "This run takes no more events.", { runId: this.runId });
-    }
-    if (isTerminal(event)) this.#ended = true;
-    if (event.type === "OutputDelta") {
-      this.#pending += event.text.length;
-      if (this.#joined(event)) return;
-    }
-    if (this.#queue.length === 0) this.#commit = Promise.resolve().then(() => this.#commitQueue());
-    this.#queue.push(event);
-  }
-
-  committed(): Promise<void> {
-    return this.#commit;
-  }
-
-  async close(): Promise<void> {
-    await this.#commit;
-    if (this.#epoch !== this.#run.epoch) return;
-    this.#ended = true;
-    this.#run.held = false;
-  }
-
-  #joined(event: EventInput<"OutputDelta">): boolean {
-    const last = this.#queue.at(-1);
-    if (last?.type !== "OutputDelta" || last.callId !== event.callId || last.channel !== event.channel) return false;
-    this.#queue[this.#queue.length - 1] = { ...last, text: last.text + event.text };
-    return true;
-  }
-
-  #commitQueue(): void {
-    const at = new Date().toISOString();
-    const { init, rootSpanId, events, readers } = this.#run;
-    for (const input of this.#queue) {
-      const place = { runId: init.runId, seq: events.length, at, traceId: init.traceId };
-      events.push(Object.freeze({ ...place, ...input, spanId: input.spanId ?? rootSpanId }) as RunEvent);
-    }
-    this.#queue = [];
-    this.#pending = 0;
-    const waiting = [...readers];
-    readers.clear();
-    for (const wake of waiting) wake();
-  }
 }
 
 async function* follow(
@@ -149,20 +93,7 @@ async function* follow(
     next += 1;
     left -= 1;
     yield event;
-    if (isTerminal(event)) return;
   }
-}
-
-function nextCommit(run: StoredRun, signal: AbortSignal | undefined): Promise<void> {
-  return new Promise((resolve) => {
-    const wake = () => {
-      run.readers.delete(wake);
-      signal?.removeEventListener("abort", wake);
-      resolve();
-    };
-    run.readers.add(wake);
-    signal?.addEventListener("abort", wake, { once: true });
-  });
 }
 
 function page(run: StoredRun, options: ReadOptions): RunEvent[] {
@@ -176,21 +107,25 @@ function find(runs: Map<string, StoredRun>, runId: string): StoredRun {
   return run;
 }
 
-function isFinished(run: StoredRun): boolean {
-  const last = run.events.at(-1);
-  return last !== undefined && isTerminal(last);
+function pointAt(run: StoredRun, seq = run.events.length - 1): ReplayPoint {
+  const { runId } = run.init;
+  if (!run.events[seq]) throw new BenchtopError("NOT_FOUND", `Run ${runId} has no event ${seq}.`, { runId });
+  return { runId, seq, hash: hashAt(run, seq) };
 }
 
-function forgetOldest(runs: Map<string, StoredRun>, maxFinishedRuns: number): void {
-  if (runs.size <= maxFinishedRuns) return;
+function otherHistory({ runId, seq }: ReplayPoint): BenchtopError {
+  return new BenchtopError("REPLAY_DIVERGED", `The journal of run ${runId} is not the one this token was made of.`, {
+    runId,
+    detail: { seq },
+  });
+}
+
+function forgetOldest(runs: Map<string, StoredRun>, maxFinishedRuns: number): string | undefined {
+  if (runs.size <= maxFinishedRuns) return undefined;
   for (const [runId, run] of runs) {
     if (!isFinished(run)) continue;
     runs.delete(runId);
-    return;
+    return runId;
   }
-}
-
-function startOf(init: RunInit): EventInput<"RunStarted"> {
-  const { runId: _, traceId: __, ...said } = init;
-  return { type: "RunStarted", ...said };
+  return undefined;
 }

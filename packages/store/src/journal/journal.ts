@@ -1,8 +1,10 @@
 import {
   newSpanId,
+  replayToken,
   type Journal,
   type JournalWriter,
   type ReadOptions,
+  type ReplayPoint,
   type RunEvent,
   type RunInit,
 } from "@benchtop/protocol";
@@ -11,7 +13,8 @@ import { ledgerRow } from "../ledger/row.ts";
 import type { Owner } from "../owner.ts";
 import type { Tables } from "../schema.ts";
 import { leaseEnd, Leases, type UnfinishedRun } from "./leases.ts";
-import { leaseHeld, noSuchRun } from "./refusals.ts";
+import { journalDeleted, leaseHeld, noSuchRun } from "./refusals.ts";
+import { pointAt, resolveToken } from "./replay-point.ts";
 import type { JournalStorage } from "./storage.ts";
 import { Follower, StoredEvent, Tail } from "./tail.ts";
 import { verifyRun, type Verification } from "./verify.ts";
@@ -138,6 +141,14 @@ export class DurableJournal implements Journal {
     }
   }
 
+  async token(runId: string, seq?: number): Promise<string> {
+    return replayToken(await pointAt(this.#parts.db, runId, seq));
+  }
+
+  resolveToken(token: string): Promise<ReplayPoint> {
+    return resolveToken(this.#parts.db, token);
+  }
+
   /** Recomputes the hash chain of a run and checks every invariant. Rejects with `NOT_FOUND`. */
   verify(runId: string): Promise<Verification> {
     return verifyRun(this.#parts.db, this.#parts.storage, runId);
@@ -208,10 +219,11 @@ export class DurableJournal implements Journal {
   async #head(runId: string): Promise<{ event_count: number; finished: number }> {
     const head = await this.#parts.db
       .selectFrom("runs")
-      .select(["event_count", "finished"])
+      .select(["event_count", "finished", "deleted_at"])
       .where("id", "=", runId)
       .executeTakeFirst();
     if (!head) throw noSuchRun(runId);
+    if (head.deleted_at !== null) throw journalDeleted(runId, head.deleted_at);
     return head;
   }
 }

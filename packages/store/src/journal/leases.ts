@@ -1,7 +1,7 @@
 import type { Kysely } from "kysely";
 import type { Owner } from "../owner.ts";
 import type { Tables } from "../schema.ts";
-import { leaseHeld, noSuchRun, runEnded } from "./refusals.ts";
+import { journalDeleted, leaseHeld, noSuchRun, runEnded } from "./refusals.ts";
 
 const leaseMilliseconds = 30_000;
 const renewEvery = 10_000;
@@ -39,6 +39,7 @@ export class Leases {
     return this.#db.transaction().execute(async (transaction) => {
       const run = await transaction.selectFrom("runs").selectAll().where("id", "=", runId).executeTakeFirst();
       if (!run) throw noSuchRun(runId);
+      if (run.deleted_at !== null) throw journalDeleted(runId, run.deleted_at);
       if (run.finished) throw runEnded(runId);
       if (!this.#isFree(run)) throw leaseHeld(runId);
       const epoch = run.lease_epoch + 1;

@@ -1,3 +1,4 @@
+import type { RunEnd } from "@benchtop/protocol/records";
 import type { WorkbenchRunsTable } from "../schema.ts";
 import type { Insertable } from "kysely";
 
@@ -48,18 +49,4 @@ export interface AppendOperation {
   readonly suspension: string | null;
   /** Set when the last event is terminal. */
   readonly end?: RunEnd;
-}
-
-/** What the terminal event makes of the ledger row. */
-export interface RunEnd {
-  readonly status: "success" | "error" | "budget_exceeded";
-  readonly inputTokens: number;
-  readonly outputTokens: number;
-  readonly costMicros: number | null;
-  readonly steps: number;
-  readonly toolCalls: number;
-  readonly firstTokenMs: number | null;
-  readonly durationMs: number;
-  readonly errorCode: string | null;
-  readonly finishedAt: string;
 }

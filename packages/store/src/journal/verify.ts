@@ -2,8 +2,8 @@ import { InvariantCheck } from "@benchtop/protocol/invariants";
 import type { RunEvent } from "@benchtop/protocol";
 import type { Kysely } from "kysely";
 import type { Tables } from "../schema.ts";
-import { emptyHead, linkHash } from "./chain.ts";
-import { noSuchRun } from "./refusals.ts";
+import { emptyHead, linkHash } from "@benchtop/protocol/chain";
+import { journalDeleted, noSuchRun } from "./refusals.ts";
 import type { JournalStorage, StoredRow } from "./storage.ts";
 
 export interface Verification {
@@ -22,6 +22,7 @@ const maxViolations = 100;
 export async function verifyRun(db: Kysely<Tables>, storage: JournalStorage, runId: string): Promise<Verification> {
   const run = await db.selectFrom("runs").selectAll().where("id", "=", runId).executeTakeFirst();
   if (!run) throw noSuchRun(runId);
+  if (run.deleted_at !== null) throw journalDeleted(runId, run.deleted_at);
   const check = new ChainCheck(runId);
   while (check.length < run.event_count) {
     const rows = await storage.rows(runId, check.length - 1, Math.min(pageSize, run.event_count - check.length));

@@ -3,8 +3,8 @@ import { isTerminal, type EventInput } from "@benchtop/protocol";
 import * as fc from "fast-check";
 import { afterAll, beforeAll, describe, expect, test } from "vitest";
 import { openStore, type Store } from "../store.ts";
-import { callFinished, callStarted, completed, delta, failed, runInit, textOf } from "../suite/events.ts";
-import { removeHome, temporaryHome } from "../suite/index.ts";
+import { callFinished, callStarted, completed, delta, failed, runInit, textOf } from "@benchtop/harness/journal-suite";
+import { removeHome, temporaryHome } from "../../test/suite/index.ts";
 
 /** What a program may do with its writer. Each is legal at any point, so any sequence is a run. */
 type Move =

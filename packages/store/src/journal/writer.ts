@@ -6,8 +6,7 @@ import {
   type JournalWriter,
   type RunEvent,
 } from "@benchtop/protocol";
-import { runEnd } from "../ledger/run-end.ts";
-import { suspensionOf } from "../ledger/suspension.ts";
+import { runEnd, suspensionOf } from "@benchtop/protocol/records";
 import { runEnded } from "./refusals.ts";
 import type { AppendOperation, JournalStorage } from "./storage.ts";
 import type { Tail } from "./tail.ts";
@@ -189,7 +188,8 @@ export class DurableWriter implements JournalWriter {
     const last = batch.at(-1)!;
     const end = runEnd(last.event, last.at);
     const { runId, epoch } = this;
-    const suspension = suspensionOf(last.event, last.at);
+    const waitsFor = suspensionOf(last.event, last.at);
+    const suspension = waitsFor && JSON.stringify(waitsFor);
     const common = { runId, epoch, length: this.#length, headHash: this.#headHash, types, bodies, durable, suspension };
     return end ? { ...common, end } : common;
   }

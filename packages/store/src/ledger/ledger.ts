@@ -2,38 +2,19 @@ import {
   BenchtopError,
   type Contract,
   type RunInit,
+  type RunFilter,
+  type RunPage,
   type RunRecord,
-  type RunStatus,
+  type RunStore,
+  type SessionStore,
   type Suspension,
 } from "@benchtop/protocol";
 import type { Kysely, Selectable } from "kysely";
 import type { Tables, WorkbenchRunsTable } from "../schema.ts";
 import { ledgerRow } from "./row.ts";
 
-export interface LedgerFilter {
-  readonly status?: RunStatus | undefined;
-  readonly kind?: string | undefined;
-  readonly toolId?: string | undefined;
-  readonly userId?: string | undefined;
-  readonly workbenchId?: string | undefined;
-  readonly sessionId?: string | undefined;
-  readonly parentRunId?: string | undefined;
-  readonly traceId?: string | undefined;
-  /** Only runs that wait for a person to decide. */
-  readonly suspended?: boolean | undefined;
-  /** What the page before gave as `nextCursor`. */
-  readonly cursor?: string | undefined;
-  /** 1 to 1000; 100 when absent. */
-  readonly limit?: number | undefined;
-}
-
-export interface LedgerPage {
-  readonly items: RunRecord[];
-  readonly nextCursor: string | null;
-}
-
 /** The run ledger (`workbench_runs`): one row a run, written by its journal, and one row for every refused repetition. */
-export class Ledger {
+export class Ledger implements RunStore, SessionStore {
   readonly #db: Kysely<Tables>;
 
   constructor(db: Kysely<Tables>) {
@@ -50,7 +31,7 @@ export class Ledger {
   }
 
   /** One page, newest first. Rejects with `VALIDATION_FAILED` when the cursor is not one of ours. */
-  async list(filter: LedgerFilter = {}): Promise<LedgerPage> {
+  async list(filter: RunFilter = {}): Promise<RunPage> {
     const limit = Math.max(1, Math.min(filter.limit ?? 100, 1000));
     let query = this.#rows();
     for (const [column, value] of filters(filter)) query = query.where(`entry.${column}`, "=", value);
@@ -77,6 +58,19 @@ export class Ledger {
     return { items: page.map(recordOf), nextCursor: last ? cursorAfter(last) : null };
   }
 
+  async runs(sessionId: string, limit: number): Promise<readonly string[]> {
+    const rows = await this.#rows()
+      .where("entry.session_id", "=", sessionId)
+      .where("entry.parent_run_id", "is", null)
+      .where("entry.status", "<>", "replay")
+      .where("runs.deleted_at", "is", null)
+      .orderBy("entry.started_at", "desc")
+      .orderBy("entry.id", "desc")
+      .limit(Math.max(0, limit))
+      .execute();
+    return rows.map(({ run_id }) => run_id).reverse();
+  }
+
   /** Notes that somebody asked for a run id that is taken: a row of its own; the run and its row stay as they are (L3). */
   async recordReplay(run: RunInit): Promise<void> {
     await this.#db
@@ -90,7 +84,7 @@ export class Ledger {
       .selectFrom("workbench_runs as entry")
       .leftJoin("runs", (join) => join.onRef("runs.id", "=", "entry.run_id").on("entry.status", "<>", "replay"))
       .selectAll("entry")
-      .select(["runs.event_count", "runs.head_hash", "runs.suspension"]);
+      .select(["runs.event_count", "runs.head_hash", "runs.suspension", "runs.deleted_at"]);
   }
 }
 
@@ -98,6 +92,7 @@ type Row = Selectable<WorkbenchRunsTable> & {
   event_count: number | null;
   head_hash: string | null;
   suspension: string | null;
+  deleted_at: string | null;
 };
 type FilterColumn =
   | "status"
@@ -109,7 +104,7 @@ type FilterColumn =
   | "parent_run_id"
   | "trace_id";
 
-function filters(filter: LedgerFilter): [FilterColumn, string][] {
+function filters(filter: RunFilter): [FilterColumn, string][] {
   const all: [FilterColumn, string | undefined][] = [
     ["status", filter.status],
     ["kind", filter.kind],
@@ -151,6 +146,7 @@ function recordOf(row: Row): RunRecord {
     finishedAt: row.finished_at,
     eventCount: row.event_count ?? 0,
     headHash: row.head_hash ?? "",
+    deletedAt: row.deleted_at,
     suspension: row.suspension === null ? null : (JSON.parse(row.suspension) as Suspension),
   };
 }

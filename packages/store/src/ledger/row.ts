@@ -1,40 +1,39 @@
 import { randomBytes } from "node:crypto";
 import type { RunInit } from "@benchtop/protocol";
+import { startedRecord } from "@benchtop/protocol/records";
 import type { Insertable } from "kysely";
 import type { WorkbenchRunsTable } from "../schema.ts";
 
-const titleLength = 200;
-
 /** The row with which a run, or an attempt to repeat one, enters the ledger. */
 export function ledgerRow(run: RunInit, status: "pending" | "replay", at: string): Insertable<WorkbenchRunsTable> {
-  const [providerId, modelId] = splitModel(run.model);
+  const record = startedRecord(run, at);
   return {
     id: entryId(),
-    run_id: run.runId,
-    trace_id: run.traceId,
-    kind: run.kind,
-    tool_id: run.toolId ?? null,
-    user_id: run.userId,
-    workspace_id: run.workspaceId ?? null,
-    workbench_id: run.workbenchId ?? null,
-    session_id: run.sessionId ?? null,
-    parent_run_id: run.parentRunId ?? null,
+    run_id: record.runId,
+    trace_id: record.traceId,
+    kind: record.kind,
+    tool_id: record.toolId,
+    user_id: record.userId,
+    workspace_id: record.workspaceId,
+    workbench_id: record.workbenchId,
+    session_id: record.sessionId,
+    parent_run_id: record.parentRunId,
     contract_version: null,
-    contract: JSON.stringify(run.contract),
-    provider_id: providerId,
-    model_id: modelId,
+    contract: JSON.stringify(record.contract),
+    provider_id: record.providerId,
+    model_id: record.modelId,
     status,
-    input_tokens: 0,
-    output_tokens: 0,
-    cost_micros: null,
-    steps: 0,
-    tool_calls: 0,
-    first_token_ms: null,
-    duration_ms: null,
-    error_code: null,
-    title: titleOf(run.input),
+    input_tokens: record.inputTokens,
+    output_tokens: record.outputTokens,
+    cost_micros: record.costMicros,
+    steps: record.steps,
+    tool_calls: record.toolCalls,
+    first_token_ms: record.firstTokenMs,
+    duration_ms: record.durationMs,
+    error_code: record.errorCode,
+    title: record.title,
     metadata: JSON.stringify(run.queuedMs === undefined ? {} : { queuedMs: run.queuedMs }),
-    started_at: at,
+    started_at: record.startedAt,
     finished_at: status === "replay" ? at : null,
   };
 }
@@ -49,30 +48,4 @@ function entryId(): string {
   lastMillisecond = now;
   const sortable = now.toString(36).padStart(9, "0") + sameMillisecond.toString(36).padStart(4, "0");
   return `led_${sortable}${randomBytes(6).toString("hex")}`;
-}
-
-/** `provider/model`; the model's own name may have slashes. */
-function splitModel(model: string | undefined): [string | null, string | null] {
-  if (model === undefined) return [null, null];
-  const slash = model.indexOf("/");
-  return slash < 0 ? [null, model] : [model.slice(0, slash), model.slice(slash + 1)];
-}
-
-/** The first characters of the prompt or task, never cut inside a character. */
-function titleOf(input: RunInit["input"]): string {
-  const text = typeof input === "string" ? input : fieldOf(input, "task") || fieldOf(input, "prompt");
-  return Array.from(
-    text
-      .slice(0, 2 * titleLength)
-      .replaceAll("\u0000", "")
-      .trim(),
-  )
-    .slice(0, titleLength)
-    .join("");
-}
-
-function fieldOf(input: RunInit["input"], name: string): string {
-  if (typeof input !== "object" || input === null || Array.isArray(input)) return "";
-  const value = input[name];
-  return typeof value === "string" ? value : "";
 }

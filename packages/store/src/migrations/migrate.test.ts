@@ -3,7 +3,7 @@ import { DatabaseSync } from "node:sqlite";
 import { join } from "node:path";
 import { expect, test } from "vitest";
 import { openStore } from "../store.ts";
-import { removeHome, temporaryHome } from "../suite/index.ts";
+import { removeHome, temporaryHome } from "../../test/suite/index.ts";
 import { migrations } from "./migrate.ts";
 
 test("S13 every migration is a file of its own, in the order of the names", () => {

@@ -3,6 +3,7 @@ import { sql, type Kysely } from "kysely";
 import { firstLight } from "./0001-first-light.ts";
 import { suspendedRuns } from "./0002-suspended-runs.ts";
 import { runLists } from "./0004-run-lists.ts";
+import { runRetention } from "./0005-run-retention.ts";
 
 interface Migration {
   readonly name: string;
@@ -15,6 +16,7 @@ export const migrations: readonly Migration[] = [
   { name: "0001-first-light", up: firstLight },
   { name: "0002-suspended-runs", up: suspendedRuns },
   { name: "0004-run-lists", up: runLists },
+  { name: "0005-run-retention", up: runRetention },
 ];
 
 /** Any number that is ours alone: what processes that open the same PostgreSQL database at once wait for. */

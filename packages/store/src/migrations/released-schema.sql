@@ -3,6 +3,7 @@ CREATE INDEX "apps_of_project" on "apps" ("project_id", "created_at")
 CREATE TABLE "artifacts" ("id" text not null primary key, "run_id" text not null, "name" text not null, "media_type" text not null, "sha256" text not null, "created_at" text not null, "bytes" bigint not null)
 CREATE INDEX "artifacts_of_run" on "artifacts" ("run_id")
 CREATE TABLE "checkpoints" ("id" text not null primary key, "workbench_id" text not null, "reason" text not null, "manifest_hash" text not null, "created_at" text not null, "message" text, "run_id" text, "file_count" integer not null, "total_bytes" bigint not null)
+CREATE INDEX checkpoints_of_run ON checkpoints (run_id)
 CREATE INDEX "checkpoints_of_workbench" on "checkpoints" ("workbench_id", "created_at")
 CREATE TABLE "consents" ("workbench_id" text not null, "provider_id" text not null, "model_id" text not null, "scope_hash" text not null, "user_id" text not null, "created_at" text not null, constraint "consents_key" primary key ("workbench_id", "provider_id", "model_id"))
 CREATE TABLE "conversations" ("id" text not null primary key, "workspace_id" text not null, "user_id" text not null, "title" text not null, "created_at" text not null, "workbench_id" text)
@@ -26,8 +27,10 @@ CREATE TABLE "projects" ("id" text not null primary key, "workspace_id" text not
 CREATE INDEX "projects_of_workspace" on "projects" ("workspace_id", "created_at")
 CREATE TABLE "providers" ("name" text not null primary key, "kind" text not null, "base_url" text not null, "created_at" text not null, "secret_ref" text, "prices" text, "local" integer not null)
 CREATE TABLE "publish_intents" ("workbench_id" text not null primary key, "action" text not null, "from_manifest_hash" text not null, "to_manifest_hash" text not null, "created_at" text not null, "run_id" text, "draft_id" text, "checkpoint_id" text)
+CREATE TABLE "run_checkpoints" ("run_id" text not null, "name" text not null, "seq" integer not null, "hash" text not null, "user_id" text not null, "created_at" text not null, constraint "run_checkpoints_key" primary key ("run_id", "name"))
 CREATE TABLE "run_events" ("run_id" text not null, "seq" integer not null, "type" text not null, "hash" text not null, "body" text not null, constraint "run_events_key" primary key ("run_id", "seq")) WITHOUT ROWID
-CREATE TABLE "runs" ("id" text not null primary key, "trace_id" text not null, "kind" text not null, "head_hash" text not null, "created_at" text not null, "lease_owner" text, "lease_until" text, "lease_epoch" integer not null, "event_count" integer not null, "finished" integer not null, "suspension" text)
+CREATE TABLE "runs" ("id" text not null primary key, "trace_id" text not null, "kind" text not null, "head_hash" text not null, "created_at" text not null, "lease_owner" text, "lease_until" text, "lease_epoch" integer not null, "event_count" integer not null, "finished" integer not null, "suspension" text, "deleted_at" text, "events_deleted" integer default 0 not null)
+CREATE INDEX runs_deleting ON runs (id) WHERE deleted_at IS NOT NULL AND events_deleted = 0
 CREATE INDEX runs_unfinished ON runs (created_at) WHERE finished = 0
 CREATE TABLE "sessions" ("id" text not null primary key, "project_id" text not null, "user_id" text not null, "kind" text not null, "runtime" text not null, "profile" text not null, "status" text not null, "created_at" text not null, "last_active_at" text not null, "ended_at" text, "idle_timeout_seconds" integer not null)
 CREATE INDEX "sessions_of_project" on "sessions" ("project_id", "created_at")

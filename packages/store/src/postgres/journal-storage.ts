@@ -1,6 +1,6 @@
 import { BenchtopError } from "@benchtop/protocol";
 import type { Pool, PoolClient } from "pg";
-import { emptyHead, linkHash } from "../journal/chain.ts";
+import { emptyHead, linkHash } from "@benchtop/protocol/chain";
 import { runEndValues } from "../ledger/run-end.ts";
 import { idTaken, leaseLost } from "../journal/refusals.ts";
 import type { Appended, AppendOperation, CreateOperation, JournalStorage, StoredRow } from "../journal/storage.ts";

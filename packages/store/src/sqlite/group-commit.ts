@@ -1,5 +1,5 @@
 import type { DatabaseSync, StatementSync } from "node:sqlite";
-import { emptyHead, linkHash } from "../journal/chain.ts";
+import { emptyHead, linkHash } from "@benchtop/protocol/chain";
 import type { AppendOperation, CreateOperation } from "../journal/storage.ts";
 import { ledgerColumns } from "../ledger/columns.ts";
 import { runEndValues } from "../ledger/run-end.ts";

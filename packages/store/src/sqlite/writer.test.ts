@@ -1,7 +1,7 @@
 import { readFileSync, writeFileSync } from "node:fs";
 import { join } from "node:path";
 import { describe, expect, test } from "vitest";
-import { removeHome, temporaryHome } from "../suite/index.ts";
+import { removeHome, temporaryHome } from "../../test/suite/index.ts";
 import { Gate } from "./gate.ts";
 import { SqliteWriter } from "./writer.ts";
 

@@ -1,18 +1,16 @@
 import { followerSuite } from "./followers.ts";
-import { journalSuite, verificationSuite } from "./journal.ts";
+import { durableJournalSuite, verificationSuite } from "./journal.ts";
 import { rowSuite } from "./rows.ts";
 import type { SuiteSubject } from "./subject.ts";
-import { suspensionSuite } from "./suspension.ts";
 import { takeoverSuite } from "./takeover.ts";
 
 export { removeHome, temporaryHome, type SuiteSubject } from "./subject.ts";
 
 /** What every store has to do, whatever database it is on. Registers its tests with the runner of the subject. */
 export function storeSuite(subject: SuiteSubject): void {
-  journalSuite(subject);
+  durableJournalSuite(subject);
   verificationSuite(subject);
   followerSuite(subject);
   takeoverSuite(subject);
-  suspensionSuite(subject);
   rowSuite(subject);
 }

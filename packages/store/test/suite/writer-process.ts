@@ -3,8 +3,8 @@
  * journal of RUN is committed up to SEQ. `process.argv[2]` holds the store's options.
  */
 import { writeSync } from "node:fs";
-import { openStore, type StoreOptions } from "../store.ts";
-import { callStarted, delta, runInit } from "./events.ts";
+import { openStore, type StoreOptions } from "../../src/store.ts";
+import { callStarted, delta, runInit } from "@benchtop/harness/journal-suite";
 
 const store = await openStore(JSON.parse(process.argv[2] ?? "{}") as StoreOptions);
 await Promise.all(Array.from({ length: 4 }, () => writeForever()));

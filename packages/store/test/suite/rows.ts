@@ -1,14 +1,13 @@
 import assert from "node:assert/strict";
 import { spawn } from "node:child_process";
 import { sql } from "kysely";
-import { migrations } from "../migrations/migrate.ts";
-import type { StoreOptions } from "../store.ts";
-import { isUniqueViolation } from "../unique-violation.ts";
-import { completed, runInit } from "./events.ts";
-import { rejectsWith } from "./journal.ts";
+import { migrations } from "../../src/migrations/migrate.ts";
+import type { StoreOptions } from "../../src/store.ts";
+import { isUniqueViolation } from "../../src/unique-violation.ts";
+import { rejectsWith, runInit } from "@benchtop/harness/journal-suite";
 import { withStores, type SuiteSubject } from "./subject.ts";
 
-const storeModule = new URL("../store.ts", import.meta.url);
+const storeModule = new URL("../../src/store.ts", import.meta.url);
 
 export function rowSuite(subject: SuiteSubject): void {
   const { test } = subject;
@@ -92,44 +91,6 @@ export function rowSuite(subject: SuiteSubject): void {
       const deleted = await store.db.deleteFrom("uploads").returning("bytes").execute();
       assert.deepEqual(deleted, [{ bytes }]);
       await store.flush();
-    }));
-
-  test("the run list is newest first, pages without gaps, and filters", () =>
-    withStores(subject, async (open) => {
-      const { journal, ledger } = await open();
-      const created: string[] = [];
-      for (let i = 0; i < 25; i++) {
-        const init = runInit({
-          kind: i % 2 === 0 ? "prompt" : "agent",
-          toolId: `tool-${i % 3}`,
-          userId: `user-${i % 5}`,
-        });
-        const writer = await journal.create({
-          ...init,
-          ...(i % 4 === 0 && { workbenchId: "wb_1", sessionId: "ses_1" }),
-        });
-        if (i % 2 === 0) writer.write(completed());
-        await writer.close();
-        created.unshift(init.runId);
-      }
-      const listed: string[] = [];
-      let cursor: string | undefined;
-      do {
-        const page = await ledger.list({ limit: 7, cursor });
-        listed.push(...page.items.map(({ runId }) => runId));
-        cursor = page.nextCursor ?? undefined;
-      } while (cursor !== undefined);
-      assert.deepEqual(listed, created);
-
-      const count = async (filter: Parameters<typeof ledger.list>[0]) => (await ledger.list(filter)).items.length;
-      assert.equal(await count({ kind: "agent" }), 12);
-      assert.equal(await count({ status: "success" }), 13);
-      assert.equal(await count({ status: "pending" }), 12);
-      assert.equal(await count({ toolId: "tool-0" }), 9);
-      assert.equal(await count({ userId: "user-0" }), 5);
-      assert.equal(await count({ workbenchId: "wb_1", sessionId: "ses_1" }), 7);
-      assert.equal(await count({ workbenchId: "wb_2" }), 0);
-      await rejectsWith("VALIDATION_FAILED", ledger.list({ cursor: "garbage" }));
     }));
 }
 

@@ -2,9 +2,18 @@ import assert from "node:assert/strict";
 import { spawn } from "node:child_process";
 import { createInterface } from "node:readline";
 import { BenchtopError } from "@benchtop/protocol";
-import type { StoreOptions } from "../store.ts";
-import { callFinished, callStarted, completed, delta, failed, runInit } from "./events.ts";
-import { allEvents, hasCode, rejectsWith } from "./journal.ts";
+import type { StoreOptions } from "../../src/store.ts";
+import {
+  allEvents,
+  callFinished,
+  callStarted,
+  completed,
+  delta,
+  failed,
+  hasCode,
+  rejectsWith,
+  runInit,
+} from "@benchtop/harness/journal-suite";
 import { withStores, type SuiteSubject } from "./subject.ts";
 
 const writerProcess = new URL("./writer-process.ts", import.meta.url);
@@ -92,7 +101,7 @@ export function takeoverSuite(subject: SuiteSubject): void {
         const unfinished = new Set((await journal.unfinished()).map(({ runId }) => runId));
         assert.ok([...acknowledged.keys()].every((runId) => unfinished.has(runId)));
         for (const [runId, seq] of acknowledged) {
-          const events = await allEvents({ journal }, runId);
+          const events = await allEvents(journal, runId);
           assert.ok(events.length > seq, `run ${runId} has ${events.length} events, ${seq + 1} were acknowledged`);
           assert.deepEqual((await journal.verify(runId)).violations, []);
 

@@ -1,5 +1,5 @@
 import { mkdtemp, rm } from "node:fs/promises";
-import { openStore, type Store, type StoreOptions } from "../store.ts";
+import { openStore, type Store, type StoreOptions } from "../../src/store.ts";
 
 /** What the suite runs on. `test` is that of any test runner; the suite itself needs none. */
 export interface SuiteSubject {

@@ -1,14 +1,11 @@
 import assert from "node:assert/strict";
 import type { RunEvent } from "@benchtop/protocol";
 import { callFinished, callStarted, completed, delta, runInit, textOf } from "./events.ts";
-import { withStores, type SuiteSubject } from "./subject.ts";
+import { collect, type JournalSubject } from "./subject.ts";
 
-export function followerSuite(subject: SuiteSubject): void {
-  const { test } = subject;
-
+export function followerSuite({ test, withJournal }: JournalSubject): void {
   test("a follower catches up from the store, goes on live and ends with the terminal event", () =>
-    withStores(subject, async (open) => {
-      const { journal } = await open();
+    withJournal(async ({ journal }) => {
       const writer = await journal.create(runInit());
       writer.write(callStarted());
       await writer.committed();
@@ -31,8 +28,7 @@ export function followerSuite(subject: SuiteSubject): void {
     }));
 
   test("a follower starts behind its cursor and stops at its limit", () =>
-    withStores(subject, async (open) => {
-      const { journal } = await open();
+    withJournal(async ({ journal }) => {
       const writer = await journal.create(runInit());
       const seen = collect(journal.follow(writer.runId, { after: 1, limit: 3 }));
       for (const event of [callStarted(), delta("a"), delta("b", "reasoning"), delta("c"), delta("d", "reasoning")]) {
@@ -46,8 +42,7 @@ export function followerSuite(subject: SuiteSubject): void {
     }));
 
   test("a follower that is told to stop ends without an error", () =>
-    withStores(subject, async (open) => {
-      const { journal } = await open();
+    withJournal(async ({ journal }) => {
       const writer = await journal.create(runInit());
       const stop = new AbortController();
       const seen = collect(journal.follow(writer.runId, {}, stop.signal));
@@ -59,8 +54,7 @@ export function followerSuite(subject: SuiteSubject): void {
     }));
 
   test("a slow follower misses nothing, and the run does not wait for it", () =>
-    withStores(subject, async (open) => {
-      const { journal } = await open();
+    withJournal(async ({ journal }) => {
       const writer = await journal.create(runInit());
       const follower = journal.follow(writer.runId)[Symbol.asyncIterator]();
       const first = await follower.next();
@@ -76,48 +70,4 @@ export function followerSuite(subject: SuiteSubject): void {
       assert.equal(textOf(events), Array.from({ length: 6000 }, (_, i) => `${i} `).join(""));
       assert.equal(events.at(-1)!.type, "Completed");
     }));
-
-  test("1,000 followers of one run see every event", () =>
-    withStores(subject, async (open) => {
-      const { journal } = await open();
-      const writer = await journal.create(runInit());
-      const counts = Array.from({ length: 1000 }, async () => {
-        let expected = 0;
-        for await (const page of journal.followPages(writer.runId)) {
-          for (const { seq } of page) assert.equal(seq, expected++);
-        }
-        return expected;
-      });
-      writer.write(callStarted());
-      for (let i = 0; i < 100; i++) {
-        writer.write(delta(`${i} `, i % 2 === 0 ? "text" : "reasoning"));
-        if (i % 10 === 0) await writer.committed();
-      }
-      writer.write(callFinished());
-      writer.write(completed());
-      await writer.close();
-      assert.deepEqual(new Set(await Promise.all(counts)), new Set([104]));
-    }));
-
-  test("a run that another process executes can be followed", () =>
-    withStores(subject, async (open) => {
-      const [here, there] = [await open(), await open()];
-      const writer = await there.journal.create(runInit());
-      const seen = collect(here.journal.follow(writer.runId));
-      for (let i = 0; i < 5; i++) {
-        writer.write(i === 0 ? callStarted() : delta(`${i}`, i % 2 === 0 ? "text" : "reasoning"));
-        await writer.committed();
-        await new Promise((resolve) => setTimeout(resolve, 20));
-      }
-      writer.write(callFinished());
-      writer.write(completed());
-      await writer.close();
-      assert.deepEqual(await seen, await there.journal.read(writer.runId));
-    }));
-}
-
-async function collect(events: AsyncIterable<RunEvent>): Promise<RunEvent[]> {
-  const seen: RunEvent[] = [];
-  for await (const event of events) seen.push(event);
-  return seen;
 }
