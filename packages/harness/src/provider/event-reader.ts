@@ -60,12 +60,13 @@ export function isCount(value: unknown): value is number {
 }
 
 /**
- * Counts what a reader has to keep until the answer ends (tool arguments, signed blocks), because a server may never end
- * it. Throws above 16 Mi characters.
+ * Counts what a reader has to keep until the answer ends (tool calls and their arguments, signed blocks), because a server
+ * may never end it. Throws above 16 Mi characters, and above 1,000 calls or blocks.
  */
 export class KeptText {
   readonly #context: FailureContext;
   #length = 0;
+  #pieces = 0;
 
   constructor(context: FailureContext) {
     this.#context = context;
@@ -73,9 +74,19 @@ export class KeptText {
 
   add(text: string): string {
     this.#length += text.length;
-    if (this.#length <= mostKept) return text;
+    if (this.#length > mostKept) throw this.#tooMuch("tool arguments or reasoning");
+    return text;
+  }
+
+  /** One more call or block is kept. */
+  addPiece(): void {
+    this.#pieces += 1;
+    if (this.#pieces > mostPieces) throw this.#tooMuch("tool calls");
+  }
+
+  #tooMuch(what: string): BenchtopError {
     const { providerId, modelId } = this.#context;
-    throw new BenchtopError("PROVIDER_UNAVAILABLE", `${providerId} sent tool arguments or reasoning without end.`, {
+    return new BenchtopError("PROVIDER_UNAVAILABLE", `${providerId} sent ${what} without end.`, {
       providerId,
       modelId,
       retryable: false,
@@ -84,6 +95,7 @@ export class KeptText {
 }
 
 const mostKept = 16 * 1024 * 1024;
+const mostPieces = 1000;
 
 export function stringOf(value: unknown): string {
   return typeof value === "string" ? value : "";

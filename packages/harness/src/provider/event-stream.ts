@@ -117,11 +117,16 @@ function bearer(apiKey: string): Record<string, string> {
 function bodyOf(response: Response, context: FailureContext): ReadableStream<Uint8Array> {
   const type = response.headers.get("content-type") ?? "";
   if (response.body && !/^(application\/json|text\/html)/i.test(type)) return response.body;
-  void response.body?.cancel();
+  response.body?.cancel().catch(() => {});
   throw new BenchtopError(
     "PROVIDER_UNAVAILABLE",
     `${context.providerId} answered with ${type === "" ? "nothing" : type.split(";")[0]} where a stream was expected. Check its address.`,
-    { retryable: false, actions: ["open_settings", "switch_model"] },
+    {
+      retryable: false,
+      actions: ["open_settings", "switch_model"],
+      providerId: context.providerId,
+      modelId: context.modelId,
+    },
   );
 }
 
