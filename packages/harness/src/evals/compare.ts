@@ -22,13 +22,16 @@ export interface ComparedModels {
  * Throws `VALIDATION_FAILED` when it is not clear what to compare.
  */
 export function compareReports(before: EvalReport, after: EvalReport, models: ComparedModels = {}): EvalComparison {
-  const origin = ({ runId, createdAt, summary }: EvalReport) => ({ runId, name: summary.name, createdAt });
   return {
     before: origin(before),
     after: origin(after),
     suiteChanged: before.suiteHash !== after.suiteHash,
     models: pairsOf(before, after, models).map(([left, right]) => compareModels(before, after, left, right)),
   };
+}
+
+function origin({ runId, createdAt, summary }: EvalReport): EvalComparison["before"] {
+  return { runId, name: summary.name, createdAt };
 }
 
 function pairsOf(

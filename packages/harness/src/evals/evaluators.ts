@@ -39,7 +39,7 @@ async function judge(
       return await isOfSchema(judged.output, spec, checks);
     case "numeric":
       return isNear(judged.output, spec.value ?? numberOf(judged.case.expected), spec);
-    case "model-graded":
+    default:
       return await gradeByModel(spec, judged, signal);
   }
 }
@@ -57,8 +57,7 @@ export function missingFor(spec: EvaluatorSpec, item: EvalCase): string | undefi
       return patternProblem(spec.pattern ?? item.expected, spec.flags);
     case "numeric":
       return (spec.value ?? numberOf(item.expected)) === undefined ? "needs a number as `expected`" : undefined;
-    case "json-schema":
-    case "model-graded":
+    default:
       return undefined;
   }
 }
@@ -173,8 +172,8 @@ function numberOf(expected: Json | undefined): number | undefined {
 function patternProblem(pattern: Json | undefined, flags: string): string | undefined {
   if (typeof pattern !== "string" || pattern === "") return "needs a pattern, as `pattern` or as `expected`";
   try {
-    new RegExp(pattern, flags);
-    return undefined;
+    const { source } = new RegExp(pattern, flags);
+    return source === "" ? "has an empty pattern" : undefined;
   } catch (thrown) {
     if (thrown instanceof SyntaxError) return "has a pattern or flags that are not valid";
     throw thrown;

@@ -43,8 +43,7 @@ export class TimedChecks {
     const worker = (this.#worker ??= startWorker());
     worker.ref();
     let timer: NodeJS.Timeout | undefined;
-    let settle: (result: TimedResult) => void = () => {};
-    const result = new Promise<TimedResult>((resolve) => (settle = resolve));
+    const { promise: result, resolve: settle } = Promise.withResolvers<TimedResult>();
     const onMessage = (reply: TimedReply): void => {
       if (!("began" in reply)) return settle(reply);
       timer = setTimeout(() => {
