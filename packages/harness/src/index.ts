@@ -18,10 +18,11 @@ export { memoryScopesOf, recall, recallForRun, type MemoryScopes, type Recalled 
 export { memoryTools } from "./memory/tools.ts";
 export { costMicrosOf } from "./model/cost.ts";
 export { formatModelRef, parseModelRef, type ModelPlan, type ModelRef, type Prices } from "./model/model.ts";
-export type { ProviderAdapter, ProviderId, ProviderPart, ProviderRequest } from "./provider/provider.ts";
+export type { OutputSchema, ProviderAdapter, ProviderId, ProviderPart, ProviderRequest } from "./provider/provider.ts";
 export { requestHash } from "./provider/request-hash.ts";
 export { ToolRegistry } from "./tools/registry.ts";
 export type { JsonSchema, Tool, ToolContext, ToolOutput, ToolResult, ToolSpec } from "./tools/tool.ts";
+export { anthropicMessages, type AnthropicMessagesOptions } from "./provider/anthropic-messages.ts";
 export { openaiChat, type OpenAiChatOptions } from "./provider/openai-chat.ts";
 export { openaiResponses } from "./provider/openai-responses.ts";
 export type { ProviderOptions } from "./provider/event-stream.ts";
@@ -44,3 +45,12 @@ export {
   type GateSubject,
   type Verdict,
 } from "./gates/gate.ts";
+export { approval, type ApprovalOptions } from "./gates/approval.ts";
+export { destinations, type DestinationOptions } from "./gates/destinations.ts";
+export { redactText, type Detector, type Finding, type Redaction } from "./gates/findings.ts";
+export { modelGraded, type ModelGradedOptions } from "./gates/model-graded.ts";
+export { personalData, personalDataKinds, type PersonalDataKind } from "./gates/personal-data.ts";
+export { promptInjection, type PromptInjectionOptions } from "./gates/prompt-injection.ts";
+export { secrets } from "./gates/secrets.ts";
+export { personalDataGate, secretsGate, textGate, type TextGateOptions } from "./gates/text-gate.ts";
+export { toolRules, type ArgumentCondition, type ToolRule, type ToolRulesOptions } from "./gates/tool-rules.ts";

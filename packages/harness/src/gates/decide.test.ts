@@ -25,6 +25,13 @@ function gate(name: string, verdict: Verdict | Gate["check"], options: Partial<G
   return { name, points: ["input", "tool-call", "tool-result", "output"], mode: "enforcing", check, ...options };
 }
 
+const append = (letter: string) =>
+  gate(letter, async (subject) => redact("text" in subject ? subject.text + letter : "", [letter]));
+
+async function broken(): Promise<Verdict> {
+  throw new Error("secret text of the input");
+}
+
 const input: GateSubject = { point: "input", text: "hello", attachments: [] };
 const call: GateSubject = {
   point: "tool-call",
@@ -48,12 +55,13 @@ describe("H6 gates", () => {
     expect(decision).toEqual({ decision: "deny", gate: "no", reason: "not allowed" });
     expect(run.events).toHaveLength(1);
     expect(run.events[0]).toMatchObject({ decision: "deny", reason: "not allowed", findings: ["thing"] });
-    if (decision.decision === "deny") {
-      expect(refusedBy(decision, "input").info).toMatchObject({
-        error_code: "POLICY_DENIED",
-        detail: { gate: "no", point: "input" },
-      });
-    }
+  });
+
+  test("end a run with an error that names the gate and the point", () => {
+    expect(refusedBy({ decision: "deny", gate: "no", reason: "not allowed" }, "input").info).toMatchObject({
+      error_code: "POLICY_DENIED",
+      detail: { gate: "no", point: "input" },
+    });
   });
 
   test.each([deny("no"), redact("x", ["y"]), ask("may it?")])(
@@ -69,8 +77,6 @@ describe("H6 gates", () => {
 
   test("chain their redactions: each sees what the one before left", async () => {
     const run = gatedRun();
-    const append = (letter: string) =>
-      gate(letter, async (subject) => redact("text" in subject ? subject.text + letter : "", [letter]));
     expect(await decideGates(run, [append("a"), append("b")], input)).toEqual({ decision: "allow", text: "helloab" });
     expect(run.events).toMatchObject([{ replacement: "helloa" }, { replacement: "helloab" }]);
   });
@@ -96,9 +102,6 @@ describe("H6 gates", () => {
   });
 
   test("that throw refuse when enforcing; in shadow mode the failure is recorded", async () => {
-    const broken = async () => {
-      throw new Error("secret text of the input");
-    };
     const enforcing = gatedRun();
     expect(await decideGates(enforcing, [gate("broken", broken)], input)).toMatchObject({ decision: "deny" });
     expect(enforcing.events).toMatchObject([{ decision: "deny", error: { error_code: "INTERNAL" } }]);
@@ -143,10 +146,7 @@ describe("H6 gates", () => {
       },
     ];
     const run = gatedRun(past);
-    const never = async () => {
-      throw new Error("asked again");
-    };
-    const gates = [gate("one", never, { mode: "shadow" }), gate("two", allow)];
+    const gates = [gate("one", broken, { mode: "shadow" }), gate("two", allow)];
     expect(await decideGates(run, gates, input)).toEqual({ decision: "allow", text: "hidden" });
     expect(run.events).toMatchObject([{ gate: "two" }]);
   });

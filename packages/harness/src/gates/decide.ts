@@ -148,23 +148,14 @@ function fitting(verdict: Verdict | Failed, subject: GateSubject, mode: GateMode
     };
   }
   const findings = verdict.findings && { findings: verdict.findings.slice(0, maxFindings) };
-  switch (verdict.decision) {
-    case "allow":
-      return { decision: "allow", ...findings };
-    case "deny":
-      return { decision: "deny", reason: shortened(verdict.reason), ...findings };
-    case "redact":
-      if (subject.point === "tool-call") {
-        return { decision: "deny", reason: "The arguments hold what may not be passed on.", ...findings };
-      }
-      return { decision: "redact", ...(mode === "enforcing" && { replacement: verdict.replacement }), ...findings };
-    case "ask":
-      return {
-        decision: subject.point === "tool-call" ? "ask" : "deny",
-        reason: shortened(verdict.question),
-        ...findings,
-      };
-  }
+  const { decision } = verdict;
+  if (decision === "allow") return { decision, ...findings };
+  if (decision === "deny") return { decision, reason: shortened(verdict.reason), ...findings };
+  const isCall = subject.point === "tool-call";
+  if (decision === "ask")
+    return { decision: isCall ? "ask" : "deny", reason: shortened(verdict.question), ...findings };
+  if (isCall) return { decision: "deny", reason: "The arguments hold what may not be passed on.", ...findings };
+  return { decision, ...(mode === "enforcing" && { replacement: verdict.replacement }), ...findings };
 }
 
 function shortened(text: string): string {
