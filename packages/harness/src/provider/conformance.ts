@@ -29,6 +29,7 @@ export type { Connect } from "./conformance/hearing.ts";
 
 export { frames, type Dialect, type ScriptedAnswer, type ScriptedToolCall } from "./conformance/dialect.ts";
 export { LoopbackServer, type ReceivedRequest, type Reply } from "./conformance/loopback-server.ts";
+export { anthropicMessagesDialect } from "./conformance/anthropic-dialect.ts";
 export { openaiChatDialect, openaiResponsesDialect } from "./conformance/openai-dialects.ts";
 
 export interface ConformanceCase {
@@ -63,7 +64,7 @@ export function providerConformance(dialect: Dialect, connect: Connect): readonl
       run: async () => {
         const { requests } = await asking(saying({ text: ["ok"] }), longQuestion);
         const [request] = requests;
-        assert.equal(request?.headers.authorization, `Bearer ${apiKey}`);
+        assert.equal(request && dialect.apiKeyOf(request.headers), apiKey);
         assert.equal(request?.body["model"], "loopback");
         assert.equal(JSON.stringify(request?.body["tools"]).includes('"look_up"'), true);
         assert.deepEqual(dialect.conversationOf(request?.body ?? {}), [
@@ -262,7 +263,7 @@ export function providerConformance(dialect: Dialect, connect: Connect): readonl
       name: `gives what arrived and then fails when the stream ${ending === "end" ? "ends" : "breaks"} early`,
       run: async () => {
         const events = dialect.events({ text: ["one ", "two ", "three"] });
-        for (let count = 1; count < events.length - completing(dialect); count += 1) {
+        for (let count = 1; count < events.length - dialect.trailing; count += 1) {
           const parts: ProviderPart[] = [];
           const error = await failing({ chunks: [frames(events.slice(0, count))], ending }, question, parts);
           assert.equal(error.code, "PROVIDER_UNAVAILABLE", `after ${count} events`);
@@ -384,9 +385,4 @@ export function providerConformance(dialect: Dialect, connect: Connect): readonl
       },
     },
   ];
-}
-
-/** Events at the end of an answer without which it is complete all the same: those after its finish reason. */
-function completing(dialect: Dialect): number {
-  return dialect.events({ text: ["x"] }).includes("[DONE]") ? 1 : 0;
 }

@@ -1,4 +1,4 @@
-import type { AssistantMessage, Continuation, Json } from "@benchtop/protocol";
+import type { AssistantMessage, Continuation, Json, ToolCall } from "@benchtop/protocol";
 import type { ProviderId } from "./provider.ts";
 
 /** Whose blocks a continuation holds: they are signed or encrypted for one provider and one model. */
@@ -8,20 +8,65 @@ export interface Origin {
   readonly modelId: string;
 }
 
-/** The first block names the origin, the others are the protocol's own. */
-export function continuationOf({ protocol, providerId, modelId }: Origin, blocks: readonly Json[]): Continuation {
-  return { protocol, blocks: [{ type: "origin", providerId, modelId }, ...blocks] };
-}
-
-/** The blocks of a message that the same model of the same provider may see again; none where another one wrote it. */
-export function continuedBlocks({ continuation }: AssistantMessage, origin: Origin): readonly Block[] {
-  if (continuation?.protocol !== origin.protocol) return [];
-  const [from, ...blocks] = continuation.blocks.filter(isBlock);
-  return from?.["providerId"] === origin.providerId && from["modelId"] === origin.modelId ? blocks : [];
-}
-
 export type Block = { readonly [member: string]: Json };
 
-function isBlock(value: Json): value is { [member: string]: Json } {
-  return typeof value === "object" && value !== null && !Array.isArray(value);
+/** What an answer consists of: its texts and calls, and between them the protocol's own blocks, to be sent back unread. */
+export type Piece =
+  | { readonly kind: "text"; readonly text: string; readonly phase?: string }
+  | { readonly kind: "call"; readonly call: ToolCall }
+  | { readonly kind: "block"; readonly block: Block };
+
+/** The place of a text or a call in an answer. Their content is the message's own, because it may be changed later. */
+export type Place =
+  | { readonly kind: "text"; readonly length: number; readonly phase?: string }
+  | { readonly kind: "call" }
+  | { readonly kind: "block"; readonly block: Block };
+
+export function continuationOf({ protocol, providerId, modelId }: Origin, places: readonly Place[]): Continuation {
+  return { protocol, blocks: [{ kind: "origin", providerId, modelId }, ...places] };
+}
+
+/**
+ * An answer in the order in which the model gave it. The blocks of another protocol, provider or model are left out, and those
+ * after which nothing follows any more, because no protocol takes these.
+ */
+export function piecesOf(message: AssistantMessage, origin: Origin): Piece[] {
+  const places = placesOf(message, origin);
+  const texts = textsOf(message.content || (message.refusal ?? ""), places);
+  const calls = (message.toolCalls ?? []).map((call): Piece => ({ kind: "call", call }));
+  const pieces: Piece[] = [];
+  let waiting: Piece[] = [];
+  const add = (piece: Piece | undefined) => {
+    if (!piece) return;
+    pieces.push(...waiting, piece);
+    waiting = [];
+  };
+  for (const place of places) {
+    if (place.kind === "block") waiting.push(place);
+    else add(place.kind === "text" ? texts.shift() : calls.shift());
+  }
+  for (const piece of [...texts, ...calls]) add(piece);
+  return pieces;
+}
+
+function placesOf({ continuation }: AssistantMessage, origin: Origin): readonly Place[] {
+  if (continuation?.protocol !== origin.protocol) return [];
+  const [from, ...places] = continuation.blocks as readonly (Block | undefined)[];
+  const isOwn = from?.["providerId"] === origin.providerId && from["modelId"] === origin.modelId;
+  return isOwn ? (places as unknown as Place[]) : [];
+}
+
+/** The text as one piece, or as the several in which it came, where it still is that text. */
+function textsOf(text: string, places: readonly Place[]): Piece[] {
+  if (text === "") return [];
+  const parts = places.filter((place) => place.kind === "text");
+  const isWhole = parts.reduce((sum, { length }) => sum + length, 0) === text.length;
+  const last = parts.at(-1);
+  if (!isWhole) return [{ kind: "text", text, ...(last?.phase !== undefined && { phase: last.phase }) }];
+  let start = 0;
+  return parts.map(({ length, phase }) => {
+    const piece = text.slice(start, start + length);
+    start += length;
+    return { kind: "text", text: piece, ...(phase !== undefined && { phase }) };
+  });
 }

@@ -18,7 +18,7 @@ test("whatever a template reads is what the parser would have read", () => {
   const extra = fc.constantFrom({}, { usage: null }, { content: "c" }, { note: '"content":"d"' });
   const agrees = fc.check(
     fc.property(fc.array(fc.tuple(content, extra)), (events) => {
-      const template = new DeltaTemplate();
+      const template = new DeltaTemplate("content");
       for (const [content, extra] of events) {
         const data = event(content, extra);
         const matched = template.match(data);
@@ -33,7 +33,7 @@ test("whatever a template reads is what the parser would have read", () => {
 });
 
 test("a template matches the common case and nothing that ends the answer", () => {
-  const template = new DeltaTemplate();
+  const template = new DeltaTemplate("content");
   template.learn(event("Hello"), "Hello");
   expect(template.match(event(" wörld 🌍"))).toBe(" wörld 🌍");
   expect(template.match(event('a "quote"'))).toBeUndefined();

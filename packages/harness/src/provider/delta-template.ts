@@ -4,9 +4,15 @@
  * be nothing but another value of the same member. Everything else is for the parser.
  */
 export class DeltaTemplate {
+  readonly #key: string;
   #before = "";
   #after = "";
   #learningLeft = 8;
+
+  /** `member` is the name of the member that holds the text. */
+  constructor(member: string) {
+    this.#key = `"${member}":`;
+  }
 
   /** The text of an event that fits, or undefined. */
   match(data: string): string | undefined {
@@ -18,16 +24,17 @@ export class DeltaTemplate {
     return text.includes('"') || text.includes("\\") ? undefined : text;
   }
 
-  /** Takes an event that said nothing but `content`, after it was parsed, as the pattern of those to come. */
-  learn(data: string, content: string): void {
-    if (this.#learningLeft === 0) return;
+  /** Takes an event that said nothing but `content`, after it was parsed, as the pattern of those to come. False when it is none. */
+  learn(data: string, content: string): boolean {
+    if (this.#learningLeft === 0) return false;
     this.#learningLeft -= 1;
-    const key = data.indexOf('"content":');
-    if (key === -1 || key !== data.lastIndexOf('"content":')) return;
+    const key = data.indexOf(this.#key);
+    if (key === -1 || key !== data.lastIndexOf(this.#key)) return false;
     const value = `"${content}"`;
-    const start = key + '"content":'.length;
-    if (!data.startsWith(value, start)) return;
+    const start = key + this.#key.length;
+    if (!data.startsWith(value, start)) return false;
     this.#before = data.slice(0, start + 1);
     this.#after = data.slice(start + value.length - 1);
+    return true;
   }
 }

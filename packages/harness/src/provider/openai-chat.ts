@@ -97,7 +97,7 @@ interface Fragments {
 
 class ChatReader implements EventReader {
   readonly #context: FailureContext;
-  readonly #template = new DeltaTemplate();
+  readonly #template = new DeltaTemplate("content");
   readonly #calls = new Map<number, Fragments>();
   readonly #kept: KeptText;
   #lastCall = -1;
@@ -175,6 +175,7 @@ class ChatReader implements EventReader {
     const isOther = !known || (id !== "" && known.id !== "" && known.id !== id);
     if (isOther || (fragment.index === undefined && name !== "")) {
       if (known || index < 0) index = Math.max(-1, ...this.#calls.keys()) + 1;
+      this.#kept.addPiece();
       this.#calls.set(index, { id: "", name: "", arguments: "" });
     }
     this.#lastCall = index;

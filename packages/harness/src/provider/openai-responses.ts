@@ -1,7 +1,7 @@
-import type { AssistantMessage, FinishReason, Message, Usage, UserMessage } from "@benchtop/protocol";
+import type { FinishReason, Message, Usage, UserMessage } from "@benchtop/protocol";
 import { complaintIn, failureOfFrame, type FailureContext } from "../errors/provider-failure.ts";
 import { attachmentsOf, dataUrl, quotedFile, type WireAttachment } from "./attachment.ts";
-import { continuationOf, continuedBlocks, type Block, type Origin } from "./continuation.ts";
+import { continuationOf, piecesOf, type Block, type Origin, type Piece, type Place } from "./continuation.ts";
 import { endedEarly, KeptText, parseEvent, pushText, stringOf, usageOf, type EventReader } from "./event-reader.ts";
 import { eventStreamAdapter, type ProviderOptions } from "./event-stream.ts";
 import { argumentsTextOf, isOpenAiReasoning, isStrictSchema } from "./openai-request.ts";
@@ -69,7 +69,7 @@ function wireItems(message: Message, origin: Origin): object[] {
   if (message.role === "tool") {
     return [{ type: "function_call_output", call_id: message.callId, output: message.content }];
   }
-  if (message.role === "assistant") return answerItems(message, continuedBlocks(message, origin));
+  if (message.role === "assistant") return piecesOf(message, origin).map(itemOf);
   const hasAttachments = message.role === "user" && message.attachments?.length;
   return [{ role: message.role, content: hasAttachments ? userContent(message) : message.content }];
 }
@@ -88,48 +88,13 @@ function wireAttachment(attachment: WireAttachment): object {
     : { type: "input_file", filename: attachment.name, file_data: dataUrl(attachment) };
 }
 
-/**
- * An answer as the items it was made of. With its blocks, each reasoning item stands before what followed from it; the texts
- * and calls themselves are the message's, because it may have been changed since.
- */
-function answerItems({ content, refusal, toolCalls = [] }: AssistantMessage, blocks: readonly Block[]): object[] {
-  const items: object[] = [];
-  let reasoning: Block[] = [];
-  const add = (item: object) => {
-    items.push(...reasoning, item);
-    reasoning = [];
-  };
-  const texts = textsOf(content || refusal || "", blocks);
-  const calls = toolCalls.map((call) => ({
-    type: "function_call",
-    call_id: call.callId,
-    name: call.name,
-    arguments: argumentsTextOf(call),
-  }));
-  for (const block of blocks) {
-    if (block["type"] === "reasoning") {
-      reasoning.push(block);
-      continue;
-    }
-    const item = block["type"] === "message" ? texts.shift() : calls.shift();
-    if (item) add(item);
+function itemOf(piece: Piece): object {
+  if (piece.kind === "block") return piece.block;
+  if (piece.kind === "text") {
+    return { role: "assistant", content: piece.text, ...(piece.phase !== undefined && { phase: piece.phase }) };
   }
-  for (const item of [...texts, ...calls]) add(item);
-  return items;
-}
-
-/** The text of an answer as one message, or as the several that its blocks say it came in, where it still is that text. */
-function textsOf(text: string, blocks: readonly Block[]): object[] {
-  if (text === "") return [];
-  const messages = blocks.filter((block) => block["type"] === "message");
-  const lengths = messages.map((block) => Number(block["length"]));
-  const isWhole = lengths.reduce((sum, length) => sum + length, 0) === text.length;
-  let start = 0;
-  return (isWhole ? messages : [messages.at(-1)]).map((block, index) => {
-    const content = isWhole ? text.slice(start, (start += lengths[index] ?? 0)) : text;
-    const phase = block?.["phase"];
-    return { role: "assistant", content, ...(typeof phase === "string" && { phase }) };
-  });
+  const { call } = piece;
+  return { type: "function_call", call_id: call.callId, name: call.name, arguments: argumentsTextOf(call) };
 }
 
 /** An item of the answer while its events come in. */
@@ -214,9 +179,8 @@ class ResponsesReader implements EventReader {
     for (const { callId, name, arguments: text } of calls) {
       parts.push({ type: "tool-call", ...(callId !== "" && { callId }), name, arguments: text });
     }
-    const blocks = items.flatMap(blocksOf);
     if (items.some((item) => item.reasoning ?? item.phase)) {
-      parts.push({ type: "continuation", continuation: continuationOf(this.#origin, blocks) });
+      parts.push({ type: "continuation", continuation: continuationOf(this.#origin, items.flatMap(placesOf)) });
     }
     if (this.#responseId !== undefined) parts.push({ type: "response", responseId: this.#responseId });
     if (this.#usage) parts.push({ type: "usage", usage: this.#usage });
@@ -236,6 +200,7 @@ class ResponsesReader implements EventReader {
     const key = typeof index === "number" ? index : 0;
     let item = this.#items.get(key);
     if (!item) {
+      this.#kept.addPiece();
       item = { ...newItem };
       this.#items.set(key, item);
     }
@@ -314,11 +279,10 @@ const newItem: Item = {
   reasoning: undefined,
 };
 
-/** An item's place in the order of the answer, and what is not in the message itself. */
-function blocksOf({ type, reasoning, textLength, phase }: Item): Block[] {
-  if (type === "reasoning") return reasoning ? [reasoning] : [];
-  if (type === "function_call") return [{ type }];
-  return type === "message" ? [{ type, length: textLength, ...(phase !== "" && { phase }) }] : [];
+function placesOf({ type, reasoning, textLength, phase }: Item): Place[] {
+  if (type === "reasoning") return reasoning ? [{ kind: "block", block: reasoning }] : [];
+  if (type === "function_call") return [{ kind: "call" }];
+  return type === "message" ? [{ kind: "text", length: textLength, ...(phase !== "" && { phase }) }] : [];
 }
 
 const incompleteReasons: Readonly<Record<string, FinishReason>> = {

@@ -1,3 +1,4 @@
+import type { IncomingHttpHeaders } from "node:http";
 import type { FinishReason, Usage } from "@benchtop/protocol";
 
 /** What a model says in one answer, independent of how a protocol frames it. */
@@ -26,6 +27,10 @@ export interface Dialect {
   events(answer: ScriptedAnswer): string[];
   /** Data of an event that reports an error in the middle of a stream. */
   errorEvent(message: string, code: string): string;
+  /** How many of the last events an answer is complete without: those after its finish reason. */
+  readonly trailing: number;
+  /** The key that a request was made with. */
+  apiKeyOf(headers: IncomingHttpHeaders): string | undefined;
   /** The roles and texts of a request's conversation, tool calls and their results included, as the server sees them. */
   conversationOf(body: WireBody): string[];
   /** Attachments of the last message, as `type name base64`; text files as they stand in the prompt. */
@@ -41,4 +46,27 @@ export function frames(events: Iterable<string>, lineEnd = "\n"): string {
   let text = "";
   for (const data of events) text += `data: ${data}${lineEnd}${lineEnd}`;
   return text;
+}
+
+/** A fragment of a tool call: the first of a call names it. Calls that go on at the same time take turns. */
+export interface Fragment {
+  readonly index: number;
+  readonly id: string;
+  readonly name: string;
+  readonly isFirst: boolean;
+  readonly text: string;
+}
+
+export function interleaved({ toolCalls = [] }: ScriptedAnswer): Fragment[] {
+  const longest = Math.max(0, ...toolCalls.map((call) => call.pieces.length));
+  return Array.from({ length: longest }, (_, turn) =>
+    toolCalls.flatMap(({ id, name, pieces }, index) => {
+      const text = pieces[turn];
+      return text === undefined ? [] : [{ index, id, name, isFirst: turn === 0, text }];
+    }),
+  ).flat();
+}
+
+export function finishOf({ finish, toolCalls = [] }: ScriptedAnswer): Exclude<FinishReason, "other"> {
+  return finish ?? (toolCalls.length > 0 ? "tool-calls" : "stop");
 }

@@ -1,10 +1,13 @@
-import type { Dialect, ScriptedAnswer } from "./dialect.ts";
+import type { IncomingHttpHeaders } from "node:http";
+import { finishOf, interleaved, type Dialect, type Fragment, type ScriptedAnswer } from "./dialect.ts";
 import { attachmentQuestion } from "./script.ts";
 
 /** Chat completions, in the form of OpenAI's own servers. */
 export const openaiChatDialect: Dialect = {
   name: "openai-chat",
   isNumbered: false,
+  trailing: 1,
+  apiKeyOf: bearerOf,
   events(answer) {
     const head = { id: "chatcmpl-1", object: "chat.completion.chunk", created: 1, model: "loopback" };
     const delta = (delta: object, finish: string | null = null) =>
@@ -14,7 +17,7 @@ export const openaiChatDialect: Dialect = {
     for (const text of answer.text ?? []) events.push(delta({ content: text }));
     for (const text of answer.refusal ?? []) events.push(delta({ refusal: text }));
     for (const fragment of interleaved(answer)) events.push(delta({ tool_calls: [chatFragment(fragment)] }));
-    events.push(delta({}, chatFinish[answer.finish ?? defaultFinish(answer)]));
+    events.push(delta({}, chatFinish[finishOf(answer)]));
     if (answer.usage) events.push(JSON.stringify({ ...head, choices: [], usage: chatUsage(answer.usage) }));
     events.push("[DONE]");
     return events;
@@ -39,6 +42,8 @@ export const openaiChatDialect: Dialect = {
 export const openaiResponsesDialect: Dialect = {
   name: "openai-responses",
   isNumbered: true,
+  trailing: 0,
+  apiKeyOf: bearerOf,
   events(answer) {
     const events: string[] = [];
     const say = (type: string, fields: object) =>
@@ -72,7 +77,8 @@ export const openaiResponsesDialect: Dialect = {
       index += 1;
     }
     sayToolCalls(answer, index, say);
-    const { finish = defaultFinish(answer), usage } = answer;
+    const { usage } = answer;
+    const finish = finishOf(answer);
     const incomplete = finish === "length" || finish === "content-filter";
     say(incomplete ? "response.incomplete" : "response.completed", {
       response: {
@@ -111,23 +117,8 @@ export const openaiResponsesDialect: Dialect = {
   outputSchemaOf: (body) => (body["text"] as { format: { schema: unknown } }).format.schema,
 };
 
-/** A fragment of a tool call: the first of a call names it. Calls that go on at the same time take turns. */
-interface Fragment {
-  readonly index: number;
-  readonly id: string;
-  readonly name: string;
-  readonly isFirst: boolean;
-  readonly text: string;
-}
-
-function interleaved({ toolCalls = [] }: ScriptedAnswer): Fragment[] {
-  const longest = Math.max(0, ...toolCalls.map((call) => call.pieces.length));
-  return Array.from({ length: longest }, (_, turn) =>
-    toolCalls.flatMap(({ id, name, pieces }, index) => {
-      const text = pieces[turn];
-      return text === undefined ? [] : [{ index, id, name, isFirst: turn === 0, text }];
-    }),
-  ).flat();
+function bearerOf({ authorization }: IncomingHttpHeaders): string | undefined {
+  return /^Bearer (.+)$/.exec(authorization ?? "")?.[1];
 }
 
 function chatFragment({ index, id, name, isFirst, text }: Fragment): object {
@@ -151,10 +142,6 @@ function sayToolCalls(answer: ScriptedAnswer, firstIndex: number, say: (type: st
     });
     say("response.output_item.done", { output_index: firstIndex + index, item });
   }
-}
-
-function defaultFinish({ toolCalls = [] }: ScriptedAnswer): "stop" | "tool-calls" {
-  return toolCalls.length > 0 ? "tool-calls" : "stop";
 }
 
 const chatFinish = {
