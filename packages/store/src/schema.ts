@@ -1,3 +1,6 @@
+import type { MemoryLane } from "@benchtop/protocol";
+import type { Generated } from "kysely";
+
 /**
  * The `ops` schema as Kysely sees it. Unqualified names: the schema is the SQLite file, or `search_path` on PostgreSQL.
  *
@@ -295,6 +298,22 @@ export interface UploadsTable {
   created_at: string;
 }
 
+/** What agents remember. Its words are in `memory_terms`, which each database keeps in its own way. */
+export interface MemoriesTable {
+  number: Generated<number>;
+  id: string;
+  lane: MemoryLane;
+  scope: string;
+  note_key: string | null;
+  content: string;
+  /** UTF-16 units. */
+  characters: number;
+  term_count: number;
+  /** Grows with each use within a lane of a scope. */
+  used: number;
+  written_at: string;
+}
+
 export interface Tables {
   workspaces: WorkspacesTable;
   projects: ProjectsTable;
@@ -318,5 +337,6 @@ export interface Tables {
   egress_events: EgressEventsTable;
   sign_ins: SignInsTable;
   idempotency_keys: IdempotencyKeysTable;
+  memories: MemoriesTable;
   uploads: UploadsTable;
 }

@@ -8,6 +8,7 @@ import { DurableJournal } from "./journal/journal.ts";
 import type { JournalStorage } from "./journal/storage.ts";
 import type { RunNotifications } from "./journal/watch.ts";
 import { Ledger } from "./ledger/ledger.ts";
+import { Memories } from "./memory/memories.ts";
 import { processOwner } from "./owner.ts";
 import type { Tables } from "./schema.ts";
 import { SqliteWriter } from "./sqlite/writer.ts";
@@ -25,7 +26,7 @@ export interface StoreOptions {
   readonly soleOwner?: boolean;
 }
 
-/** Everything durable: rows, journals, the run ledger, blobs. */
+/** Everything durable: rows, journals, the run ledger, memories, blobs. */
 export interface Store {
   readonly dialect: "sqlite" | "postgres";
   /** Any SQL on the `ops` schema, the same on both databases. Transactions hold the writer: SQL alone in them, and keep them short. */
@@ -33,6 +34,7 @@ export interface Store {
   readonly journal: DurableJournal;
   readonly ledger: Ledger;
   readonly checkpoints: RunCheckpoints;
+  readonly memory: Memories;
   readonly blobs: Blobs;
   /** Resolves when everything committed so far is on disk. (A commit through `db` by itself survives a killed process, not a power cut.) */
   flush(): Promise<void>;
@@ -57,6 +59,7 @@ export async function openStore(options: StoreOptions): Promise<Store> {
     journal,
     ledger: new Ledger(db),
     checkpoints: new RunCheckpoints(db),
+    memory: new Memories({ db, dialect }),
     blobs,
     flush: () => database.flush(),
     async close() {

@@ -47,7 +47,7 @@ class ProcessMemory implements Memory {
     if (!shelf) return { items: [] };
     const found = question.lane === "working" ? shelf.notes() : shelf.search(queryTerms(question.query ?? ""));
     const items = withinQuestion(found, question);
-    for (const { id } of items) shelf.use(id);
+    if (question.lane === "episodic") for (const { id } of items) shelf.use(id);
     return { items };
   }
 

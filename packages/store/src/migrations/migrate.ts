@@ -2,6 +2,7 @@ import { BenchtopError } from "@benchtop/protocol";
 import { sql, type Kysely } from "kysely";
 import { firstLight } from "./0001-first-light.ts";
 import { suspendedRuns } from "./0002-suspended-runs.ts";
+import { memories } from "./0003-memories.ts";
 import { runLists } from "./0004-run-lists.ts";
 import { runRetention } from "./0005-run-retention.ts";
 
@@ -15,6 +16,7 @@ type Dialect = "sqlite" | "postgres";
 export const migrations: readonly Migration[] = [
   { name: "0001-first-light", up: firstLight },
   { name: "0002-suspended-runs", up: suspendedRuns },
+  { name: "0003-memories", up: memories },
   { name: "0004-run-lists", up: runLists },
   { name: "0005-run-retention", up: runRetention },
 ];

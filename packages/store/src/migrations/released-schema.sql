@@ -20,6 +20,15 @@ CREATE TABLE "experiments" ("id" text not null primary key, "project_id" text no
 CREATE INDEX "experiments_of_project" on "experiments" ("project_id", "created_at")
 CREATE TABLE "idempotency_keys" ("user_id" text not null, "key" text not null, "operation" text not null, "request_hash" text not null, "status" integer, "response" text, "created_at" text not null, constraint "idempotency_keys_key" primary key ("user_id", "key"))
 CREATE INDEX "idempotency_keys_by_time" on "idempotency_keys" ("created_at")
+CREATE TABLE memories ( number integer PRIMARY KEY NOT NULL, id text NOT NULL, lane text NOT NULL, scope text NOT NULL, note_key text, content text NOT NULL, characters integer NOT NULL, term_count integer NOT NULL, used bigint NOT NULL, written_at text NOT NULL)
+CREATE TRIGGER memories_forgotten AFTER DELETE ON memories BEGIN DELETE FROM memory_terms WHERE rowid = old.number; END
+CREATE UNIQUE INDEX memories_id ON memories (id)
+CREATE INDEX memories_of_scope ON memories (lane, scope, used)
+CREATE VIRTUAL TABLE memory_terms USING fts5 ( shelf, terms, content = '', contentless_delete = 1, tokenize = "unicode61 remove_diacritics 0")
+CREATE TABLE 'memory_terms_config'(k PRIMARY KEY, v) WITHOUT ROWID
+CREATE TABLE 'memory_terms_data'(id INTEGER PRIMARY KEY, block BLOB)
+CREATE TABLE 'memory_terms_docsize'(id INTEGER PRIMARY KEY, sz BLOB, origin INTEGER)
+CREATE TABLE 'memory_terms_idx'(segid, term, pgno, PRIMARY KEY(segid, term)) WITHOUT ROWID
 CREATE TABLE migrations (name text PRIMARY KEY NOT NULL, applied_at text NOT NULL)
 CREATE TABLE "models" ("id" text not null primary key, "project_id" text not null, "name" text not null, "stage" text not null, "created_at" text not null, "run_id" text, "artifact_id" text, "version" integer not null)
 CREATE UNIQUE INDEX "models_version" on "models" ("project_id", "name", "version")

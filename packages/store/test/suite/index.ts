@@ -1,5 +1,6 @@
 import { followerSuite } from "./followers.ts";
 import { durableJournalSuite, verificationSuite } from "./journal.ts";
+import { durableMemorySuite } from "./memory.ts";
 import { rowSuite } from "./rows.ts";
 import type { SuiteSubject } from "./subject.ts";
 import { takeoverSuite } from "./takeover.ts";
@@ -13,4 +14,5 @@ export function storeSuite(subject: SuiteSubject): void {
   followerSuite(subject);
   takeoverSuite(subject);
   rowSuite(subject);
+  durableMemorySuite(subject);
 }

@@ -1,0 +1,22 @@
+/** Texts that search languages, databases and encodings have stumbled over. Names are single words. */
+export const hostileTexts: Readonly<Record<string, string>> = {
+  quotes: `"unclosed 'quotes' "" '' \` ´`,
+  operators: "AND OR NOT NEAR NEAR(a b, 5) a AND (b OR",
+  columns: "shelf : * terms : x {shelf terms} - + ^a*",
+  tsquery: "!a & | <-> <2> a:* ':A' \\ \\\\ ')",
+  injection: "'); DROP TABLE memories; --",
+  nul: "before\0after \0\0",
+  surrogates: "lone \uD800 and \uDC00 halves",
+  percent: "100% _under_ %s $1 ?1 :name @name",
+  emptyish: " \t\r\n\u200B\uFEFF",
+  combining: `Z${"\u0301".repeat(5000)}algo`,
+  ligatures: "ﬁne ﬃ Ǆ ß İ ı ſ K ℵ ½ ① Ⅳ",
+  emoji: "👩‍👩‍👧‍👦 🏳️‍🌈 ✈️ 1️⃣",
+  directions: "\u202Egnirts\u202C مرحبا שלום",
+  digits: "1e5 3.14 0x1F 1_000 ٣٤ 七",
+  longWord: "x".repeat(100_000),
+  longHan: "漢".repeat(100_000),
+  manyWords: Array.from({ length: 50_000 }, (_, place) => `w${place}`).join(" "),
+  megabyte: `"' OR 1=1 \0 ` + "lorem ipsum ".repeat(90_000),
+  newWriting: "𞤀𞤁 𐐀𐐁 𑄀 Ꭰ ꭰ ᲀ",
+};
