@@ -23,7 +23,7 @@ export const agentRun: Scenario = {
       const provider = scriptedAdapter([1, 2, 3].map(() => ({ name: "count", arguments: {} })));
       await product.runs.start(
         { runId, kind: "agent", userId: "owner", contract: {}, input: { task: "count" } },
-        agentLoop({ provider, modelId: "one", input: "count", tools: [counter(home)] }),
+        agentLoop({ candidates: [{ provider, modelId: "one" }], input: "count", tools: [counter(home)] }),
       );
       await followed(product, runId, say);
     });

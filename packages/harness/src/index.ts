@@ -2,7 +2,30 @@ export { agentLoop, type LoopConfig } from "./run/agent-loop.ts";
 export { ceilingsOf, defaultCeilings, type Ceilings } from "./run/contract.ts";
 export type { ControlHandle, Hint, RunBody, RunHandle, RunOutcome, RunResult, RunScope } from "./run/scope.ts";
 export { OpenWork } from "./run/open-work.ts";
+export { RunSuspended } from "./run/suspension.ts";
 export { startRun } from "./run/start-run.ts";
+export { endAcquired, endRun, interruption } from "./replay/end-run.ts";
+export { forkRun, type ForkOptions } from "./replay/fork-run.ts";
+export type { Past } from "./replay/past.ts";
+export { readEvents } from "./replay/read-events.ts";
+export { replayRun, type Divergence, type ReplayReport } from "./replay/replay-run.ts";
+export { initOf, resumeRun, type ResumeOptions } from "./replay/resume-run.ts";
+export { callsToUndo, undoRun, type UndoneCall } from "./compensation/undo-run.ts";
+export { agentTool, handOffTool, type AgentToolOptions } from "./multi-agent/agent-tool.ts";
+export {
+  planExecuteEvaluate,
+  type PlanExecuteEvaluateOptions,
+  type Roles,
+} from "./multi-agent/plan-execute-evaluate.ts";
+export { startSubRun, subRunsOn, type SubRun, type SubRunResult, type SubRuns } from "./multi-agent/sub-run.ts";
+export { CircuitBreaker, type CircuitBreakerOptions } from "./reliability/circuit-breaker.ts";
+export {
+  defaultReliability,
+  type ReliabilityOptions,
+  type ReliabilityPolicy,
+  type RetryPolicy,
+  type Timeouts,
+} from "./reliability/policy.ts";
 export { TotalsRecorder } from "./run/totals.ts";
 export { Calibration } from "./context/calibration.ts";
 export { Conversation, type Block } from "./context/conversation.ts";
@@ -17,11 +40,20 @@ export { memoryInProcess } from "./memory/memory.ts";
 export { memoryScopesOf, recall, recallForRun, type MemoryScopes, type Recalled } from "./memory/recall.ts";
 export { memoryTools } from "./memory/tools.ts";
 export { costMicrosOf } from "./model/cost.ts";
-export { formatModelRef, parseModelRef, type ModelPlan, type ModelRef, type Prices } from "./model/model.ts";
+export type { Candidate } from "./model/candidates.ts";
+export {
+  formatModelRef,
+  parseModelRef,
+  type ModelConstraints,
+  type ModelInfo,
+  type ModelPlan,
+  type ModelRef,
+  type Prices,
+} from "./model/model.ts";
 export type { OutputSchema, ProviderAdapter, ProviderId, ProviderPart, ProviderRequest } from "./provider/provider.ts";
 export { requestHash } from "./provider/request-hash.ts";
 export { ToolRegistry } from "./tools/registry.ts";
-export type { JsonSchema, Tool, ToolContext, ToolOutput, ToolResult, ToolSpec } from "./tools/tool.ts";
+export type { CompensationContext, JsonSchema, Tool, ToolContext, ToolOutput, ToolResult, ToolSpec } from "./tools/tool.ts";
 export { anthropicMessages, type AnthropicMessagesOptions } from "./provider/anthropic-messages.ts";
 export { openaiChat, type OpenAiChatOptions } from "./provider/openai-chat.ts";
 export { openaiResponses } from "./provider/openai-responses.ts";

@@ -5,6 +5,7 @@ import {
   agentLoop,
   memoryJournal,
   startRun,
+  type Candidate,
   type LoopConfig,
   type RunBody,
   type RunHandle,
@@ -21,11 +22,22 @@ export function startProgram(
   return startRun(journal, init, body);
 }
 
+/** An agent with one model, and the rest of its configuration. */
+export type AgentUnderTest = Omit<LoopConfig, "candidates" | "input"> &
+  Omit<Candidate, "modelId"> & { readonly input?: string };
+
+export function agentUnderTest({ provider, prices, contextTokens, ...config }: AgentUnderTest): RunBody {
+  const info = { ...(prices && { prices }), ...(contextTokens !== undefined && { contextTokens }) };
+  // Waits between attempts are for the tests of retries.
+  const reliability = { retry: { maxAttempts: 1 } };
+  return agentLoop({ candidates: [{ provider, modelId: "model", ...info }], input: "go", reliability, ...config });
+}
+
 export function startAgent(
-  config: Omit<LoopConfig, "modelId" | "input"> & { readonly input?: string },
+  config: AgentUnderTest,
   options: { journal?: Journal; contract?: Contract } = {},
 ): Promise<RunHandle> {
-  return startProgram(agentLoop({ modelId: "model", input: "go", ...config }), options);
+  return startProgram(agentUnderTest(config), options);
 }
 
 /** Everything in a run's journal, once it has ended; checks the invariants on the way. */

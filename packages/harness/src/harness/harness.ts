@@ -1,7 +1,11 @@
 import { BenchtopError, type Contract, type Journal } from "@benchtop/protocol";
+import type { Gate } from "../gates/gate.ts";
 import { memoryJournal } from "../journal/memory.ts";
-import type { ModelRef } from "../model/model.ts";
+import type { Candidate } from "../model/candidates.ts";
+import { formatModelRef, parseModelRef, type ModelInfo, type ModelPlan, type ModelRef } from "../model/model.ts";
 import type { ProviderAdapter, ProviderId } from "../provider/provider.ts";
+import { CircuitBreaker } from "../reliability/circuit-breaker.ts";
+import type { ReliabilityOptions } from "../reliability/policy.ts";
 import { Session, type SessionConfig } from "../session/session.ts";
 import { ToolRegistry } from "../tools/registry.ts";
 import type { Tool } from "../tools/tool.ts";
@@ -16,18 +20,31 @@ export class Harness {
   readonly journal: Journal;
   readonly tools: ToolRegistry;
   readonly contract: Contract;
+  readonly gates: readonly Gate[];
+  readonly reliability: ReliabilityOptions;
+  /** Shared by every run of this harness, so that one learns from another's failures. */
+  readonly breaker: CircuitBreaker;
   readonly #providers: ReadonlyMap<ProviderId, ProviderAdapter>;
+  readonly #models: ReadonlyMap<string, ModelInfo>;
 
   constructor(parts: {
     readonly providers: ReadonlyMap<ProviderId, ProviderAdapter>;
+    readonly models: ReadonlyMap<string, ModelInfo>;
     readonly journal: Journal;
     readonly tools: ToolRegistry;
     readonly contract: Contract;
+    readonly gates: readonly Gate[];
+    readonly reliability: ReliabilityOptions;
+    readonly breaker: CircuitBreaker;
   }) {
     this.#providers = parts.providers;
+    this.#models = parts.models;
     this.journal = parts.journal;
     this.tools = parts.tools;
     this.contract = parts.contract;
+    this.gates = parts.gates;
+    this.reliability = parts.reliability;
+    this.breaker = parts.breaker;
   }
 
   static builder(): HarnessBuilder {
@@ -37,6 +54,17 @@ export class Harness {
   /** A conversation. Throws `PROVIDER_NOT_CONFIGURED` when no provider of this harness serves its model. */
   session(config: SessionConfig): Session {
     return new Session(this, config);
+  }
+
+  /** Who may serve what is asked of this model or plan, best first. Throws `PROVIDER_NOT_CONFIGURED`, `VALIDATION_FAILED`. */
+  candidatesOf(model: string | ModelRef | ModelPlan): readonly [Candidate, ...Candidate[]] {
+    const asked = typeof model === "string" ? parseModelRef(model) : model;
+    const [first, ...others] = "candidates" in asked ? asked.candidates : ([asked] as const);
+    return [this.#candidate(first), ...others.map((other) => this.#candidate(other))];
+  }
+
+  #candidate(ref: ModelRef): Candidate {
+    return { provider: this.providerOf(ref), modelId: ref.modelId, ...this.#models.get(formatModelRef(ref)) };
   }
 
   /** Throws `PROVIDER_NOT_CONFIGURED`. */
@@ -55,6 +83,34 @@ export class HarnessBuilder {
   readonly #tools: Tool[] = [];
   #journal: Journal | undefined;
   #contract: Contract = {};
+  readonly #models = new Map<string, ModelInfo>();
+  readonly #gates: Gate[] = [];
+  #reliability: ReliabilityOptions = {};
+  #breaker: CircuitBreaker | undefined;
+
+  /** Says what is known of a model (`provider/model`): its prices, its context, what it can do. */
+  model(ref: string, info: ModelInfo): this {
+    this.#models.set(formatModelRef(parseModelRef(ref)), info);
+    return this;
+  }
+
+  /** Adds gates that every run asks, in this order. */
+  gates(gates: readonly Gate[]): this {
+    this.#gates.push(...gates);
+    return this;
+  }
+
+  /** Retries and timeouts of every run that does not say its own. */
+  reliability(options: ReliabilityOptions): this {
+    this.#reliability = options;
+    return this;
+  }
+
+  /** When a failing provider is left alone; after five failures in a row for half a minute when nothing is said. */
+  circuitBreaker(breaker: CircuitBreaker): this {
+    this.#breaker = breaker;
+    return this;
+  }
 
   /** Adds a provider; a second one of the same id takes its place. */
   provider(adapter: ProviderAdapter): this {
@@ -86,6 +142,10 @@ export class HarnessBuilder {
       journal: this.#journal ?? memoryJournal(),
       tools: new ToolRegistry(this.#tools),
       contract: this.#contract,
+      models: new Map(this.#models),
+      gates: [...this.#gates],
+      reliability: this.#reliability,
+      breaker: this.#breaker ?? new CircuitBreaker(),
     });
   }
 }

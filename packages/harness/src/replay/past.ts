@@ -5,6 +5,7 @@ import {
   type Failure,
   type RunEvent,
   type RunEventType,
+  type ToolCall,
 } from "@benchtop/protocol";
 import { canonicalJson } from "../provider/canonical-json.ts";
 import { diverged } from "./divergence.ts";
@@ -17,6 +18,8 @@ import { diverged } from "./divergence.ts";
  * something else than what comes next has diverged.
  */
 export interface Past {
+  /** Type of what comes next; undefined in front of the end that came from outside the program. */
+  readonly next: RunEventType | undefined;
   /** The next event, which has to be of this type. Throws `REPLAY_DIVERGED` when it is another. */
   take<Type extends RunEventType>(type: Type): EventOf<Type>;
   /** The next event if it is of this type. */
@@ -24,21 +27,17 @@ export interface Past {
   /** The next provider call, whole. Throws `REPLAY_DIVERGED` when another request was made, or none. */
   takeProviderCall(asked: AskedCall): EventOf<"ProviderCallFinished">;
   /** A tool call by its id; without `finished` where a crash came between. Throws `REPLAY_DIVERGED` when another was made, or none. */
-  takeToolCall(asked: {
-    readonly callId: string;
-    readonly name: string;
-    readonly arguments: unknown;
-  }): RecordedToolCall | undefined;
+  takeToolCall(asked: AskedToolCall): RecordedToolCall | undefined;
   /** A run that this one started, by its id, once it has ended. */
   subRun(childRunId: string): EventOf<"SubRunFinished"> | undefined;
-  /** A person's decisions about a tool call, oldest first. */
-  decisionsOn(callId: string): readonly EventOf<"Resumed">[];
 }
 
 export type AskedCall = Pick<
   EventOf<"ProviderCallStarted">,
   "providerId" | "modelId" | "attempt" | "requestHash" | "purpose"
 >;
+
+export type AskedToolCall = Pick<ToolCall, "callId" | "name" | "arguments">;
 
 export interface RecordedToolCall {
   readonly requested: EventOf<"ToolCallRequested">;
@@ -81,11 +80,14 @@ export class RecordedPast implements Past {
   readonly #subRuns = new Map<string, EventOf<"SubRunFinished">>();
   /** Spans of tool calls: what carries one was reported by the tool. */
   readonly #toolSpans = new Set<string>();
+  /** Provider calls on behalf of gates: what came of them is in the gate's decision. */
+  readonly #gateCalls = new Set<string>();
   readonly #decisions = new Map<string, EventOf<"Resumed">[]>();
   /** Sequence numbers of tool events that were handed out before their turn: concurrent calls end in any order. */
+  readonly #started = new Set<string>();
   readonly #ahead = new Set<number>();
   readonly #ending: Ending | undefined;
-  #next = 0;
+  #place = 0;
   #divergence: BenchtopError | undefined;
 
   constructor(events: readonly RunEvent[], options: PastOptions) {
@@ -97,6 +99,8 @@ export class RecordedPast implements Past {
         this.#requested.set(event.callId, event);
         this.#toolSpans.add(event.spanId);
       }
+      if (event.type === "ProviderCallStarted" && event.purpose === "gate") this.#gateCalls.add(event.callId);
+      if (event.type === "SubRunStarted") this.#started.add(event.childRunId);
       if (event.type === "SubRunFinished") this.#subRuns.set(event.childRunId, event);
       if (event.type === "ToolCallFinished") this.#finished.set(event.callId, event);
       if (event.type === "Resumed" && event.callId !== undefined && event.decision !== undefined) {
@@ -115,6 +119,10 @@ export class RecordedPast implements Past {
     return this.#divergence;
   }
 
+  get next(): RunEventType | undefined {
+    return this.#peek()?.type;
+  }
+
   take<Type extends RunEventType>(type: Type): EventOf<Type> {
     return this.#expect(type, { type });
   }
@@ -129,18 +137,14 @@ export class RecordedPast implements Past {
       if (started[field] !== asked[field]) this.#differs(started, field, started[field], asked[field]);
     }
     for (;;) {
-      const event = this.#events[this.#next];
+      const event = this.#events[this.#place];
       if (!event) throw diverged(started, "callId", "a provider call that ends", "one that does not");
       this.#pass(event);
       if (event.type === "ProviderCallFinished" && event.callId === started.callId) return event;
     }
   }
 
-  takeToolCall(asked: {
-    readonly callId: string;
-    readonly name: string;
-    readonly arguments: unknown;
-  }): RecordedToolCall | undefined {
+  takeToolCall(asked: AskedToolCall): RecordedToolCall | undefined {
     const requested = this.#requested.get(asked.callId);
     if (!requested) {
       const next = this.#peek();
@@ -166,6 +170,11 @@ export class RecordedPast implements Past {
     return this.#decisions.get(callId) ?? [];
   }
 
+  /** True when the run started that other one. */
+  hasStarted(childRunId: string): boolean {
+    return this.#started.has(childRunId);
+  }
+
   /** Passes an event that the program writes: the next one recorded has to say the same, times left aside. */
   match(written: EventInput): void {
     const recorded = this.#expect(written.type, written);
@@ -175,12 +184,12 @@ export class RecordedPast implements Past {
 
   /** Passes everything that is left, for a run that is ended without its program. */
   passAll(): void {
-    while (this.#next < this.#events.length) this.#pass(this.#events[this.#next] as RunEvent);
+    while (this.#place < this.#events.length) this.#pass(this.#events[this.#place] as RunEvent);
   }
 
   #peek(): RunEvent | undefined {
     for (;;) {
-      const event = this.#events[this.#next];
+      const event = this.#events[this.#place];
       if (!event || !this.#isPassedOver(event)) return event;
       this.#pass(event);
     }
@@ -188,6 +197,8 @@ export class RecordedPast implements Past {
 
   #isPassedOver(event: RunEvent): boolean {
     if (event.type === "ToolCallRequested" || event.type === "ToolCallFinished") return this.#ahead.has(event.seq);
+    if (event.type === "GateDecided" && event.point === "tool-result") return true;
+    if ("callId" in event && event.callId !== undefined && this.#gateCalls.has(event.callId)) return true;
     return passedOver.has(event.type) || this.#toolSpans.has(event.spanId);
   }
 
@@ -203,12 +214,12 @@ export class RecordedPast implements Past {
   }
 
   #pass(event: RunEvent): void {
-    this.#next += 1;
+    this.#place += 1;
     if (!this.#ahead.delete(event.seq)) this.#options.passed?.(event);
   }
 
   #handOutAhead(event: RunEvent): void {
-    if (event === this.#events[this.#next]) return this.#pass(event);
+    if (event === this.#events[this.#place]) return this.#pass(event);
     this.#ahead.add(event.seq);
     this.#options.passed?.(event);
   }
@@ -240,6 +251,11 @@ function endingOf(events: readonly RunEvent[]): Ending | undefined {
   let place = events.length - 1;
   while (place > 0 && closes.has((events[place - 1] as RunEvent).type)) place -= 1;
   return { place, failure: last.error };
+}
+
+/** True for a journal whose last event nothing in its program explains. */
+export function isEndedFromOutside(events: readonly RunEvent[]): boolean {
+  return endingOf(events) !== undefined;
 }
 
 const fromOutside: ReadonlySet<string> = new Set(["USER_CANCELED", "RUN_INTERRUPTED", "DISK_FULL"]);

@@ -1,6 +1,7 @@
 import {
   BenchtopError,
   type EventInput,
+  type EventOf,
   type Failure,
   type JournalWriter,
   type RunEvent,
@@ -26,6 +27,8 @@ export interface Recorded {
   /** What the journal has to be given before the run does anything new. */
   readonly prefix: readonly EventInput[];
   readonly onDivergence: "refuse" | "accept";
+  /** What becomes of a run whose program fails before it does anything new: left as it was, or ended with the failure. */
+  readonly onFailure: "leave" | "end";
 }
 
 /** A run between its two ends: what its program works with, and what a person controls it by. */
@@ -39,6 +42,7 @@ export class ActiveRun implements RunScope, ControlHandle {
   readonly #activeBeforeMs: number;
   readonly #live = Promise.withResolvers<void>();
   readonly #past: RecordedPast | undefined;
+  readonly #endsOnFailure: boolean;
   #prefix: readonly EventInput[];
   #hints: Hint[] = [];
   #journalFailure: BenchtopError | undefined;
@@ -53,6 +57,7 @@ export class ActiveRun implements RunScope, ControlHandle {
     this.#writer = writer;
     this.#activeBeforeMs = times.totalMs;
     this.#prefix = recorded?.prefix ?? [];
+    this.#endsOnFailure = recorded?.onFailure === "end";
     this.totals = new TotalsRecorder(init.queuedMs ?? 0, startedAt);
     this.#past =
       recorded &&
@@ -73,7 +78,8 @@ export class ActiveRun implements RunScope, ControlHandle {
     } catch (thrown) {
       if (thrown instanceof RunSuspended && !this.#journalFailure) return await this.#suspend(thrown.suspended);
       const failure = this.#failureOf(thrown);
-      return this.#isInPast && !this.signal.aborted ? await this.#leave(failure) : await this.#fail(failure);
+      const leave = this.#isInPast && !this.signal.aborted && !this.#endsOnFailure;
+      return leave ? await this.#leave(failure) : await this.#fail(failure);
     } finally {
       stopClock();
       stopListening();
@@ -102,6 +108,14 @@ export class ActiveRun implements RunScope, ControlHandle {
 
   get past(): Past | undefined {
     return this.#isInPast ? this.#past : undefined;
+  }
+
+  decisionsOn(callId: string): readonly EventOf<"Resumed">[] {
+    return this.#past?.decisionsOn(callId) ?? [];
+  }
+
+  hasStarted(childRunId: string): boolean {
+    return this.#past?.hasStarted(childRunId) ?? false;
   }
 
   /** Resolves when the run does something that is not recorded yet; rejects when it never comes to that. */

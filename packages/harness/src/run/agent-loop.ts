@@ -1,74 +1,112 @@
-import type { Message } from "@benchtop/protocol";
-import { Conversation, type HistoryLimits } from "../context/conversation.ts";
-import type { Prices } from "../model/model.ts";
-import type { ProviderAdapter } from "../provider/provider.ts";
+import type { Attachment, Message } from "@benchtop/protocol";
+import { Conversation } from "../context/conversation.ts";
+import { fitContext } from "../context/fit.ts";
+import type { ContextPolicy } from "../context/policy.ts";
+import { decideGates, refusedBy } from "../gates/decide.ts";
+import type { Gate } from "../gates/gate.ts";
+import type { Recalled } from "../memory/recall.ts";
+import type { Candidate } from "../model/candidates.ts";
+import type { ModelConstraints } from "../model/model.ts";
+import type { OutputSchema, ProviderRequest } from "../provider/provider.ts";
+import type { CircuitBreaker } from "../reliability/circuit-breaker.ts";
+import type { ReliabilityOptions } from "../reliability/policy.ts";
+import { callTools } from "../tools/call-tools.ts";
 import { ToolRegistry } from "../tools/registry.ts";
 import type { Tool } from "../tools/tool.ts";
-import { callTool } from "../tools/call-tool.ts";
-import { Budget } from "./budget.ts";
-import { callProvider, type Answer } from "./call-provider.ts";
-import type { RunBody, RunOutcome } from "./scope.ts";
+import { Asking } from "./asking.ts";
+import type { Answer } from "./call-provider.ts";
+import { Hints } from "./hints.ts";
+import { outputIn, unusableOutput } from "./output.ts";
+import type { RunBody, RunOutcome, RunScope } from "./scope.ts";
 import { round } from "./totals.ts";
 
 export interface LoopConfig {
-  readonly provider: ProviderAdapter;
-  /** The model's name as its provider knows it. */
-  readonly modelId: string;
+  /** Who may be asked, best first. */
+  readonly candidates: readonly [Candidate, ...Candidate[]];
+  readonly constraints?: ModelConstraints;
   /** What the model is asked. */
   readonly input: string;
+  readonly attachments?: readonly Attachment[];
   readonly instructions?: string;
   /** Earlier turns, oldest first (`messagesFromEvents`). */
   readonly history?: readonly Message[];
-  readonly limits?: Partial<HistoryLimits>;
+  /** What is remembered of before, for this input. Its results have to be in the journal (`recall`). */
+  readonly recall?: ((run: RunScope) => Promise<readonly Recalled[]>) | undefined;
+  readonly context?: ContextPolicy;
   readonly tools?: readonly Tool[] | ToolRegistry;
-  /** Unknown prices mean that costs are neither counted nor limited. */
-  readonly prices?: Prices;
+  readonly gates?: readonly Gate[];
+  /** The answer has to be JSON of this schema; it becomes the run's `result`. */
+  readonly output?: OutputSchema;
+  readonly reliability?: ReliabilityOptions;
+  /** Shared by all runs that ask the same providers. */
+  readonly breaker?: CircuitBreaker;
   readonly maxOutputTokens?: number;
   readonly temperature?: number;
-  /** How long a tool may go on after the run was canceled before it is abandoned; 5 seconds when absent. */
+  readonly seed?: number;
+  readonly reasoningEffort?: ProviderRequest["reasoningEffort"];
+  readonly readAttachment?: (sha256: string) => Promise<Uint8Array>;
+  /** How long a tool may go on after it was told to stop before it is abandoned; 5 seconds when absent. */
   readonly toolGraceMs?: number;
 }
 
 /**
  * The agent: ask the model, do what it asks for, tell it what came of it, until it answers without asking for more.
- * Tools run one after the other, in the order in which the model named them. Everything that happens is in the journal
- * before the next thing happens; the ceilings of the contract hold at every turn.
+ * Everything that happens is in the journal before the next thing happens; the ceilings of the contract hold at every turn.
+ *
+ * The same program resumes a run, replays it and forks it: driven again, every call below first asks the run's past what came
+ * of it then. So it must do nothing that is neither recorded nor follows from what is.
  */
 export function agentLoop(config: LoopConfig): RunBody {
   const tools = config.tools instanceof ToolRegistry ? config.tools : new ToolRegistry(config.tools ?? []);
 
   return async (run) => {
-    const budget = new Budget(run, config.prices);
-    const conversation = new Conversation(config.limits);
-    if (config.instructions !== undefined) conversation.addPinned({ role: "system", content: config.instructions });
+    const { output, gates = [] } = config;
+    const asking = new Asking(run, config, tools);
+    const hints = new Hints(run);
+    const conversation = new Conversation(config.context);
+    if (config.instructions !== undefined) conversation.addInstructions(config.instructions);
     conversation.addHistory(config.history ?? []);
-    conversation.addPinned({ role: "user", content: config.input });
-    const callIds = new Set(conversation.callIds);
+    conversation.addInput(await admittedInput(run, config, asking));
+    for (const { message, pinned } of (await config.recall?.(run)) ?? []) conversation.addMemory(message, { pinned });
+    asking.knowsCalls(conversation.callIds);
 
     for (let step = 1; ; step += 1) {
-      for (const hint of run.takeHints()) {
-        run.write({ type: "HintInjected", ...hint });
-        conversation.addPinned({ role: "user", content: hint.text });
-      }
-      const trimmed = conversation.trim();
-      if (trimmed) run.write(trimmed);
+      for (const hint of hints.take()) conversation.addPinned({ role: "user", content: hint.text });
+      const candidates = await asking.candidates(conversation);
+      await fitContext(run, conversation, asking.targetOf(candidates[0]), asking.summarize);
+      await asking.reserve(step, conversation, candidates[0]);
 
-      const tokensLeft = await budget.reserve(step, conversation.estimatedTokens + tools.estimatedTokens);
       const stepStarted = performance.now();
       run.write({ type: "StepStarted", step });
-      const prompt = { messages: conversation.messages, tools: tools.specs, tokensLeft, callIds };
-      const answer = await callProvider(run, config, prompt);
+      const answer = await asking.answer(conversation, candidates);
+      conversation.observe(answer.usage);
       conversation.addAnswer(answer.message);
-      await budget.check();
+      await asking.checkBudget();
 
       const calls = answer.message.toolCalls ?? [];
-      for (const call of calls) conversation.addToolResult(await callTool(run, tools, call, config.toolGraceMs));
+      const results = await callTools(run, tools, calls, { ...asking.toolRules, gates });
+      for (const result of results) conversation.addToolResult(result);
       run.write({ type: "StepFinished", step, durationMs: round(performance.now() - stepStarted) });
 
-      const hinted = run.hasHints && budget.allowsStep(step + 1);
-      if (calls.length === 0 && !hinted) return outcomeOf(answer);
+      const handedOff = results.find(({ name, isError }) => tools.get(name)?.endsRun === true && isError !== true);
+      if (handedOff) return { output: handedOff.content, finishReason: "stop" };
+      if (calls.length > 0 || (hints.areWaiting && asking.allowsStep(step + 1))) continue;
+      if (!output) return outcomeOf(answer);
+
+      const { result, correction } = outputIn(answer.message, output);
+      if (correction === undefined) return { ...outcomeOf(answer), result };
+      if (hints.haveCorrected) throw unusableOutput(output);
+      hints.correct(correction);
     }
   };
+}
+
+/** What was asked, as the gates let it pass. */
+async function admittedInput(run: RunScope, { input, attachments = [], gates = [] }: LoopConfig, asking: Asking): Promise<Message> {
+  const decision = await decideGates(run, gates, { point: "input", text: input, attachments }, asking.forGate);
+  if (decision.decision === "deny") throw refusedBy(decision, "input");
+  const content = decision.decision === "allow" ? (decision.text ?? input) : input;
+  return { role: "user", content, ...(attachments.length > 0 && { attachments: [...attachments] }) };
 }
 
 /** A refusal is an answer too: its text is the output, and the finish reason says that something was withheld. */

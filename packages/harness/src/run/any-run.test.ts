@@ -54,7 +54,7 @@ test("H2 whatever a provider, its tools and people do, a run ends once and its j
     fc.asyncProperty(scenario, async ({ provider, abortAfter, hints, contract, maxMessages }) => {
       const scripted = scriptedProvider(...provider);
       const handle = await startAgent(
-        { provider: scripted, tools: toolsOf(() => handle.control), limits: { maxMessages }, toolGraceMs: 1 },
+        { provider: scripted, tools: toolsOf(() => handle.control), context: { maxMessages }, toolGraceMs: 1 },
         { contract },
       );
       for (const hint of hints) handle.control.inject(hint);

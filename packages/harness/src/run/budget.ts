@@ -1,4 +1,5 @@
 import { BenchtopError, type EventInput } from "@benchtop/protocol";
+import type { Candidate } from "../model/candidates.ts";
 import type { Prices } from "../model/model.ts";
 import type { RunScope } from "./scope.ts";
 
@@ -7,11 +8,10 @@ type Limit = EventInput<"BudgetExceeded">["limit"];
 /** The ceilings of a run, asked before each provider call and after it. */
 export class Budget {
   readonly #run: RunScope;
-  readonly #prices: Prices | undefined;
 
   /** Throws `VALIDATION_FAILED` when a cost ceiling was asked for that nobody could keep. */
-  constructor(run: RunScope, prices: Prices | undefined) {
-    if (run.init.contract.maxCostMicros !== undefined && !prices) {
+  constructor(run: RunScope, candidates: readonly Candidate[]) {
+    if (run.init.contract.maxCostMicros !== undefined && candidates.some(({ prices }) => !prices)) {
       throw new BenchtopError(
         "VALIDATION_FAILED",
         "The prices of this model are not known, so its cost cannot be limited. Set its prices, or leave maxCostMicros out.",
@@ -19,20 +19,25 @@ export class Budget {
       );
     }
     this.#run = run;
-    this.#prices = prices;
   }
 
   /**
    * Asks for one more provider call with a prompt of this size, and gives the output tokens that it may use at most.
    * Throws `BUDGET_CAP_REACHED`, journaled as `BudgetExceeded`, when there is no room for it.
    */
-  async reserve(step: number, promptTokens: number): Promise<number> {
-    const { ceilings, totals } = this.#run;
+  async reserve(step: number, promptTokens: number, prices: Prices | undefined): Promise<number> {
+    const { ceilings } = this.#run;
     if (step > ceilings.maxSteps) await this.#exceeded("maxSteps", ceilings.maxSteps, step);
+    return await this.tokensLeft(promptTokens, prices);
+  }
+
+  /** The same for a call that is no step of its own: a further attempt, a summary. */
+  async tokensLeft(promptTokens: number, prices: Prices | undefined): Promise<number> {
+    const { ceilings, totals } = this.#run;
     const tokens = totals.totalTokens + promptTokens;
     const tokensLeft = ceilings.maxTotalTokens - tokens;
     if (tokensLeft <= 0) await this.#exceeded("maxTotalTokens", ceilings.maxTotalTokens, tokens);
-    return Math.min(tokensLeft, await this.#affordable(promptTokens));
+    return Math.min(tokensLeft, await this.#affordable(promptTokens, prices));
   }
 
   /** Whether one more step is within the ceiling of steps. */
@@ -46,14 +51,14 @@ export class Budget {
     if (totals.totalTokens > ceilings.maxTotalTokens) {
       await this.#exceeded("maxTotalTokens", ceilings.maxTotalTokens, totals.totalTokens);
     }
-    if (this.#prices && totals.costMicros > ceilings.maxCostMicros) {
+    if (totals.costMicros > ceilings.maxCostMicros) {
       await this.#exceeded("maxCostMicros", ceilings.maxCostMicros, totals.costMicros);
     }
   }
 
-  async #affordable(promptTokens: number): Promise<number> {
-    if (!this.#prices) return Number.POSITIVE_INFINITY;
-    const { inputPerMillion, outputPerMillion } = this.#prices;
+  async #affordable(promptTokens: number, prices: Prices | undefined): Promise<number> {
+    if (!prices) return Number.POSITIVE_INFINITY;
+    const { inputPerMillion, outputPerMillion } = prices;
     const { ceilings, totals } = this.#run;
     const cost = Math.ceil(totals.costMicros + promptTokens * inputPerMillion);
     const costLeft = ceilings.maxCostMicros - cost;

@@ -4,63 +4,94 @@ import {
   newSpanId,
   type AssistantMessage,
   type Continuation,
+  type EventInput,
   type FinishReason,
-  type Json,
   type Message,
   type ToolCall,
   type Usage,
 } from "@benchtop/protocol";
 import { estimateMessageTokens, estimateTokens } from "../context/estimate.ts";
+import type { Candidate } from "../model/candidates.ts";
 import { costMicrosOf } from "../model/cost.ts";
-import type { Prices } from "../model/model.ts";
-import type { ProviderAdapter, ProviderPart, ProviderRequest } from "../provider/provider.ts";
+import { parseModelJson } from "../provider/model-json.ts";
+import type { OutputSchema, ProviderPart, ProviderRequest } from "../provider/provider.ts";
 import { requestHash } from "../provider/request-hash.ts";
+import { CallTimeouts } from "../reliability/call-timeouts.ts";
+import type { Timeouts } from "../reliability/policy.ts";
+import type { AskedCall, Past } from "../replay/past.ts";
 import type { ToolSpec } from "../tools/tool.ts";
 import type { RunScope } from "./scope.ts";
 import { round } from "./totals.ts";
 
 export interface Answer {
+  readonly callId: string;
   readonly message: AssistantMessage;
   readonly finishReason: FinishReason;
+  /** As reported, or estimated where the provider reports none. */
+  readonly usage?: Usage;
 }
 
-/** What a provider call is made with. */
-export interface CallConfig {
-  readonly provider: ProviderAdapter;
-  readonly modelId: string;
-  readonly prices?: Prices;
-  readonly maxOutputTokens?: number;
-  readonly temperature?: number;
+/** One try to get an answer: who is asked, how often before, and how much it may cost. */
+export interface Attempt {
+  readonly candidate: Candidate;
+  /** From 1. */
+  readonly attempt: number;
+  /** Output tokens that the budget has left; infinite when nothing limits them. */
+  readonly tokensLeft: number;
 }
 
-/** What is asked, and how much it may cost. */
+/** What is asked. */
 export interface Prompt {
   readonly messages: readonly Message[];
   readonly tools: readonly ToolSpec[];
-  /** Output tokens that the budget has left; infinite when nothing limits them. */
-  readonly tokensLeft: number;
   /** Ids of the tool calls that the run has seen; those of this call are added. */
   readonly callIds: Set<string>;
+  readonly purpose?: EventInput<"ProviderCallStarted">["purpose"];
+  readonly output?: OutputSchema;
+  readonly maxOutputTokens?: number;
+  readonly temperature?: number;
+  readonly seed?: number;
+  readonly reasoningEffort?: ProviderRequest["reasoningEffort"];
+  readonly timeouts: Timeouts;
+  readonly screen?: Screen;
+  /** Reads the bytes of an attachment that is named by its hash. */
+  readonly readAttachment?: (sha256: string) => Promise<Uint8Array>;
 }
+
+/** Judges what a model said before the call is closed; gives the text to keep, or throws. */
+export interface Screen {
+  /** No text may be seen before it was judged. */
+  readonly holdsText: boolean;
+  judge(message: AssistantMessage): Promise<string>;
+}
+
+/** How a call ended. A failure is a value here, since whoever made the call decides what comes of it. */
+export type CallOutcome = { readonly answer: Answer } | { readonly callId: string; readonly error: BenchtopError };
 
 /**
  * One provider call: journaled before a byte is sent, each delta as it comes, and closed with the whole message, or with
- * what had arrived when it failed or was canceled. The failure is then thrown.
+ * what had arrived when it failed or was canceled. What the journal holds already is not asked again.
  */
-export async function callProvider(run: RunScope, config: CallConfig, prompt: Prompt): Promise<Answer> {
-  const request = requestOf(config, prompt);
-  const call = new OpenCall(run, config, request, prompt);
+export async function callProvider(run: RunScope, attempt: Attempt, prompt: Prompt): Promise<CallOutcome> {
+  const request = requestOf(attempt, prompt);
+  const call = new OpenCall(run, attempt, request, prompt);
+  if (run.past) return call.replay(run.past);
   await call.start();
+  const timeouts = new CallTimeouts(prompt.timeouts, run.signal);
   try {
-    // A retry policy wraps this stream: a further attempt is a further call with its own `attempt`.
-    for await (const parts of config.provider.stream(request, run.signal)) {
+    const sent = await withAttachments(request, prompt.readAttachment);
+    for await (const parts of attempt.candidate.provider.stream(sent, timeouts.signal)) {
+      timeouts.heard(parts.length > 0);
       call.receive(parts);
       if (call.isOverLimit) return call.cut();
       if (run.pending > highWaterMark) await run.committed();
     }
-    return call.finish();
+    timeouts.stop();
+    return await call.finish();
   } catch (thrown) {
-    throw call.fail(thrown);
+    return call.fail(thrown, timeouts);
+  } finally {
+    timeouts.stop();
   }
 }
 
@@ -73,29 +104,49 @@ const tellLimitBelow = 8192;
 /** No tokenizer averages more characters a token over a long text; past it a call is certainly over its limit. */
 const mostCharactersPerToken = 8;
 
-function requestOf(config: CallConfig, { messages, tools, tokensLeft }: Prompt): ProviderRequest {
-  const { modelId, maxOutputTokens = Number.POSITIVE_INFINITY, temperature } = config;
+function requestOf({ candidate, tokensLeft }: Attempt, prompt: Prompt): ProviderRequest {
+  const { messages, tools, maxOutputTokens = Number.POSITIVE_INFINITY } = prompt;
+  const { temperature, seed, reasoningEffort, output } = prompt;
   const limit = Math.min(maxOutputTokens, tokensLeft < tellLimitBelow ? tokensLeft : Number.POSITIVE_INFINITY);
   return {
-    modelId,
+    modelId: candidate.modelId,
     messages,
     ...(tools.length > 0 && { tools }),
     ...(Number.isFinite(limit) && { maxOutputTokens: limit }),
     ...(temperature !== undefined && { temperature }),
+    ...(seed !== undefined && { seed }),
+    ...(reasoningEffort !== undefined && { reasoningEffort }),
+    ...(output && { output }),
   };
+}
+
+/** The request with every attachment's bytes in it. They are not part of its hash: their own hash is. */
+async function withAttachments(request: ProviderRequest, read: Prompt["readAttachment"]): Promise<ProviderRequest> {
+  if (!read) return request;
+  const messages = request.messages.map(async (message) => {
+    if (message.role !== "user" || !message.attachments) return message;
+    const attachments = message.attachments.map(async (attachment) => {
+      if (attachment.data !== undefined || attachment.sha256 === undefined) return attachment;
+      return { ...attachment, data: Buffer.from(await read(attachment.sha256)).toString("base64") };
+    });
+    return { ...message, attachments: await Promise.all(attachments) };
+  });
+  return { ...request, messages: await Promise.all(messages) };
 }
 
 /** A provider call between its two events. */
 class OpenCall {
   readonly #run: RunScope;
-  readonly #config: CallConfig;
+  readonly #attempt: Attempt;
   readonly #request: ProviderRequest;
   readonly #prompt: Prompt;
   readonly #callId = newId("call");
   readonly #spanId = newSpanId();
   readonly #startedAt = performance.now();
   readonly #toolCalls: ToolCall[] = [];
-  readonly #said = { text: "", reasoning: "", refusal: "" };
+  #requestHash: string | undefined;
+  #judged = false;
+  #said = { text: "", reasoning: "", refusal: "" };
   #characters = 0;
   #firstTokenMs: number | undefined;
   #usage: Usage | undefined;
@@ -103,9 +154,9 @@ class OpenCall {
   #responseId: string | undefined;
   #finishReason: FinishReason | undefined;
 
-  constructor(run: RunScope, config: CallConfig, request: ProviderRequest, prompt: Prompt) {
+  constructor(run: RunScope, attempt: Attempt, request: ProviderRequest, prompt: Prompt) {
     this.#run = run;
-    this.#config = config;
+    this.#attempt = attempt;
     this.#request = request;
     this.#prompt = prompt;
   }
@@ -114,17 +165,25 @@ class OpenCall {
     await this.#run.emit({
       type: "ProviderCallStarted",
       callId: this.#callId,
-      providerId: this.#config.provider.id,
-      modelId: this.#request.modelId,
-      attempt: 1,
-      requestHash: requestHash(this.#request),
+      ...this.#asked(),
       messageCount: this.#request.messages.length,
       spanId: this.#spanId,
     });
   }
 
+  /** What came of this call when it was made. */
+  replay(past: Past): CallOutcome {
+    const { callId, outcome, message, finishReason = "other", usage, error } = past.takeProviderCall(this.#asked());
+    if (outcome === "success" || !error) {
+      const said = message ?? this.#message([]);
+      for (const call of said.toolCalls ?? []) this.#prompt.callIds.add(call.callId);
+      return { answer: { callId, message: said, finishReason, ...(usage && { usage }) } };
+    }
+    return { callId, error: BenchtopError.of(error) };
+  }
+
   get isOverLimit(): boolean {
-    return this.#characters > this.#prompt.tokensLeft * mostCharactersPerToken;
+    return this.#characters > this.#attempt.tokensLeft * mostCharactersPerToken;
   }
 
   receive(parts: readonly ProviderPart[]): void {
@@ -155,40 +214,83 @@ class OpenCall {
     }
   }
 
-  finish(): Answer {
+  async finish(): Promise<CallOutcome> {
     if (this.#finishReason === undefined) {
       throw new BenchtopError("PROVIDER_UNAVAILABLE", "The provider ended its answer early.");
     }
+    const { screen } = this.#prompt;
+    if (screen) this.#pass(await screen.judge(this.#message(this.#toolCalls)), screen);
     return this.#close("success", this.#finishReason);
   }
 
   /** Ends a call that is certainly over what the budget has left; its estimated usage then fails the budget's check. */
-  cut(): Answer {
+  cut(): CallOutcome {
+    this.#withhold();
     return this.#close("canceled", "length");
   }
 
-  /** Closes the call with what had arrived, and gives the error to throw. */
-  fail(thrown: unknown): BenchtopError {
-    const { id: providerId } = this.#config.provider;
-    const error = BenchtopError.from(thrown).at({ providerId, modelId: this.#request.modelId });
-    this.#close(error.code === "USER_CANCELED" ? "canceled" : "error", this.#finishReason, error);
-    return error;
+  /** Closes the call with what had arrived. */
+  fail(thrown: unknown, timeouts: CallTimeouts): CallOutcome {
+    const timedOut = timeouts.timedOut(this.#callId);
+    if (timedOut) this.#run.write({ ...timedOut, spanId: this.#spanId });
+    const { provider, modelId } = this.#attempt.candidate;
+    const failure = timedOut && !this.#run.signal.aborted ? timeouts.signal.reason : thrown;
+    const error = BenchtopError.from(failure).at({ providerId: provider.id, modelId });
+    this.#withhold();
+    return this.#close(error.code === "USER_CANCELED" ? "canceled" : "error", this.#finishReason, error);
+  }
+
+  #asked(): AskedCall {
+    const { candidate, attempt } = this.#attempt;
+    const { purpose } = this.#prompt;
+    return {
+      providerId: candidate.provider.id,
+      modelId: candidate.modelId,
+      attempt,
+      requestHash: (this.#requestHash ??= requestHash(this.#request)),
+      ...(purpose && { purpose }),
+    };
   }
 
   #receiveText(channel: "text" | "reasoning" | "refusal", text: string): void {
     this.#firstTokenMs ??= round(performance.now() - this.#startedAt);
     this.#said[channel] += text;
     this.#characters += text.length;
+    if (!this.#prompt.screen?.holdsText) this.#writeText(channel, text);
+  }
+
+  #writeText(channel: "text" | "reasoning" | "refusal", text: string): void {
     this.#run.write({ type: "OutputDelta", callId: this.#callId, channel, text, spanId: this.#spanId });
   }
 
-  #close(outcome: "success", finishReason: FinishReason): Answer;
-  #close(outcome: "error" | "canceled", finishReason: FinishReason | undefined, error?: BenchtopError): Answer;
-  #close(outcome: "success" | "error" | "canceled", reason: FinishReason | undefined, error?: BenchtopError): Answer {
+  /** The text that was judged takes the place of what was said, and is seen now where it was held back. */
+  #pass(text: string, { holdsText }: Screen): void {
+    const changed = text !== this.#said.text;
+    if (changed) this.#said = { text, reasoning: "", refusal: "" };
+    if (changed) this.#continuation = undefined;
+    if (!holdsText) return;
+    for (const channel of ["reasoning", "refusal", "text"] as const) {
+      if (this.#said[channel] !== "") this.#writeText(channel, this.#said[channel]);
+    }
+    this.#judged = true;
+  }
+
+  /** What was held back and never judged is not kept. */
+  #withhold(): void {
+    if (!this.#prompt.screen?.holdsText || this.#judged) return;
+    this.#said = { text: "", reasoning: "", refusal: "" };
+    this.#continuation = undefined;
+  }
+
+  #close(
+    outcome: "success" | "error" | "canceled",
+    reason: FinishReason | undefined,
+    error?: BenchtopError,
+  ): CallOutcome {
     const message = this.#message(outcome === "success" ? this.#toolCalls : []);
     const finishReason = reason === "stop" && message.toolCalls ? "tool-calls" : reason;
     const usage = this.#usage ?? (outcome === "success" || this.#characters > 0 ? this.#estimate(message) : undefined);
-    const { prices } = this.#config;
+    const { prices } = this.#attempt.candidate;
     this.#run.write({
       type: "ProviderCallFinished",
       callId: this.#callId,
@@ -203,7 +305,9 @@ class OpenCall {
       durationMs: round(performance.now() - this.#startedAt),
       spanId: this.#spanId,
     });
-    return { message, finishReason: finishReason ?? "other" };
+    const callId = this.#callId;
+    if (error) return { callId, error };
+    return { answer: { callId, message, finishReason: finishReason ?? "other", ...(usage && { usage }) } };
   }
 
   /** Tool calls of a call that failed were never made, so they are not part of what it leaves. */
@@ -239,30 +343,8 @@ function toolCallOf(part: Extract<ProviderPart, { type: "tool-call" }>, seen: Se
   seen.add(callId);
   const { name, arguments: text } = part;
   if (text.trim() === "") return { callId, name, arguments: {} };
-  const input = parsed(text);
+  const input = parseModelJson(text);
   return input === undefined
     ? { callId, name, arguments: null, invalidArguments: text }
     : { callId, name, arguments: input };
-}
-
-function parsed(text: string): Json | undefined {
-  if (!isShallow(text)) return undefined;
-  try {
-    return JSON.parse(text) as Json;
-  } catch {
-    return undefined;
-  }
-}
-
-/** Deeper values can be parsed, but then overflow the stack of whoever writes them down. */
-const deepestNesting = 500;
-
-function isShallow(text: string): boolean {
-  let depth = 0;
-  for (const bracket of text.matchAll(/"(?:[^"\\]|\\.)*"|[[\]{}]/gs)) {
-    if (bracket[0] === "[" || bracket[0] === "{") depth += 1;
-    else if (bracket[0] === "]" || bracket[0] === "}") depth -= 1;
-    if (depth > deepestNesting) return false;
-  }
-  return true;
 }

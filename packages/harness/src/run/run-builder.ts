@@ -1,8 +1,7 @@
-import { newId, newTraceId, type Contract, type RunInit } from "@benchtop/protocol";
+import { newId, newTraceId, type Attachment, type Contract, type Json, type RunInit } from "@benchtop/protocol";
 import type { Harness } from "../harness/harness.ts";
 import { formatModelRef } from "../model/model.ts";
 import type { Session } from "../session/session.ts";
-import { agentLoop } from "./agent-loop.ts";
 import type { RunHandle } from "./scope.ts";
 import { startRun } from "./start-run.ts";
 import { round } from "./totals.ts";
@@ -16,6 +15,7 @@ export class RunBuilder {
   #runId: string | undefined;
   #contract: Contract = {};
   #signal: AbortSignal | undefined;
+  #attachments: readonly Attachment[] = [];
 
   constructor(harness: Harness, session: Session, input: string) {
     this.#harness = harness;
@@ -35,6 +35,12 @@ export class RunBuilder {
     return this;
   }
 
+  /** Images and files that the model is shown beside the input. */
+  attach(...attachments: readonly Attachment[]): this {
+    this.#attachments = [...this.#attachments, ...attachments];
+    return this;
+  }
+
   /** Aborting it cancels the run. */
   signal(signal: AbortSignal): this {
     this.#signal = signal;
@@ -43,17 +49,8 @@ export class RunBuilder {
 
   /** Starts the run; resolves once `RunStarted` is in the journal. Rejects with `RUN_REPLAYED` when the id is taken. */
   start(): Promise<RunHandle> {
-    const { config, model, provider } = this.#session;
     return this.#session.inTurn(() => {
-      const history = this.#session.messages;
-      const body = agentLoop({
-        ...config,
-        provider,
-        modelId: model.modelId,
-        input: this.#input,
-        history,
-        tools: this.#harness.tools,
-      });
+      const body = this.#session.program(this.#input, this.#attachments);
       return startRun(this.#harness.journal, this.#init(), body, this.#signal);
     });
   }
@@ -68,7 +65,7 @@ export class RunBuilder {
       sessionId: id,
       model: formatModelRef(model),
       contract: { ...this.#harness.contract, ...config.contract, ...this.#contract },
-      input: { prompt: this.#input },
+      input: { prompt: this.#input, ...(this.#attachments.length > 0 && { attachments: this.#attachments.map((one) => ({ ...one })) }) } as Json,
       queuedMs: round(performance.now() - this.#askedAt),
     };
   }

@@ -1,6 +1,7 @@
 import type {
   BenchtopError,
   EventInput,
+  EventOf,
   FinishReason,
   Json,
   RunEvent,
@@ -44,6 +45,10 @@ export interface RunScope {
   readonly hasHints: boolean;
   /** What of this run has happened already, while it is driven again from its journal; undefined once everything recorded is passed. */
   readonly past: Past | undefined;
+  /** What persons decided about a tool call of this run, oldest first. */
+  decisionsOn(callId: string): readonly EventOf<"Resumed">[];
+  /** True when this run started that other one before it was resumed. */
+  hasStarted(childRunId: string): boolean;
   readonly totals: TotalsRecorder;
 }
 

@@ -1,21 +1,33 @@
-import { newId, type Contract, type Journal, type Message, type RunEvent } from "@benchtop/protocol";
+import { newId, type Attachment, type Contract, type Journal, type Message, type RunEvent } from "@benchtop/protocol";
 import { Conversation, type HistoryLimits } from "../context/conversation.ts";
 import { messagesFromEvents } from "../context/from-events.ts";
 import type { Harness } from "../harness/harness.ts";
-import { parseModelRef, type ModelPlan, type ModelRef, type Prices } from "../model/model.ts";
-import type { ProviderAdapter } from "../provider/provider.ts";
+import type { ContextPolicy } from "../context/policy.ts";
+import type { Candidate } from "../model/candidates.ts";
+import type { ModelPlan, ModelRef, Prices } from "../model/model.ts";
+import type { OutputSchema, ProviderRequest } from "../provider/provider.ts";
+import type { ReliabilityOptions } from "../reliability/policy.ts";
+import { agentLoop, type LoopConfig } from "../run/agent-loop.ts";
 import { RunBuilder } from "../run/run-builder.ts";
-import type { RunHandle } from "../run/scope.ts";
+import type { RunBody, RunHandle } from "../run/scope.ts";
 
 export interface SessionConfig {
-  /** `provider/model`, or a plan whose first candidate is used. */
+  /** `provider/model`, or a plan: its candidates are asked in their order until one answers. */
   readonly model: string | ModelRef | ModelPlan;
   readonly instructions?: string;
   /** Earlier turns, oldest first, to continue a conversation of before. */
   readonly history?: readonly Message[];
   readonly limits?: Partial<HistoryLimits>;
   readonly contract?: Contract;
+  /** What is known of the models, for those of whom the harness was not told. */
   readonly prices?: Prices;
+  /** The answer has to be JSON of this schema. */
+  readonly output?: OutputSchema;
+  readonly context?: ContextPolicy;
+  readonly recall?: LoopConfig["recall"];
+  readonly reliability?: ReliabilityOptions;
+  readonly seed?: number;
+  readonly reasoningEffort?: ProviderRequest["reasoningEffort"];
   readonly maxOutputTokens?: number;
   readonly temperature?: number;
   readonly sessionId?: string;
@@ -29,8 +41,9 @@ export interface SessionConfig {
 export class Session {
   readonly id: string;
   readonly config: SessionConfig;
+  /** The model that is asked first. */
   readonly model: ModelRef;
-  readonly provider: ProviderAdapter;
+  readonly candidates: readonly [Candidate, ...Candidate[]];
   readonly #harness: Harness;
   #messages: readonly Message[];
   #turn: Promise<unknown> = Promise.resolve();
@@ -38,8 +51,9 @@ export class Session {
   constructor(harness: Harness, config: SessionConfig) {
     this.id = config.sessionId ?? newId("session");
     this.config = config;
-    this.model = modelOf(config.model);
-    this.provider = harness.providerOf(this.model);
+    this.candidates = withPrices(harness.candidatesOf(config.model), config.prices);
+    const [{ provider, modelId }] = this.candidates;
+    this.model = { providerId: provider.id, modelId };
     this.#harness = harness;
     this.#messages = config.history ?? [];
   }
@@ -53,6 +67,26 @@ export class Session {
   async history(): Promise<readonly Message[]> {
     await this.#turn;
     return this.#messages;
+  }
+
+  /** The program of one run of this conversation: what it does again when it is resumed, replayed or forked. */
+  program(input: string, attachments: readonly Attachment[] = []): RunBody {
+    const { gates, reliability, breaker, tools } = this.#harness;
+    const { model, limits, history: _, ...config } = this.config;
+    const constraints = typeof model === "object" && "candidates" in model ? model.constraints : undefined;
+    return agentLoop({
+      ...config,
+      candidates: this.candidates,
+      ...(constraints && { constraints }),
+      input,
+      attachments,
+      history: this.#messages,
+      ...(limits && { context: { ...limits, ...config.context } }),
+      tools,
+      gates,
+      reliability: { ...reliability, ...config.reliability },
+      breaker,
+    });
   }
 
   run(input: string): RunBuilder {
@@ -87,9 +121,13 @@ export class Session {
   }
 }
 
-function modelOf(model: string | ModelRef | ModelPlan): ModelRef {
-  if (typeof model === "string") return parseModelRef(model);
-  return "candidates" in model ? model.candidates[0] : model;
+function withPrices(
+  candidates: readonly [Candidate, ...Candidate[]],
+  prices: Prices | undefined,
+): readonly [Candidate, ...Candidate[]] {
+  if (!prices) return candidates;
+  const [first, ...others] = candidates;
+  return [{ prices, ...first }, ...others.map((other) => ({ prices, ...other }))];
 }
 
 async function eventsOf(journal: Journal, runId: string): Promise<RunEvent[]> {

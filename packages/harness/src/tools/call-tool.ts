@@ -1,5 +1,7 @@
-import { BenchtopError, newSpanId, type ToolCall, type ToolMessage } from "@benchtop/protocol";
+import { BenchtopError, newSpanId, type EventInput, type ToolCall, type ToolMessage } from "@benchtop/protocol";
+import type { RecordedToolCall } from "../replay/past.ts";
 import type { RunScope } from "../run/scope.ts";
+import { suspend } from "../run/suspension.ts";
 import { round } from "../run/totals.ts";
 import type { ToolRegistry } from "./registry.ts";
 import type { Tool, ToolContext, ToolOutput, ToolResult } from "./tool.ts";
@@ -13,26 +15,33 @@ export async function callTool(
   run: RunScope,
   tools: ToolRegistry,
   call: ToolCall,
-  graceMs = defaultGraceMs,
+  conditions: ToolConditions,
 ): Promise<ToolMessage> {
+  const recorded = run.past?.takeToolCall(call);
+  if (recorded?.finished) return resultOf(recorded.finished);
   run.signal.throwIfAborted();
   const { callId, name } = call;
   const tool = tools.get(name);
-  const spanId = newSpanId();
+  const spanId = recorded?.requested.spanId ?? newSpanId();
   const started = performance.now();
-  await run.emit({
-    type: "ToolCallRequested",
-    callId,
-    name,
-    arguments: call.arguments,
-    idempotent: tool?.idempotent ?? true,
-    spanId,
-  });
+  const unrepeated = recorded && (await interrupted(run, call, tool, recorded));
+  if (recorded) {
+    await run.committed();
+  } else {
+    const idempotent = tool?.idempotent ?? true;
+    await run.emit({ type: "ToolCallRequested", callId, name, arguments: call.arguments, idempotent, spanId });
+  }
 
-  const { content, error, outcome } = tool
-    ? (rejection(tools, call) ?? notExecuted(run) ?? (await execute(run, tool, call, spanId, graceMs)))
-    : unknownTool(tools, name);
-  await run.emit({
+  const result =
+    unrepeated ??
+    (tool
+      ? (conditions.denied ??
+        rejection(tools, call) ??
+        notExecuted(run) ??
+        (await execute(run, tool, call, spanId, conditions)))
+      : unknownTool(tools, name));
+  const { content, error, outcome } = (await conditions.screen?.(result)) ?? result;
+  const finished: EventInput<"ToolCallFinished"> = {
     type: "ToolCallFinished",
     callId,
     name,
@@ -41,13 +50,67 @@ export async function callTool(
     ...(error && { error: { message: error.message, ...error.info } }),
     durationMs: round(performance.now() - started),
     spanId,
-  });
+  };
+  await run.emit(finished);
   run.signal.throwIfAborted();
   if (error?.code === "DISK_FULL") throw error;
+  return resultOf(finished);
+}
+
+/** What a call is made under. */
+export interface ToolConditions {
+  /** Longest time for a tool that does not say its own, in milliseconds; 0 means without limit. */
+  readonly timeoutMs: number;
+  /** How long a tool may go on after it was told to stop before it is abandoned. */
+  readonly graceMs: number;
+  /** The call was refused: it is journaled and told to the model, and nothing is executed. */
+  readonly denied?: ToolResult | undefined;
+  /** Judges what the tool said before anybody is told. */
+  readonly screen?: ((result: ToolResult) => Promise<ToolResult>) | undefined;
+}
+
+/** The result of a call that a gate or a person refused. */
+export function deniedCall(tool: string, message: string, advice: string): ToolResult {
+  const error = new BenchtopError("POLICY_DENIED", message, { subphase: "tool", detail: { tool } });
+  return { outcome: "denied", content: bounded(`${message} ${advice}`.trim()), isError: true, error };
+}
+
+function resultOf({ callId, name, content, outcome }: EventInput<"ToolCallFinished">): ToolMessage {
   return { role: "tool", callId, name, content, ...(outcome !== "success" && { isError: true }) };
 }
 
-const defaultGraceMs = 5000;
+/**
+ * A crash came between the request of this call and its end. What may be repeated is repeated; for all else a person says
+ * whether it is executed once more, or the model has to live with not knowing.
+ */
+async function interrupted(
+  run: RunScope,
+  call: ToolCall,
+  tool: Tool | undefined,
+  { requested }: RecordedToolCall,
+): Promise<ToolResult | undefined> {
+  if (!tool || (requested.idempotent && tool.idempotent)) return undefined;
+  const decided = run.decisionsOn(call.callId).findLast(({ decision }) => decision === "retry" || decision === "skip");
+  if (decided?.decision === "retry") return undefined;
+  if (decided?.decision === "skip") return outcomeUnknown(interruption(call.name), decided.note);
+  return await suspend(run, {
+    reason: "outcome-unknown",
+    callId: call.callId,
+    tool: call.name,
+    arguments: call.arguments,
+    question: `Benchtop stopped while "${call.name}" ran, and nobody knows whether it took effect. Execute it again?`,
+  });
+}
+
+function interruption(tool: string): BenchtopError {
+  return new BenchtopError("RUN_INTERRUPTED", "Benchtop stopped while this tool ran.", { detail: { tool } });
+}
+
+function outcomeUnknown(error: BenchtopError, note: string | undefined): ToolResult {
+  const said = note === undefined ? "" : ` The person says: ${note}`;
+  const content = `The run was interrupted while this tool ran; nobody knows whether it took effect.${said}`;
+  return { outcome: "unknown", content: bounded(content), isError: true, error };
+}
 
 /** What a model is told of one call; a tool that has more to say should let it ask for parts. */
 const maxContentCharacters = 200_000;
@@ -90,22 +153,26 @@ async function execute(
   tool: Tool,
   call: ToolCall,
   spanId: string,
-  graceMs: number,
+  conditions: ToolConditions,
 ): Promise<ToolResult> {
+  const time = new ToolTime(run.signal, tool.timeoutMs ?? conditions.timeoutMs, conditions.graceMs);
   const context: ToolContext = {
     runId: run.runId,
     callId: call.callId,
-    signal: run.signal,
+    signal: time.signal,
+    run,
     emit: (event) => run.emit({ ...event, spanId: event.spanId ?? spanId }),
   };
-  const abandoned = abandonment(run.signal, graceMs);
   try {
-    const output = await Promise.race([tool.execute(call.arguments, context), abandoned.promise]);
-    return output === "abandoned" ? outcomeUnknown(run) : finished(output);
+    const output = await Promise.race([tool.execute(call.arguments, context), time.abandoned]);
+    return output === "abandoned" ? abandonedCall(run, time) : finished(output);
   } catch (thrown) {
-    return failed(run, thrown);
+    return failed(run, time, thrown);
   } finally {
-    abandoned.cancel();
+    if (time.isOver) {
+      run.write({ type: "TimedOut", scope: "tool", limitMs: time.limitMs, callId: call.callId, spanId });
+    }
+    time.stop();
   }
 }
 
@@ -113,34 +180,80 @@ function finished({ content, isError = false }: ToolOutput): ToolResult {
   return { outcome: isError ? "error" : "success", content: bounded(content), isError };
 }
 
-function failed(run: RunScope, thrown: unknown): ToolResult {
-  const error = BenchtopError.from(thrown).at({ runId: run.runId, subphase: "tool" });
+/** The message of what a tool throws is for the model; the journal's error does not repeat it, for it may quote anything. */
+function failed(run: RunScope, time: ToolTime, thrown: unknown): ToolResult {
+  if (time.isOver && !run.signal.aborted) {
+    const error = time.failure.at({ runId: run.runId });
+    return { outcome: "error", content: `${error.message} It may have taken effect.`, isError: true, error };
+  }
+  const error = toolFailure(thrown).at({ runId: run.runId, subphase: "tool" });
   if (run.signal.aborted) return { outcome: "canceled", content: "Canceled before it finished.", isError: true, error };
   const reason = thrown instanceof Error ? thrown.message : error.message;
   return { outcome: "error", content: bounded(`The tool failed: ${reason}`), isError: true, error };
 }
 
-function outcomeUnknown(run: RunScope): ToolResult {
-  const content = "The run was canceled and the tool did not stop; nobody knows whether it took effect.";
-  return { outcome: "unknown", content, isError: true, error: BenchtopError.from(run.signal.reason) };
+function toolFailure(thrown: unknown): BenchtopError {
+  const error = BenchtopError.from(thrown);
+  if (error.code !== "INTERNAL") return error;
+  return new BenchtopError("TOOL_FAILED", "The tool failed.", { cause: thrown });
 }
 
-/** Resolves a while after the signal aborts (it has not yet), for a tool that does not listen to it. */
-function abandonment(signal: AbortSignal, graceMs: number): { promise: Promise<"abandoned">; cancel(): void } {
-  const { promise, resolve } = Promise.withResolvers<"abandoned">();
-  let timer: NodeJS.Timeout | undefined;
-  const startTimer = () => {
-    timer = setTimeout(() => resolve("abandoned"), graceMs);
-  };
-  signal.addEventListener("abort", startTimer, { once: true });
-  return {
-    promise,
-    cancel: () => {
-      signal.removeEventListener("abort", startTimer);
-      clearTimeout(timer);
-    },
-  };
+function abandonedCall(run: RunScope, time: ToolTime): ToolResult {
+  const why = run.signal.aborted ? "The run was canceled" : "Its time was up";
+  const content = `${why} and the tool did not stop; nobody knows whether it took effect.`;
+  return { outcome: "unknown", content, isError: true, error: BenchtopError.from(time.signal.reason) };
 }
+
+/** The time of one call: it ends with the run or its own limit, and a tool that does not listen is abandoned a while later. */
+class ToolTime {
+  readonly signal: AbortSignal;
+  readonly limitMs: number;
+  readonly abandoned: Promise<"abandoned">;
+  readonly #abort = new AbortController();
+  readonly #run: AbortSignal;
+  readonly #end: () => void;
+  readonly #limit: NodeJS.Timeout | undefined;
+  #grace: NodeJS.Timeout | undefined;
+  isOver = false;
+
+  constructor(run: AbortSignal, limitMs: number, graceMs: number) {
+    const { promise, resolve } = Promise.withResolvers<"abandoned">();
+    this.signal = this.#abort.signal;
+    this.limitMs = limitMs;
+    this.abandoned = promise;
+    this.#run = run;
+    this.#end = () => {
+      if (this.signal.aborted) return;
+      this.#abort.abort(this.isOver ? this.failure : run.reason);
+      this.#grace = setTimeout(() => resolve("abandoned"), graceMs);
+    };
+    run.addEventListener("abort", this.#end, { once: true });
+    if (limitMs > 0 && Number.isFinite(limitMs)) {
+      this.#limit = setTimeout(
+        () => {
+          this.isOver = !run.aborted;
+          this.#end();
+        },
+        Math.min(limitMs, longestTimerMs),
+      );
+    }
+  }
+
+  get failure(): BenchtopError {
+    return new BenchtopError("TOOL_FAILED", `The tool took longer than its ${this.limitMs / 1000} seconds.`, {
+      subphase: "timeout",
+      detail: { limit_ms: this.limitMs },
+    });
+  }
+
+  stop(): void {
+    clearTimeout(this.#limit);
+    clearTimeout(this.#grace);
+    this.#run.removeEventListener("abort", this.#end);
+  }
+}
+
+const longestTimerMs = 2 ** 31 - 1;
 
 function bounded(content: string): string {
   if (content.length <= maxContentCharacters) return content;

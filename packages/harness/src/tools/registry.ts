@@ -34,9 +34,17 @@ export class ToolRegistry {
   /** What is wrong with the arguments of a call, in words for the model; empty when nothing is. */
   problems(name: string, input: Json): readonly string[] {
     const validate = this.#tools.get(name)?.validate;
-    if (!validate || validate(input)) return [];
-    return (validate.errors ?? []).map(problemOf);
+    return validate ? problemsOf(validate, input) : [];
   }
+}
+
+/** What is wrong with a value, in words for a model; empty when nothing is. Throws `VALIDATION_FAILED` for a schema that is not strict 2020-12. */
+export function problemsWith(schema: JsonSchema, value: Json): readonly string[] {
+  return problemsOf(validatorOf({ name: "output", inputSchema: schema }), value);
+}
+
+function problemsOf(validate: ValidateFunction, value: Json): readonly string[] {
+  return validate(value) ? [] : (validate.errors ?? []).map(problemOf);
 }
 
 /** What every provider's protocol accepts as a function name. */
@@ -46,7 +54,7 @@ const namePattern = /^[A-Za-z0-9_-]{1,64}$/;
 const validators = new WeakMap<JsonSchema, ValidateFunction>();
 let ajv: Ajv2020 | undefined;
 
-function validatorOf(tool: Tool): ValidateFunction {
+function validatorOf(tool: Pick<Tool, "name" | "inputSchema">): ValidateFunction {
   const known = validators.get(tool.inputSchema);
   if (known) return known;
   ajv ??= new Ajv2020({ strict: true, strictRequired: false, allowUnionTypes: true, validateFormats: false });
@@ -69,7 +77,7 @@ function problemOf({ instancePath, message, keyword, params }: ErrorObject): str
   return `${where} ${message ?? "is not valid"}${extra}${allowed}`;
 }
 
-function invalid(tool: ToolSpec, why: string): BenchtopError {
+function invalid(tool: Pick<ToolSpec, "name">, why: string): BenchtopError {
   return new BenchtopError("VALIDATION_FAILED", `The tool "${tool.name}" cannot be used: ${why}.`, {
     detail: { tool: tool.name },
   });

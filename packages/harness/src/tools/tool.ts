@@ -1,4 +1,5 @@
 import type { BenchtopError, EventInput, Json, RunEvent } from "@benchtop/protocol";
+import type { RunScope } from "../run/scope.ts";
 
 /** A JSON Schema (2020-12) of an object: the arguments of a tool. */
 export type JsonSchema = { readonly [keyword: string]: Json };
@@ -23,6 +24,8 @@ export interface Tool extends ToolSpec {
   readonly concurrent?: boolean;
   /** Longest time for one call, in milliseconds; the run's policy says it for tools that do not. */
   readonly timeoutMs?: number;
+  /** True when what it says is the run's answer: the loop ends with it, and the model is not asked again. For a hand-off. */
+  readonly endsRun?: boolean;
   execute(input: Json, context: ToolContext): Promise<ToolOutput>;
   /** Takes the effect of a finished call back. Called at most once with success; after a crash possibly once more, so it must be safe to repeat. */
   compensate?(input: Json, context: CompensationContext): Promise<void>;
@@ -33,8 +36,12 @@ export interface ToolContext {
   readonly callId: string;
   /** Aborts when the run is canceled. A tool that goes on regardless is abandoned after a grace period. */
   readonly signal: AbortSignal;
-  /** Records what the tool changed; resolves once it is on disk. */
-  emit(event: EventInput<"DraftChanged" | "ArtifactWritten">): Promise<void>;
+  /** Records what the tool did; resolves once it is committed. */
+  emit(
+    event: EventInput<"DraftChanged" | "ArtifactWritten" | "MemoryRetrieved" | "MemoryWritten" | "MetricLogged">,
+  ): Promise<void>;
+  /** The run itself, for tools that start runs of their own (`startSubRun`). */
+  readonly run: RunScope;
 }
 
 /** What is known of a call that is to be taken back. */

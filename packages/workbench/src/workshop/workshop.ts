@@ -1,4 +1,4 @@
-import { agentLoop, type RunBody, type RunHandle, type RunScope } from "@benchtop/harness";
+import { agentLoop, type Candidate, type RunBody, type RunHandle, type RunScope } from "@benchtop/harness";
 import type { Providers, ResolvedModel } from "@benchtop/models";
 import { BenchtopError, newId, type Contract, type Json } from "@benchtop/protocol";
 import type { Catalogue } from "../catalogue/catalogue.ts";
@@ -89,13 +89,11 @@ export class Workshop {
       await this.#requireConsent(run, { model, scope, workbenchId: id, request });
       const view = await this.#drafts.viewOf(id);
       return await agentLoop({
-        provider: model.adapter({ runId, workbenchId: id, scopeHash: scope.hash }),
-        modelId: model.modelId,
+        candidates: [candidateOf(model, { runId, workbenchId: id, scopeHash: scope.hash })],
         input: request.task,
         instructions: agentInstructions(name, view.files()),
         history: await history(this.#environment.store, sessionId, "agent", runId),
         tools: fileTools(this.#environment, this.#drafts, id),
-        ...(model.prices && { prices: model.prices }),
       })(run);
     };
     const ended = async (): Promise<void> => {
@@ -127,12 +125,10 @@ export class Workshop {
       await this.#requireConsent(run, { model, scope, workbenchId: noWorkbench, request });
       const { store } = this.#environment;
       return await agentLoop({
-        provider: model.adapter({ runId, scopeHash: scope.hash }),
-        modelId: model.modelId,
+        candidates: [candidateOf(model, { runId, scopeHash: scope.hash })],
         input: request.prompt,
         ...(instructions !== undefined && { instructions }),
         ...(sessionId !== undefined && { history: await history(store, sessionId, "prompt", runId) }),
-        ...(model.prices && { prices: model.prices }),
       })(run);
     };
     const handle = await this.#start(request, runId, start, body, async () => this.#consent.forget(runId));
@@ -212,6 +208,12 @@ export class Workshop {
       if (draft && (await this.#drafts.view(draft)).changes.size === 0) await this.#drafts.discard(draft.id);
     });
   }
+}
+
+/** A resolved model as the loop asks it, on behalf of this run. */
+function candidateOf(model: ResolvedModel, context: Parameters<ResolvedModel["adapter"]>[0]): Candidate {
+  const { modelId, local, prices } = model;
+  return { provider: model.adapter(context), modelId, local, ...(prices && { prices }) };
 }
 
 interface RunFacts {

@@ -1,0 +1,172 @@
+import { setTimeout as wait } from "node:timers/promises";
+import { BenchtopError } from "@benchtop/protocol";
+import { negotiate, type Candidate, type Needs } from "../model/candidates.ts";
+import type { ModelConstraints } from "../model/model.ts";
+import { callProvider, type Answer, type Prompt } from "../run/call-provider.ts";
+import type { RunScope } from "../run/scope.ts";
+import { diverged } from "../replay/divergence.ts";
+import type { Past } from "../replay/past.ts";
+import type { CircuitBreaker } from "./circuit-breaker.ts";
+import { retryDelayMs, type RetryPolicy } from "./policy.ts";
+
+/** The models that may serve a run, as it goes: whoever answered last is asked first next time. */
+export class Plan {
+  readonly retry: RetryPolicy;
+  readonly breaker: CircuitBreaker | undefined;
+  readonly #constraints: ModelConstraints;
+  #candidates: readonly Candidate[];
+
+  constructor(parts: {
+    readonly candidates: readonly Candidate[];
+    readonly constraints?: ModelConstraints | undefined;
+    readonly retry: RetryPolicy;
+    readonly breaker?: CircuitBreaker | undefined;
+  }) {
+    this.#candidates = parts.candidates;
+    this.#constraints = parts.constraints ?? {};
+    this.retry = parts.retry;
+    this.breaker = parts.breaker;
+  }
+
+  get candidates(): readonly Candidate[] {
+    return this.#candidates;
+  }
+
+  /** Who can serve a request, best first; who cannot is journaled with the reason. Throws when nobody can. */
+  async negotiate(run: RunScope, needs: Needs): Promise<readonly [Candidate, ...Candidate[]]> {
+    if (run.past) return this.#recorded(run.past.takeIf("CandidatesSkipped")?.skipped ?? []);
+    const { fit, skipped } = this.#negotiate(needs);
+    if (skipped.length > 0) await run.emit({ type: "CandidatesSkipped", skipped: [...skipped] });
+    const [first, ...others] = fit;
+    if (!first) throw nobody(skipped);
+    return [first, ...others];
+  }
+
+  /** This one answered: the run stays with it. */
+  prefer(candidate: Candidate): void {
+    if (this.#candidates[0] === candidate) return;
+    this.#candidates = [candidate, ...this.#candidates.filter((other) => other !== candidate)];
+  }
+
+  /** A prompt that is too long for everybody will be made shorter, so its length excludes nobody then. */
+  #negotiate(needs: Needs): ReturnType<typeof negotiate> {
+    const found = negotiate(this.#candidates, needs, this.#constraints, this.breaker);
+    if (found.fit.length > 0) return found;
+    return negotiate(this.#candidates, { ...needs, tokens: 0 }, this.#constraints, this.breaker);
+  }
+
+  #recorded(skipped: readonly { providerId: string; modelId: string }[]): readonly [Candidate, ...Candidate[]] {
+    const [first, ...others] = this.#candidates.filter(
+      ({ provider, modelId }) => !skipped.some((one) => one.providerId === provider.id && one.modelId === modelId),
+    );
+    if (!first) throw new BenchtopError("PROVIDER_UNAVAILABLE", "No model of the plan could be asked.");
+    return [first, ...others];
+  }
+}
+
+/**
+ * Asks one candidate after the other until one answers: each again after a failure that may pass, with a wait between, then
+ * the next one. Every attempt is a provider call of its own in the journal, the text it gave before it failed included; what
+ * finished before, tool calls above all, is not touched. Throws the last failure.
+ */
+export async function askModel(
+  run: RunScope,
+  plan: Plan,
+  fit: readonly [Candidate, ...Candidate[]],
+  prompt: Prompt,
+  tokensLeftFor: (candidate: Candidate) => Promise<number>,
+): Promise<Answer> {
+  for (let place = 0, attempt = 1; ; ) {
+    const candidate = fit[place] as Candidate;
+    const providerId = candidate.provider.id;
+    const tokensLeft = await tokensLeftFor(candidate);
+    // What was recorded says nothing of how the provider is now.
+    const breaker = run.past ? undefined : plan.breaker;
+    breaker?.began(providerId);
+    const outcome = await callProvider(run, { candidate, attempt, tokensLeft }, prompt);
+    if ("answer" in outcome) {
+      breaker?.succeeded(providerId);
+      plan.prefer(candidate);
+      return outcome.answer;
+    }
+    const { callId, error } = outcome;
+    breaker?.failed(providerId, error);
+    // The process ended while this call was going: it is made once more, and does not count.
+    if (error.code === "RUN_INTERRUPTED" && !run.signal.aborted) continue;
+
+    const next = run.past
+      ? recordedAttempt(run.past, fit)
+      : nextAttempt(plan, fit, place, attempt, error, run.signal.aborted);
+    if (!next) throw error;
+    const asked = fit[next.place] as Candidate;
+    if (!next.isRecorded) {
+      await run.emit({
+        type: "RetryScheduled",
+        callId,
+        attempt: next.attempt,
+        delayMs: next.delayMs,
+        error: { message: error.message, ...error.info },
+        reason: next.place === place ? "retry" : "fallback",
+        providerId: asked.provider.id,
+        modelId: asked.modelId,
+      });
+      await pause(next.delayMs, run.signal);
+    }
+    ({ place, attempt } = next);
+  }
+}
+
+interface NextAttempt {
+  readonly place: number;
+  readonly attempt: number;
+  readonly delayMs: number;
+  readonly isRecorded?: boolean;
+}
+
+function recordedAttempt(past: Past, fit: readonly Candidate[]): NextAttempt | undefined {
+  const scheduled = past.takeIf("RetryScheduled");
+  if (!scheduled) return undefined;
+  const { attempt, delayMs, providerId, modelId } = scheduled;
+  const place = fit.findIndex(({ provider, modelId: id }) => provider.id === providerId && id === modelId);
+  if (place < 0) throw diverged(scheduled, "modelId", `${providerId}/${modelId}`, "a plan without it");
+  return { place, attempt, delayMs, isRecorded: true };
+}
+
+function nextAttempt(
+  plan: Plan,
+  fit: readonly Candidate[],
+  place: number,
+  attempt: number,
+  error: BenchtopError,
+  aborted: boolean,
+): NextAttempt | undefined {
+  if (aborted || error.code === "USER_CANCELED") return undefined;
+  const isResting = plan.breaker?.waitMs((fit[place] as Candidate).provider.id) !== undefined;
+  const delayMs = isResting ? undefined : retryDelayMs(plan.retry, attempt, error);
+  if (delayMs !== undefined) return { place, attempt: attempt + 1, delayMs };
+  if (place + 1 < fit.length && mayAskAnother(error)) return { place: place + 1, attempt: 1, delayMs: 0 };
+  return undefined;
+}
+
+/** What failed at one provider may work at another; a refusal of ours (consent, policy, budget) holds for all. */
+function mayAskAnother(error: BenchtopError): boolean {
+  return error.category === "provider" || error.code === "VALIDATION_FAILED";
+}
+
+async function pause(delayMs: number, signal: AbortSignal): Promise<void> {
+  if (delayMs <= 0) return;
+  try {
+    await wait(delayMs, undefined, { signal });
+  } catch {
+    throw BenchtopError.from(signal.reason, "USER_CANCELED");
+  }
+}
+
+function nobody(skipped: readonly { reason: string; modelId: string }[]): BenchtopError {
+  const why = skipped.map(({ modelId, reason }) => `${modelId}: ${reason}`).join("; ");
+  const resting = skipped.some(({ reason }) => reason.includes("left alone"));
+  const code = resting ? "PROVIDER_UNAVAILABLE" : "VALIDATION_FAILED";
+  return new BenchtopError(code, `No model of the plan can be asked: ${why}.`, {
+    actions: ["switch_model", "open_settings"],
+  });
+}
