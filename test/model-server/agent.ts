@@ -2,6 +2,7 @@ import type { Behaviour } from "./behaviours.ts";
 import type { ModelRequest, Turn } from "./conversation.ts";
 import { fixTotals, summarise } from "./files.ts";
 import { attacks } from "./attacks.ts";
+import { gradeFor } from "./grading.ts";
 import { toolbox, type Change, type Plan, type Step } from "./toolbox.ts";
 
 /** What the "model" says next: text, tool calls, or both. No calls means that it is done. */
@@ -147,9 +148,11 @@ function describe(task: string, contents: ReadonlyMap<string, string>, paths: re
   return `${summarise(contents, "")}\n\nNothing needed to change for “${task.slice(0, 80)}”.`;
 }
 
-/** A plain prompt: counts, repeats, remembers, or says what it was asked. */
+/** A plain prompt: grades, counts, repeats, remembers, or says what it was asked. */
 function plainAnswer(turns: readonly Turn[], turn: CurrentTurn): string {
   const prompt = turn.said.join("\n");
+  const grade = gradeFor(prompt);
+  if (grade !== undefined) return grade;
   const upTo = /\bcount to (\d{1,6})/i.exec(prompt)?.[1];
   if (upTo !== undefined) return Array.from({ length: Number(upTo) }, (_, i) => i + 1).join(" ");
   const repeated = /^\s*repeat:?\s+([\s\S]+)$/i.exec(prompt)?.[1];

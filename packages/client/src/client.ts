@@ -1,4 +1,11 @@
-import { operations, type InputOf, type OperationId, type Operations, type OutputOf } from "@benchtop/operations";
+import {
+  operations,
+  type InputOf,
+  type Operation,
+  type OperationId,
+  type Operations,
+  type OutputOf,
+} from "@benchtop/operations";
 import type { RunEvent } from "@benchtop/protocol";
 import { followRun, type FollowOptions } from "./follow.ts";
 import { Requests, type CallOptions, type RequestOptions } from "./request.ts";
@@ -34,6 +41,8 @@ export interface Client {
   upload(body: UploadBody, options?: CallOptions): Promise<OutputOf<Operations["files.upload"]>>;
   /** One file's bytes. Consume or cancel the body. */
   download(input: InputOf<Operations["files.read"]>, options?: CallOptions): Promise<DownloadedFile>;
+  /** The report of an evaluation. Consume or cancel the body. */
+  downloadReport(input: InputOf<Operations["evals.report"]>, options?: CallOptions): Promise<DownloadedFile>;
 }
 
 export type UploadBody = Uint8Array | Blob | ReadableStream<Uint8Array>;
@@ -58,14 +67,22 @@ export function createClient(options: ClientOptions): Client {
       const response = await requests.send(operations["files.upload"], {}, { ...callOptions, body });
       return (await requests.readJson(response)) as OutputOf<Operations["files.upload"]>;
     },
-    async download(input, callOptions = {}) {
-      const response = await requests.send(operations["files.read"], input, callOptions);
-      return {
-        mediaType: response.headers.get("content-type") ?? "application/octet-stream",
-        bytes: Number(response.headers.get("content-length") ?? 0),
-        body: response.body ?? new Blob([]).stream(),
-        arrayBuffer: () => response.arrayBuffer(),
-      };
-    },
+    download: (input, callOptions = {}) => download(requests, operations["files.read"], input, callOptions),
+    downloadReport: (input, callOptions = {}) => download(requests, operations["evals.report"], input, callOptions),
+  };
+}
+
+async function download(
+  requests: Requests,
+  operation: Operation,
+  input: Readonly<Record<string, unknown>>,
+  options: CallOptions,
+): Promise<DownloadedFile> {
+  const response = await requests.send(operation, input, options);
+  return {
+    mediaType: response.headers.get("content-type") ?? "application/octet-stream",
+    bytes: Number(response.headers.get("content-length") ?? 0),
+    body: response.body ?? new Blob([]).stream(),
+    arrayBuffer: () => response.arrayBuffer(),
   };
 }

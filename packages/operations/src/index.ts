@@ -1,4 +1,5 @@
 import { draftOperations } from "./draft.ts";
+import { evalOperations } from "./evals.ts";
 import { providerOperations } from "./providers.ts";
 import { runOperations } from "./runs.ts";
 import { systemOperations } from "./system.ts";
@@ -13,6 +14,7 @@ export const operations = {
   ...workbenchOperations,
   ...draftOperations,
   ...workshopOperations,
+  ...evalOperations,
 } as const;
 
 export type Operations = typeof operations;
@@ -20,6 +22,7 @@ export type OperationId = keyof Operations;
 
 export * from "./define.ts";
 export * from "./draft.ts";
+export * from "./evals.ts";
 export * from "./pagination.ts";
 export * from "./providers.ts";
 export * from "./runs.ts";

@@ -1,6 +1,8 @@
 export type { Workbench } from "./catalogue/catalogue.ts";
 export type { ConsentChoice, ConsentStatus } from "./consent/consent.ts";
 export type { DraftState } from "./draft/drafts.ts";
+export type { EvalRequest } from "./evals/evals.ts";
+export type { EvalRun } from "./evals/list.ts";
 export type { FileContent, FileEntry, Refusal } from "./files/files.ts";
 export type { FileOutcome } from "./files/write-out.ts";
 export { defaultLimits, type Limits } from "./limits.ts";

@@ -9,6 +9,7 @@ import { Consent } from "./consent/consent.ts";
 import { Agents } from "./draft/agents.ts";
 import { Drafts } from "./draft/drafts.ts";
 import { folderOf, type Environment } from "./environment.ts";
+import { Evals } from "./evals/evals.ts";
 import { Files } from "./files/files.ts";
 import { HostReader } from "./files/host-reader.ts";
 import { Manifests } from "./files/manifest.ts";
@@ -45,6 +46,7 @@ export class Workbenches {
   readonly #workshop: Workshop;
   /** For the egress gate. */
   readonly consent: Consent;
+  readonly evals: Evals;
 
   constructor(options: {
     readonly store: Store;
@@ -71,6 +73,7 @@ export class Workbenches {
     const catalogue = (this.#catalogue = new Catalogue(environment));
     const drafts = (this.#drafts = new Drafts(environment));
     const consent = (this.consent = new Consent(environment, catalogue, providers));
+    this.evals = new Evals(environment, { consent, providers });
     this.#files = new Files(environment, catalogue, drafts, agents, reader);
     this.#outside = new OutsideChanges(environment, catalogue, agents, reader);
     this.#review = new Review(environment, catalogue, drafts);

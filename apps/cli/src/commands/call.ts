@@ -77,6 +77,11 @@ async function answer(
       for await (const chunk of body) invocation.terminal.write(chunk);
       return;
     }
+    case "evals.report": {
+      const { body } = await client.downloadReport(input as InputOf<Operations["evals.report"]>);
+      for await (const chunk of body) invocation.terminal.write(chunk);
+      return;
+    }
     case "files.upload":
       if (file === undefined) throw new BenchtopError("VALIDATION_FAILED", "Name what to send with --file PATH.");
       return invocation.printJson(await client.upload(await openAsBlob(file)));

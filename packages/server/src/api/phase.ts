@@ -3,6 +3,7 @@ import type { Phase } from "@benchtop/protocol";
 
 const phaseByCapability: Readonly<Record<string, Phase>> = {
   runs: "run",
+  evals: "run",
   workbenches: "workbench",
   files: "workbench",
   outsideChanges: "workbench",

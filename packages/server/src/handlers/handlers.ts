@@ -1,6 +1,7 @@
 import { operations } from "@benchtop/operations";
 import type { Handlers } from "../api/handler.ts";
 import { draftHandlers } from "./draft.ts";
+import { evalHandlers } from "./evals.ts";
 import { providerHandlers } from "./providers.ts";
 import { runHandlers } from "./runs.ts";
 import type { Services } from "./services.ts";
@@ -17,6 +18,7 @@ export function bindHandlers(services: Services): Handlers {
     ...workbenchHandlers(services),
     ...draftHandlers(services),
     ...workshopHandlers(services),
+    ...evalHandlers(services),
   };
   for (const id of Object.keys(operations)) {
     if (!Object.hasOwn(handlers, id)) throw new Error(`The operation ${id} has no handler.`);
