@@ -1,4 +1,9 @@
 import { BenchtopError, type ErrorCode, type ErrorOptions, type Message } from "@benchtop/protocol";
+import type { ProviderComplaint } from "./provider-failure-body.ts";
+import { failureKind } from "./provider-failure-kind.ts";
+import { retryAfterMs } from "./provider-failure-wait.ts";
+
+export { complaintIn, complaintInText, noComplaint, type ProviderComplaint } from "./provider-failure-body.ts";
 
 /** What a failure is seen against: whose it is, and what its text must not give away. */
 export interface FailureContext {
@@ -8,13 +13,6 @@ export interface FailureContext {
   readonly messages: readonly Message[];
 }
 
-/** The error object of a provider, in a response or in a frame of its stream, as far as it could be read. */
-export interface ProviderComplaint {
-  readonly message?: string;
-  readonly code?: string;
-  readonly type?: string;
-}
-
 /** A response other than 2xx. */
 export function failureOfResponse(
   status: number,
@@ -22,61 +20,99 @@ export function failureOfResponse(
   complaint: ProviderComplaint,
   context: FailureContext,
 ): BenchtopError {
-  const { providerId, modelId } = context;
-  const said = quotable(complaint.message, context);
-  const retryAfter = retryAfterMs(headers);
-  const failure = (code: ErrorCode, message: string, options: ErrorOptions = {}) =>
-    new BenchtopError(code, message, {
-      ...options,
-      providerId,
-      modelId,
-      detail: { status, ...(retryAfter !== undefined && { retry_after_ms: retryAfter }), ...options.detail },
-    });
-
-  if (status === 401 || status === 403) {
-    return failure("PROVIDER_AUTH_FAILED", `${providerId} did not accept the API key. Check the key in the settings.`);
-  }
-  if (isQuota(status, complaint)) {
-    return failure("PROVIDER_RATE_LIMITED", `The account at ${providerId} has no credit left.`, {
-      retryable: false,
-      actions: ["open_settings", "switch_model"],
-      detail: { quota: true },
-    });
-  }
-  if (status === 429) {
-    const wait = retryAfter === undefined ? "" : ` It asks to wait ${Math.ceil(retryAfter / 1000)} s.`;
-    return failure("PROVIDER_RATE_LIMITED", `${providerId} is limiting requests.${wait}`);
-  }
-  if (isContextLength(status, complaint)) {
-    return failure("CONTEXT_EXHAUSTED", `The conversation is longer than ${modelId} can read.`);
-  }
-  if (status === 404) {
-    return failure(
-      "PROVIDER_NOT_CONFIGURED",
-      `${providerId} does not know the model ${modelId}, or its address is wrong.${said}`,
-    );
-  }
-  if (status >= 300 && status < 400) {
-    return failure(
-      "PROVIDER_UNAVAILABLE",
-      `${providerId} answers with a redirect. Set its final address in the settings.`,
-      {
-        retryable: false,
-        actions: ["open_settings"],
-      },
-    );
-  }
-  if (status >= 500 || status === 408) {
-    return failure("PROVIDER_UNAVAILABLE", `${providerId} could not answer (status ${status}).${said}`);
-  }
-  return failure("VALIDATION_FAILED", `${providerId} refused the request (status ${status}).${said}`, {
-    actions: ["switch_model", "open_settings"],
-  });
+  return failureOf(status, headers, complaint, context);
 }
 
 /** An error that a provider reports in the middle of a stream that began well. */
 export function failureOfFrame(complaint: ProviderComplaint, context: FailureContext): BenchtopError {
-  return failureOfResponse(statusOf(complaint), new Headers(), complaint, context);
+  return failureOf(undefined, new Headers(), complaint, context);
+}
+
+function failureOf(
+  status: number | undefined,
+  headers: Headers,
+  complaint: ProviderComplaint,
+  context: FailureContext,
+): BenchtopError {
+  const { providerId, modelId, apiKey } = context;
+  const kind = failureKind(status, complaint);
+  const said = quotable(complaint.message, context);
+  const wait = retryAfterMs(headers, complaint);
+  const name = complaint.names.find((candidate) => /^[\w.-]{1,64}$/.test(candidate) && candidate !== apiKey);
+  const failure = (code: ErrorCode, message: string, options: ErrorOptions = {}) =>
+    new BenchtopError(code, message, {
+      ...retryableBy(headers),
+      ...options,
+      providerId,
+      modelId,
+      detail: {
+        ...(status !== undefined && { status }),
+        ...(name !== undefined && { provider_code: name }),
+        ...(wait !== undefined && { retry_after_ms: wait }),
+        ...options.detail,
+      },
+    });
+  const inWords = status === undefined ? "" : ` (status ${status})`;
+
+  switch (kind) {
+    case "auth":
+      // Never in the provider's own words: some repeat the key, or most of it.
+      return failure(
+        "PROVIDER_AUTH_FAILED",
+        status === 403
+          ? `${providerId} does not allow this with this API key. Check the key and its permissions.`
+          : `${providerId} did not accept the API key. Check the key in the settings.`,
+      );
+    case "quota":
+      // A budget that is only in use for the moment comes with the time to wait (OpenRouter).
+      return failure("PROVIDER_RATE_LIMITED", `The account at ${providerId} has no credit or quota left.${said}`, {
+        retryable: status === 402 && headers.has("retry-after"),
+        actions: ["open_settings", "switch_model"],
+        detail: { quota: true },
+      });
+    case "rate-limit": {
+      const asks = wait === undefined ? "" : ` It asks to wait ${Math.ceil(wait / 1000)} s.`;
+      return failure("PROVIDER_RATE_LIMITED", `${providerId} is limiting requests.${asks}`);
+    }
+    case "over-rate-limit":
+      return failure(
+        "PROVIDER_RATE_LIMITED",
+        `The request is larger than ${providerId} lets this account send in a minute.${said}`,
+        { retryable: false, actions: ["switch_model", "open_settings"] },
+      );
+    case "context":
+      return failure("CONTEXT_EXHAUSTED", `The conversation is longer than ${modelId} can read.`);
+    case "model":
+      return failure(
+        "PROVIDER_NOT_CONFIGURED",
+        `${providerId} does not know the model ${modelId}, or its address is wrong.${said}`,
+      );
+    case "content-filter":
+      return failure("VALIDATION_FAILED", `${providerId} refused the request for what it says.${said}`, {
+        actions: ["switch_model"],
+        detail: { content_filter: true },
+      });
+    case "redirect":
+      return failure(
+        "PROVIDER_UNAVAILABLE",
+        `${providerId} answers with a redirect. Set its final address in the settings.`,
+        { retryable: false, actions: ["open_settings"] },
+      );
+    case "overloaded":
+      return failure("PROVIDER_UNAVAILABLE", `${providerId} is overloaded or not ready${inWords}.${said}`);
+    case "unavailable":
+      return failure("PROVIDER_UNAVAILABLE", `${providerId} could not answer${inWords}.${said}`);
+    default:
+      return failure("VALIDATION_FAILED", `${providerId} refused the request${inWords}.${said}`, {
+        actions: ["switch_model", "open_settings"],
+      });
+  }
+}
+
+/** Servers of OpenAI and Anthropic know whether their own failure passes. */
+function retryableBy(headers: Headers): Pick<ErrorOptions, "retryable"> {
+  const should = headers.get("x-should-retry");
+  return should === "true" || should === "false" ? { retryable: should === "true" } : {};
 }
 
 /** What `fetch` or the body threw. `started` tells whether the response had begun. */
@@ -102,60 +138,6 @@ export function failureOfTransport(
         `${providerId} cannot be reached${reasons[system ?? ""] ?? ""}.`,
         options,
       );
-}
-
-/** Reads the error out of a response body or a frame; servers disagree on its form. */
-export function complaintIn(body: unknown): ProviderComplaint | undefined {
-  if (typeof body !== "object" || body === null) return undefined;
-  const { error, message, detail, object } = body as Record<string, unknown>;
-  if (typeof error === "string") return { message: error };
-  if (typeof error === "object" && error !== null) return fieldsOf(error as Record<string, unknown>);
-  if (object === "error" || typeof message === "string") return fieldsOf(body as Record<string, unknown>);
-  return typeof detail === "string" ? { message: detail } : undefined;
-}
-
-function fieldsOf({ message, code, type }: Record<string, unknown>): ProviderComplaint {
-  return {
-    ...(typeof message === "string" && { message }),
-    ...((typeof code === "string" || typeof code === "number") && { code: String(code) }),
-    ...(typeof type === "string" && { type }),
-  };
-}
-
-function isQuota(status: number, { code, type }: ProviderComplaint): boolean {
-  return status === 402 || code === "insufficient_quota" || type === "insufficient_quota";
-}
-
-function isContextLength(status: number, { code, type, message = "" }: ProviderComplaint): boolean {
-  if (status === 413 || code === "context_length_exceeded" || type === "exceed_context_size_error") return true;
-  return (
-    status < 500 && /context (length|window|size)|maximum context|prompt is too long|too many tokens/i.test(message)
-  );
-}
-
-/** The status that a response would have had, for an error that came in a stream. */
-function statusOf({ code, type }: ProviderComplaint): number {
-  const number = Number(code);
-  if (Number.isInteger(number) && number >= 400 && number < 600) return number;
-  const kind = `${code ?? ""} ${type ?? ""}`;
-  if (/rate_limit|insufficient_quota/.test(kind)) return 429;
-  if (/authentication|invalid_api_key|permission/.test(kind)) return 401;
-  if (/model_not_found/.test(kind)) return 404;
-  if (/invalid_|context_length|unsupported_|image_/.test(kind)) return 400;
-  return 500;
-}
-
-/** `Retry-After` in seconds or as a date, or OpenAI's `retry-after-ms`; at most a day. */
-function retryAfterMs(headers: Headers): number | undefined {
-  const milliseconds = headers.get("retry-after-ms");
-  const after = headers.get("retry-after");
-  const wait = milliseconds !== null ? Number(milliseconds) : after !== null ? untilMs(after) : Number.NaN;
-  return Number.isFinite(wait) ? Math.min(Math.max(0, Math.round(wait)), 24 * 60 * 60 * 1000) : undefined;
-}
-
-function untilMs(after: string): number {
-  const seconds = Number(after);
-  return Number.isFinite(seconds) ? seconds * 1000 : Date.parse(after) - Date.now();
 }
 
 const longestQuote = 300;

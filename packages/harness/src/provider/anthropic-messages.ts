@@ -1,5 +1,5 @@
 import type { FinishReason } from "@benchtop/protocol";
-import { complaintIn, failureOfFrame, type FailureContext } from "../errors/provider-failure.ts";
+import { complaintIn, failureOfFrame, noComplaint, type FailureContext } from "../errors/provider-failure.ts";
 import { anthropicBody, type AnthropicRequestOptions } from "./anthropic-request.ts";
 import { continuationOf, type Origin, type Place } from "./continuation.ts";
 import { DeltaTemplate } from "./delta-template.ts";
@@ -92,7 +92,7 @@ class MessagesReader implements EventReader {
         this.isDone = true;
         return;
       case "error":
-        throw failureOfFrame(complaintIn(event) ?? {}, this.#context);
+        throw failureOfFrame(complaintIn(event) ?? noComplaint, this.#context);
       case undefined: {
         const complaint = complaintIn(event);
         if (complaint) throw failureOfFrame(complaint, this.#context);

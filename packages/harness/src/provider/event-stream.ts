@@ -1,5 +1,12 @@
 import { BenchtopError } from "@benchtop/protocol";
-import { complaintIn, failureOfResponse, failureOfTransport, type FailureContext } from "../errors/provider-failure.ts";
+import {
+  complaintInText,
+  failureOfResponse,
+  failureOfTransport,
+  noComplaint,
+  type FailureContext,
+  type ProviderComplaint,
+} from "../errors/provider-failure.ts";
 import { SseDecoder } from "../stream/sse.ts";
 import type { EventReader } from "./event-reader.ts";
 import type { ProviderAdapter, ProviderId, ProviderPart, ProviderRequest } from "./provider.ts";
@@ -132,18 +139,18 @@ function bodyOf(response: Response, context: FailureContext): ReadableStream<Uin
 
 const longestComplaint = 64 * 1024;
 
-/** An error body is short; what is longer, broken or not JSON is no complaint that anyone could read. */
-async function complaintOf(response: Response): Promise<NonNullable<ReturnType<typeof complaintIn>>> {
+/** An error body is short; what is longer or broken is no complaint that anyone could read. */
+async function complaintOf(response: Response): Promise<ProviderComplaint> {
   let text = "";
   try {
     const decoder = new TextDecoder();
     for await (const bytes of response.body ?? []) {
       text += decoder.decode(bytes, { stream: true });
-      if (text.length > longestComplaint) break;
+      if (text.length > longestComplaint) return noComplaint;
     }
-    return complaintIn(JSON.parse(text)) ?? {};
+    return complaintInText(text);
   } catch {
-    return {};
+    return noComplaint;
   }
 }
 

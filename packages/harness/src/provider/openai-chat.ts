@@ -121,7 +121,7 @@ class ChatReader implements EventReader {
     }
     const chunk: ChatChunk = parseEvent(data, this.#context);
     const choice = chunk.choices?.[0];
-    if (!choice && chunk.usage == null) this.#throwComplaint(chunk);
+    if (chunk.error != null || (!choice && chunk.usage == null)) this.#throwComplaint(chunk);
     this.#responseId ??= typeof chunk.id === "string" ? chunk.id : undefined;
     if (chunk.usage != null) {
       this.#usage = usageOf(chunk.usage.prompt_tokens, chunk.usage.completion_tokens, {
@@ -219,6 +219,8 @@ function textOf(content: unknown): unknown {
 /** The fields that are read of a chunk. Nothing is sure about any of them. */
 interface ChatChunk {
   readonly id?: unknown;
+  /** Gateways report an upstream failure in a chunk that otherwise looks like any. */
+  readonly error?: unknown;
   readonly choices?: readonly ChatChoice[];
   readonly usage?: {
     readonly prompt_tokens?: unknown;

@@ -1,5 +1,5 @@
 import type { FinishReason, Message, Usage, UserMessage } from "@benchtop/protocol";
-import { complaintIn, failureOfFrame, type FailureContext } from "../errors/provider-failure.ts";
+import { complaintIn, failureOfFrame, noComplaint, type FailureContext } from "../errors/provider-failure.ts";
 import { attachmentsOf, dataUrl, quotedFile, type WireAttachment } from "./attachment.ts";
 import { continuationOf, piecesOf, type Block, type Origin, type Piece, type Place } from "./continuation.ts";
 import { endedEarly, KeptText, parseEvent, pushText, stringOf, usageOf, type EventReader } from "./event-reader.ts";
@@ -162,7 +162,7 @@ class ResponsesReader implements EventReader {
         return this.#readEnd(event, parts);
       case "response.failed":
       case "error":
-        throw failureOfFrame(complaintIn(event.response ?? event) ?? {}, this.#context);
+        throw failureOfFrame(complaintIn(event.response ?? event) ?? noComplaint, this.#context);
       case undefined: {
         const complaint = complaintIn(event);
         if (complaint) throw failureOfFrame(complaint, this.#context);
