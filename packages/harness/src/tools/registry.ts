@@ -52,12 +52,20 @@ const namePattern = /^[A-Za-z0-9_-]{1,64}$/;
 
 /** Compiled once for each schema, however many registries it is part of: a registry is made for every run. */
 const validators = new WeakMap<JsonSchema, ValidateFunction>();
-let ajv: Ajv2020 | undefined;
+let compiler: { readonly ajv: Ajv2020; compiled: number } | undefined;
+
+/** Whatever Ajv compiled stays in its scope, removed or not, so after this many schemas another instance takes its place. */
+const mostSchemasOfOneCompiler = 200;
 
 function validatorOf(tool: Pick<Tool, "name" | "inputSchema">): ValidateFunction {
   const known = validators.get(tool.inputSchema);
   if (known) return known;
-  ajv ??= new Ajv2020({ strict: true, strictRequired: false, allowUnionTypes: true, validateFormats: false });
+  if (!compiler || compiler.compiled >= mostSchemasOfOneCompiler) {
+    const ajv = new Ajv2020({ strict: true, strictRequired: false, allowUnionTypes: true, validateFormats: false });
+    compiler = { ajv, compiled: 0 };
+  }
+  const { ajv } = compiler;
+  compiler.compiled += 1;
   try {
     const validate = ajv.compile(tool.inputSchema);
     validators.set(tool.inputSchema, validate);

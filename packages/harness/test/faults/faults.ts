@@ -1,4 +1,3 @@
-import { once } from "node:events";
 import type { ServerResponse } from "node:http";
 import { setTimeout as wait } from "node:timers/promises";
 import { gzipSync } from "node:zlib";
@@ -365,5 +364,13 @@ function begin(response: ServerResponse, status = 200, type = "text/event-stream
 async function write(response: ServerResponse, data: string | Uint8Array): Promise<void> {
   if (response.destroyed || response.writableEnded) return;
   if (response.write(data)) return;
-  await Promise.race([once(response, "drain"), once(response, "close")]);
+  await new Promise<void>((resolve) => {
+    const goOn = (): void => {
+      response.off("drain", goOn);
+      response.off("close", goOn);
+      resolve();
+    };
+    response.on("drain", goOn);
+    response.on("close", goOn);
+  });
 }

@@ -1,0 +1,115 @@
+import { mkdtemp, rm } from "node:fs/promises";
+import { tmpdir } from "node:os";
+import { join } from "node:path";
+import { setFlagsFromString } from "node:v8";
+import { runInNewContext } from "node:vm";
+import type { Journal } from "@benchtop/protocol";
+import { openStore } from "@benchtop/store";
+import { afterAll, beforeAll, describe, expect, test } from "vitest";
+import { memoryJournal } from "../../src/index.ts";
+import { assertSound, play } from "./fault-run.ts";
+import { scenarioOf } from "./scenario.ts";
+import { FaultServer } from "./server.ts";
+
+/** Runs against the memory journal; a tenth as many run against SQLite. */
+const runCount = Number(process.env["FAULT_RUNS"] ?? 1500);
+const firstSeed = Number(process.env["FAULT_SEED"] ?? 1);
+const atOnce = 24;
+
+let server: FaultServer;
+let nowhere: string;
+const unhandled: unknown[] = [];
+const onUnhandled = (reason: unknown): void => void unhandled.push(reason);
+
+beforeAll(async () => {
+  const gone = await FaultServer.start();
+  nowhere = gone.urlOf({ seed: 0, dialect: "chat", faulty: 0 });
+  await gone.close();
+  server = await FaultServer.start();
+  process.on("unhandledRejection", onUnhandled);
+});
+afterAll(async () => {
+  process.off("unhandledRejection", onUnhandled);
+  await server.close();
+});
+
+describe("H4 whatever providers do", { timeout: 600_000 }, () => {
+  test(`${runCount} runs keep every rule of a journal, and leave nothing behind`, async () => {
+    const timersBefore = activeTimers();
+    const warmUp = Math.ceil(runCount / 3);
+    await playAll(memoryJournal({ maxFinishedRuns: 50 }), firstSeed, warmUp);
+    const heapBefore = collectedHeap();
+    await playAll(memoryJournal({ maxFinishedRuns: 50 }), firstSeed + warmUp, runCount - warmUp);
+
+    await eventually(() => server.openExchanges === 0);
+    server.closeIdle();
+    await eventually(() => server.openSockets === 0);
+    await eventually(() => activeTimers() <= timersBefore);
+    expect(collectedHeap() - heapBefore).toBeLessThan(mostGrowth);
+    expect(unhandled).toEqual([]);
+    expect(server.trapped).toBe(0);
+  });
+
+  test("runs on the durable journal keep every rule, and the journal verifies", async () => {
+    const home = await mkdtemp(join(tmpdir(), "benchtop-faults-"));
+    const store = await openStore({ home });
+    try {
+      const runIds = await playAll(store.journal, firstSeed + runCount, Math.ceil(runCount / 10));
+      for (const runId of runIds) {
+        expect(await store.journal.verify(runId)).toMatchObject({ ok: true, violations: [] });
+      }
+    } finally {
+      await store.close();
+      await rm(home, { recursive: true });
+    }
+    expect(unhandled).toEqual([]);
+  });
+});
+
+/** Memory that the same number of runs may add once the process is warm: none grows with what was run. */
+const mostGrowth = 8 * 1024 * 1024;
+
+/** Plays so many scenarios, some at once, and checks each; a failure names its seed. */
+async function playAll(journal: Journal, first: number, count: number): Promise<string[]> {
+  const runIds: string[] = [];
+  const failures: string[] = [];
+  let next = first;
+  const worker = async (): Promise<void> => {
+    while (next < first + count) {
+      const seed = next;
+      next += 1;
+      try {
+        runIds.push(await playOne(journal, seed));
+      } catch (error) {
+        failures.push(`seed ${seed}: ${error instanceof Error ? error.message : String(error)}`);
+      }
+    }
+  };
+  await Promise.all(Array.from({ length: atOnce }, worker));
+  expect(failures.slice(0, 10).join("\n\n")).toBe("");
+  return runIds;
+}
+
+async function playOne(journal: Journal, seed: number): Promise<string> {
+  const executions = new Map<string, number>();
+  const { events, result } = await play(scenarioOf(seed, { server, executions, nowhere }), journal);
+  assertSound(events, result, executions);
+  return result.runId;
+}
+
+async function eventually(condition: () => boolean): Promise<void> {
+  await expect.poll(condition, { timeout: 20_000, interval: 20 }).toBe(true);
+}
+
+function activeTimers(): number {
+  return process.getActiveResourcesInfo().filter((name) => name === "Timeout").length;
+}
+
+/** Bytes that are still in use after everything unused was collected. */
+function collectedHeap(): number {
+  setFlagsFromString("--expose-gc");
+  const collect = runInNewContext("gc") as () => void;
+  collect();
+  collect();
+  return process.memoryUsage().heapUsed;
+}
