@@ -53,7 +53,15 @@ export {
 export type { OutputSchema, ProviderAdapter, ProviderId, ProviderPart, ProviderRequest } from "./provider/provider.ts";
 export { requestHash } from "./provider/request-hash.ts";
 export { ToolRegistry } from "./tools/registry.ts";
-export type { CompensationContext, JsonSchema, Tool, ToolContext, ToolOutput, ToolResult, ToolSpec } from "./tools/tool.ts";
+export type {
+  CompensationContext,
+  JsonSchema,
+  Tool,
+  ToolContext,
+  ToolOutput,
+  ToolResult,
+  ToolSpec,
+} from "./tools/tool.ts";
 export { anthropicMessages, type AnthropicMessagesOptions } from "./provider/anthropic-messages.ts";
 export { openaiChat, type OpenAiChatOptions } from "./provider/openai-chat.ts";
 export { openaiResponses } from "./provider/openai-responses.ts";
@@ -86,3 +94,8 @@ export { promptInjection, type PromptInjectionOptions } from "./gates/prompt-inj
 export { secrets } from "./gates/secrets.ts";
 export { personalDataGate, secretsGate, textGate, type TextGateOptions } from "./gates/text-gate.ts";
 export { toolRules, type ArgumentCondition, type ToolRule, type ToolRulesOptions } from "./gates/tool-rules.ts";
+export { jsonlFile, type JsonlFileOptions } from "./trace/jsonl-file.ts";
+export { collectorUrl, otlpTraces, type OtlpOptions } from "./trace/otlp.ts";
+export { redactedTrace, withMaskedContent, withoutContent, type RedactionOptions } from "./trace/redacted.ts";
+export { everySink, traceRun, type TraceRunOptions, type TraceSink, type TraceState } from "./trace/sink.ts";
+export { SpanBuilder } from "./trace/spans.ts";

@@ -69,6 +69,8 @@ export function refusedBy(decision: Extract<GateDecision, { decision: "deny" }>,
 type Decided = Pick<EventOf<"GateDecided">, "gate" | "mode" | "decision" | "reason" | "replacement">;
 
 function recorded(run: GatedRun, gate: Gate, subject: GateSubject): Decided | undefined {
+  // What the model was told of a finished call is in its end; one without an end is executed, and judged, once more.
+  if (subject.point === "tool-result") return undefined;
   const event = run.past?.take("GateDecided");
   if (event === undefined) return undefined;
   if (event.gate === gate.name && event.point === subject.point && event.callId === callIdOf(subject)) return event;
