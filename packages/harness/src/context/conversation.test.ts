@@ -1,6 +1,7 @@
-import type { Message } from "@benchtop/protocol";
+import { BenchtopError, type Message } from "@benchtop/protocol";
 import { describe, expect, test } from "vitest";
 import { Conversation } from "./conversation.ts";
+import type { ContextPolicy } from "./policy.ts";
 
 const user = (content: string): Message => ({ role: "user", content });
 const assistant = (content: string, ...callIds: string[]): Message => ({
@@ -10,75 +11,129 @@ const assistant = (content: string, ...callIds: string[]): Message => ({
 });
 const tool = (callId: string, content = "ok"): Message => ({ role: "tool", callId, name: "tool", content });
 
-function conversation(
-  limits: { maxMessages?: number; maxTokens?: number },
-  history: Message[],
-  asked = "now",
-): Conversation {
-  const made = new Conversation(limits);
-  made.addPinned({ role: "system", content: "Be brief." });
+function conversation(policy: ContextPolicy, history: Message[], asked = "now"): Conversation {
+  const made = new Conversation(policy);
+  made.addInstructions("Be brief.");
   made.addHistory(history);
-  made.addPinned(user(asked));
+  made.addInput(user(asked));
   return made;
 }
 
-describe("H2 bounded history", () => {
-  test("is whole, and nothing is said, while it fits", () => {
+const contents = (made: Conversation) => made.messages.map((message) => message.content);
+
+describe("H5 the order of a prompt", () => {
+  test("is instructions, memory, history and input, and then what the run adds", () => {
     const made = conversation({}, [user("a"), assistant("b")]);
-    expect(made.trim()).toBeUndefined();
-    expect(made.messages.map((message) => message.content)).toEqual(["Be brief.", "a", "b", "now"]);
+    made.addAnswer(assistant("c"));
+    made.addMemory(user("remembered"));
+    expect(contents(made)).toEqual(["Be brief.", "remembered", "a", "b", "now", "c"]);
   });
 
-  test("loses its oldest turns first, and says how much", () => {
+  test("is what the policy says", () => {
+    const made = conversation({ order: ["instructions", "history", "memory", "input"] }, [user("a")]);
+    made.addMemory(user("remembered"));
+    made.addPinned(user("a hint"));
+    expect(contents(made)).toEqual(["Be brief.", "a", "remembered", "now", "a hint"]);
+  });
+
+  test.for<ContextPolicy>([
+    { order: ["instructions", "history", "input"] },
+    { order: ["instructions", "history", "history", "input"] },
+    { maxTokens: 0 },
+    { maxTokens: 1.5 },
+    { maxMessages: -1 },
+    { targetRatio: 0 },
+    { targetRatio: 1.1 },
+    { targetRatio: Number.NaN },
+    { maxTokens: 100, reservedOutputTokens: 100 },
+  ])("cannot be a policy that nothing satisfies: %j", (policy) => {
+    expect(() => new Conversation(policy)).toThrow(BenchtopError);
+  });
+});
+
+describe("H2 bounded history", () => {
+  test("is whole while it fits", () => {
+    const made = conversation({}, [user("a"), assistant("b")]);
+    expect(made.overflow()).toEqual([]);
+  });
+
+  test("loses its oldest turns first", () => {
     const history = [user("1"), assistant("one"), user("2"), assistant("two"), user("3"), assistant("three")];
     const made = conversation({ maxMessages: 5 }, history);
-    expect(made.trim()).toMatchObject({
-      droppedMessages: 2,
-      keptMessages: 6,
-      estimatedTokensDropped: expect.any(Number),
-    });
-    expect(made.messages.map((message) => message.content)).toEqual(["Be brief.", "2", "two", "3", "three", "now"]);
-    expect(made.trim()).toBeUndefined();
-  });
-
-  test("never separates a tool call from its result", () => {
-    const history = Array.from({ length: 20 }, (_, turn) => [
-      user(`q${turn}`),
-      assistant("", `a${turn}`, `b${turn}`),
-      tool(`a${turn}`),
-      tool(`b${turn}`),
-      assistant(`r${turn}`),
-    ]).flat();
-    for (let maxMessages = 1; maxMessages < 110; maxMessages += 1) {
-      const made = conversation({ maxMessages }, history);
-      made.trim();
-      const called = made.messages.flatMap((m) =>
-        m.role === "assistant" ? (m.toolCalls ?? []).map((c) => c.callId) : [],
-      );
-      const answered = made.messages.flatMap((m) => (m.role === "tool" ? [m.callId] : []));
-      expect(answered).toEqual(called);
-    }
+    made.drop(made.overflow());
+    expect(contents(made)).toEqual(["Be brief.", "2", "two", "3", "three", "now"]);
+    expect(made.overflow()).toEqual([]);
   });
 
   test("keeps the instructions and the newest question, however small the limit", () => {
-    const made = conversation(
-      { maxMessages: 1, maxTokens: 1 },
-      [user("a"), assistant("b")],
-      "a long question ".repeat(100),
-    );
-    made.trim();
+    const made = conversation({ maxMessages: 1, maxTokens: 2 }, [user("a"), assistant("b")], "a question ".repeat(100));
+    made.drop(made.overflow());
     expect(made.messages.map((message) => message.role)).toEqual(["system", "user"]);
   });
 
   test("drops the oldest steps of a long run, but not the results the model is about to read", () => {
-    const made = conversation({ maxTokens: 200 }, []);
+    const made = conversation({ maxTokens: 200, reservedOutputTokens: 1 }, []);
     for (let step = 0; step < 10; step += 1) {
       made.addAnswer(assistant("", `c${step}`));
       made.addToolResult(tool(`c${step}`, "word ".repeat(40)));
     }
-    expect(made.trim()?.droppedMessages).toBeGreaterThan(10);
+    made.drop(made.overflow());
+    expect(made.messages.length).toBeLessThan(12);
     expect(made.messages.at(-1)).toMatchObject({ callId: "c9" });
     expect(made.messages[1]).toEqual(user("now"));
-    expect(made.estimatedTokens).toBeLessThanOrEqual(200);
+    expect(made.promptTokens).toBeLessThanOrEqual(199);
+  });
+
+  test("drops memories last, and working notes and pinned parts never", () => {
+    const long = "word ".repeat(400);
+    const made = conversation({ maxTokens: 1000, reservedOutputTokens: 1 }, [user(long), assistant(long)]);
+    made.addMemory(user(`note ${long}`), { pinned: true });
+    made.addMemory(user(`best ${long}`));
+    made.addMemory(user(`worst ${long}`));
+    made.drop(made.overflow());
+    expect(contents(made).map((content) => content.slice(0, 4))).toEqual(["Be b", "note", "now"]);
+
+    const pinned = conversation({ maxTokens: 1000, pinned: ["history"] }, [user(long), assistant(long), user(long)]);
+    expect(pinned.overflow()).toEqual([]);
+  });
+
+  test("puts a result to the call it answers, whatever was added in between", () => {
+    const made = conversation({}, []);
+    made.addAnswer(assistant("", "a", "b"));
+    made.addPinned(user("hurry"));
+    made.addToolResult(tool("a"));
+    made.addToolResult(tool("b"));
+    expect(made.messages.map((message) => message.role)).toEqual([
+      "system",
+      "user",
+      "assistant",
+      "tool",
+      "tool",
+      "user",
+    ]);
+  });
+});
+
+describe("H5 the window of a target", () => {
+  const window = { providerId: "p", modelId: "m", contextTokens: 1000 };
+  test.for([
+    [{}, {}, 120_000 - 8192],
+    [{}, window, 500],
+    [{}, { ...window, contextTokens: 32_000 }, 32_000 - 8192],
+    [{}, { ...window, maxOutputTokens: 100 }, 900],
+    [{ maxTokens: 600, reservedOutputTokens: 100 }, window, 500],
+    [{ maxTokens: 5000, reservedOutputTokens: 100 }, window, 900],
+    [{ reservedOutputTokens: 900 }, window, 500],
+  ] as const)("with the policy %j and the model %j takes %i tokens of prompt", ([policy, target, tokenLimit]) => {
+    const made = new Conversation(policy);
+    made.aimAt({ providerId: "p", modelId: "m", ...target });
+    expect(made.limits.tokenLimit).toBe(tokenLimit);
+  });
+
+  test("counts what tools take, too", () => {
+    const made = conversation({}, []);
+    const before = made.estimatedTokens;
+    made.aimAt({ providerId: "p", modelId: "m", extraTokens: 77 });
+    expect(made.promptTokens).toBe(before + 77);
   });
 });

@@ -1,4 +1,4 @@
-import type { EventInput, Message, Usage } from "@benchtop/protocol";
+import type { Message, Usage } from "@benchtop/protocol";
 import { Calibration } from "./calibration.ts";
 import { estimateMessageTokens, estimatingCounter, type TokenCounter } from "./estimate.ts";
 import {
@@ -10,9 +10,6 @@ import {
   type ContextPolicy,
   type ContextTarget,
 } from "./policy.ts";
-
-/** The limits of a policy by themselves. */
-export type HistoryLimits = Required<Pick<ContextPolicy, "maxMessages" | "maxTokens">>;
 
 /** One or more messages that stay or go together: a tool call is never shown without its result. */
 export interface Block {
@@ -72,8 +69,7 @@ export class Conversation {
 
   /** Adds a hint: it stays where the run received it. */
   addPinned(message: Message): void {
-    if (message.role === "system") return this.#add("instructions", message, true);
-    this.#add(this.#parts.input.length === 0 ? "input" : "run", message, true);
+    this.#add("run", message, true);
   }
 
   /** Adds what the model said; the results of its tool calls join it. */
@@ -172,16 +168,6 @@ export class Conversation {
         return block === first && summary ? [summary] : [];
       });
     }
-  }
-
-  trim(): EventInput<"ContextTrimmed"> | undefined {
-    const going = this.overflow();
-    if (going.length === 0) return undefined;
-    const droppedMessages = going.reduce((sum, block) => sum + block.messages.length, 0);
-    const estimatedTokensDropped = this.tokensOf(going);
-    this.drop(going);
-    const keptMessages = this.messages.length;
-    return { type: "ContextTrimmed", droppedMessages, keptMessages, estimatedTokensDropped };
   }
 
   /** Messages of a part that are no summary and could have been dropped. */

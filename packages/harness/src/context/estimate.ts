@@ -38,7 +38,7 @@ const messageFrame = 4;
  * that is read both as text and as an image. Unknown sizes count as the least of their kind.
  */
 export function attachmentTokens({ mediaType, data = "" }: Attachment): number {
-  const bytes = Math.floor((data.length * 3) / 4);
+  const bytes = Buffer.byteLength(data, "base64");
   if (mediaType.startsWith("image/")) return 1600;
   if (mediaType.startsWith("text/") || mediaType === "application/json") return Math.max(50, Math.ceil(bytes / 4));
   return Math.max(1500, Math.ceil(bytes / 16));

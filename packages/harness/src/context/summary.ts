@@ -21,7 +21,7 @@ export async function summarize(
   tokenLimit: number,
   ask: Ask,
 ): Promise<Summary> {
-  const readable = Math.max(200, Math.floor(tokenLimit * 0.7) - roomTokens);
+  const readable = Math.max(200, Math.floor(tokenLimit * 0.6) - roomTokens);
   const pieces = piecesOf(
     blocks.filter((block) => block.part !== "memory"),
     readable,
@@ -44,7 +44,7 @@ export function summaryMessage(summary: string): Message {
 }
 
 /** A conversation is rarely longer than a few windows; past this, its oldest part is not worth the calls. */
-const mostCalls = 4;
+const mostCalls = 6;
 /** Of one message in what is summarised. The rest of a long file or log adds little. */
 const mostCharacters = 8000;
 
@@ -66,7 +66,7 @@ function request(transcript: string, before: string | undefined, roomTokens: num
 function piecesOf(blocks: readonly Block[], readableTokens: number): string[] {
   const pieces: string[] = [];
   let piece = "";
-  const most = readableTokens * 3;
+  const most = readableTokens * 4;
   for (const message of blocks.flatMap((block) => block.messages)) {
     const line = bounded(transcriptOf(message), Math.floor(readableTokens / 2));
     if (piece !== "" && Buffer.byteLength(piece) + Buffer.byteLength(line) > most) {

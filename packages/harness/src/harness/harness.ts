@@ -1,4 +1,4 @@
-import { BenchtopError, type Contract, type Journal } from "@benchtop/protocol";
+import { BenchtopError, type Contract, type Journal, type Memory, type SessionStore } from "@benchtop/protocol";
 import type { Gate } from "../gates/gate.ts";
 import { memoryJournal } from "../journal/memory.ts";
 import type { Candidate } from "../model/candidates.ts";
@@ -24,6 +24,10 @@ export class Harness {
   readonly reliability: ReliabilityOptions;
   /** Shared by every run of this harness, so that one learns from another's failures. */
   readonly breaker: CircuitBreaker;
+  /** What its runs remember with; undefined when they remember nothing. */
+  readonly memory: Memory | undefined;
+  /** Which runs make up a session, for those that go on in another process. */
+  readonly sessions: SessionStore | undefined;
   readonly #providers: ReadonlyMap<ProviderId, ProviderAdapter>;
   readonly #models: ReadonlyMap<string, ModelInfo>;
 
@@ -36,6 +40,8 @@ export class Harness {
     readonly gates: readonly Gate[];
     readonly reliability: ReliabilityOptions;
     readonly breaker: CircuitBreaker;
+    readonly memory: Memory | undefined;
+    readonly sessions: SessionStore | undefined;
   }) {
     this.#providers = parts.providers;
     this.#models = parts.models;
@@ -45,6 +51,8 @@ export class Harness {
     this.gates = parts.gates;
     this.reliability = parts.reliability;
     this.breaker = parts.breaker;
+    this.memory = parts.memory;
+    this.sessions = parts.sessions;
   }
 
   static builder(): HarnessBuilder {
@@ -87,6 +95,8 @@ export class HarnessBuilder {
   readonly #gates: Gate[] = [];
   #reliability: ReliabilityOptions = {};
   #breaker: CircuitBreaker | undefined;
+  #memory: Memory | undefined;
+  #sessions: SessionStore | undefined;
 
   /** Says what is known of a model (`provider/model`): its prices, its context, what it can do. */
   model(ref: string, info: ModelInfo): this {
@@ -129,6 +139,18 @@ export class HarnessBuilder {
     return this;
   }
 
+  /** Where the runs of a session are found, so that `session({ sessionId })` goes on with one of before: the ledger of a store. */
+  sessions(sessions: SessionStore): this {
+    this.#sessions = sessions;
+    return this;
+  }
+
+  /** What runs remember with: what it holds for their question joins the prompt. (`memoryTools` lets a model use it by itself.) */
+  memory(memory: Memory): this {
+    this.#memory = memory;
+    return this;
+  }
+
   /** Ceilings of every run that does not set its own. */
   contract(contract: Contract): this {
     this.#contract = contract;
@@ -137,15 +159,18 @@ export class HarnessBuilder {
 
   /** Throws `VALIDATION_FAILED` when a tool cannot be used. */
   build(): Harness {
+    const inMemory = memoryJournal();
     return new Harness({
       providers: new Map(this.#providers),
-      journal: this.#journal ?? memoryJournal(),
+      journal: this.#journal ?? inMemory,
       tools: new ToolRegistry(this.#tools),
       contract: this.#contract,
       models: new Map(this.#models),
       gates: [...this.#gates],
       reliability: this.#reliability,
       breaker: this.#breaker ?? new CircuitBreaker(),
+      memory: this.#memory,
+      sessions: this.#sessions ?? (this.#journal ? undefined : inMemory.sessions),
     });
   }
 }

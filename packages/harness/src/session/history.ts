@@ -16,6 +16,7 @@ import { contextLimits, type ContextPolicy, type ContextTarget } from "../contex
  */
 export class SessionHistory {
   readonly #journal: Journal;
+  readonly #before: readonly Message[];
   /** Runs that had ended when they were read. */
   #settled: readonly Message[];
   /** Runs that had not, as one that waits for a person: they are read again before the next. */
@@ -24,6 +25,7 @@ export class SessionHistory {
 
   constructor(journal: Journal, before: readonly Message[]) {
     this.#journal = journal;
+    this.#before = before;
     this.#settled = before;
     this.#messages = before;
   }
@@ -48,17 +50,23 @@ export class SessionHistory {
     let tokensLeft = limits.tokenLimit * share;
     const newestFirst = (await sessions.runs(sessionId, mostRuns)).toReversed();
     const runs: { readonly runId: string; readonly said: RunMessages; readonly ended: boolean }[] = [];
+    let isWhole = newestFirst.length < mostRuns;
     for (const runId of newestFirst) {
       const events = await this.#eventsOf(runId);
       const said = runMessages(events);
       runs.unshift({ runId, said, ended: hasEnded(events) });
       messagesLeft = Math.min(messagesLeft - said.messages.length, said.keptHistory ?? Number.POSITIVE_INFINITY);
       tokensLeft -= said.messages.reduce((tokens, message) => tokens + estimateMessageTokens(message), 0);
-      if (said.keptHistory === 0 || messagesLeft < 0 || tokensLeft < 0) break;
+      if (said.keptHistory === 0 || messagesLeft < 0 || tokensLeft < 0) {
+        isWhole &&= runs.length === newestFirst.length;
+        break;
+      }
     }
+    // Where there is a gap, what came before the first run does not belong in front of it.
+    const before = isWhole ? this.#before : this.#before.filter(({ role }) => role === "system");
     const firstOpen = runs.findIndex(({ ended }) => !ended);
     const settled = firstOpen < 0 ? runs : runs.slice(0, firstOpen);
-    this.#settled = settled.reduce((history, { said }) => continued(history, said), this.#settled);
+    this.#settled = settled.reduce((history, { said }) => continued(history, said), before);
     this.#unsettled = runs.slice(settled.length).map(({ runId }) => runId);
     await this.refresh();
   }

@@ -1,8 +1,7 @@
-import { newId, type Attachment, type Contract, type Journal, type Message, type RunEvent } from "@benchtop/protocol";
-import { Conversation, type HistoryLimits } from "../context/conversation.ts";
-import { messagesFromEvents } from "../context/from-events.ts";
+import { newId, type Attachment, type Contract, type Message } from "@benchtop/protocol";
 import type { Harness } from "../harness/harness.ts";
 import type { ContextPolicy } from "../context/policy.ts";
+import { memoryScopesOf, recallForRun, type MemoryScopes } from "../memory/recall.ts";
 import type { Candidate } from "../model/candidates.ts";
 import type { ModelPlan, ModelRef, Prices } from "../model/model.ts";
 import type { OutputSchema, ProviderRequest } from "../provider/provider.ts";
@@ -10,26 +9,28 @@ import type { ReliabilityOptions } from "../reliability/policy.ts";
 import { agentLoop, type LoopConfig } from "../run/agent-loop.ts";
 import { RunBuilder } from "../run/run-builder.ts";
 import type { RunBody, RunHandle } from "../run/scope.ts";
+import { SessionHistory } from "./history.ts";
 
 export interface SessionConfig {
   /** `provider/model`, or a plan: its candidates are asked in their order until one answers. */
   readonly model: string | ModelRef | ModelPlan;
   readonly instructions?: string;
-  /** Earlier turns, oldest first, to continue a conversation of before. */
+  /** Turns from before the first run of this session, oldest first. */
   readonly history?: readonly Message[];
-  readonly limits?: Partial<HistoryLimits>;
   readonly contract?: Contract;
   /** What is known of the models, for those of whom the harness was not told. */
   readonly prices?: Prices;
   /** The answer has to be JSON of this schema. */
   readonly output?: OutputSchema;
   readonly context?: ContextPolicy;
-  readonly recall?: LoopConfig["recall"];
+  /** Whose memory the runs use, where the harness has one: notes of this session, and texts of its person when absent. */
+  readonly memory?: Partial<MemoryScopes>;
   readonly reliability?: ReliabilityOptions;
   readonly seed?: number;
   readonly reasoningEffort?: ProviderRequest["reasoningEffort"];
   readonly maxOutputTokens?: number;
   readonly temperature?: number;
+  /** Of a session of before, to go on with it: what was said in its runs is read from their journals. */
   readonly sessionId?: string;
   readonly userId?: string;
 }
@@ -45,7 +46,8 @@ export class Session {
   readonly model: ModelRef;
   readonly candidates: readonly [Candidate, ...Candidate[]];
   readonly #harness: Harness;
-  #messages: readonly Message[];
+  readonly #history: SessionHistory;
+  #loading: Promise<void> | undefined;
   #turn: Promise<unknown> = Promise.resolve();
 
   constructor(harness: Harness, config: SessionConfig) {
@@ -55,24 +57,26 @@ export class Session {
     const [{ provider, modelId }] = this.candidates;
     this.model = { providerId: provider.id, modelId };
     this.#harness = harness;
-    this.#messages = config.history ?? [];
+    this.#history = new SessionHistory(harness.journal, config.history ?? []);
+    if (config.sessionId === undefined) this.#loading = Promise.resolve();
   }
 
-  /** What was said in the runs that have ended, as far back as the limits of the session reach. */
+  /** What was said in the runs that have ended; of a session of before, once its first run has started or `history` has resolved. */
   get messages(): readonly Message[] {
-    return this.#messages;
+    return this.#history.messages;
   }
 
   /** The same, once every run that was started has ended. */
   async history(): Promise<readonly Message[]> {
     await this.#turn;
-    return this.#messages;
+    await this.#load();
+    return this.#history.messages;
   }
 
   /** The program of one run of this conversation: what it does again when it is resumed, replayed or forked. */
   program(input: string, attachments: readonly Attachment[] = []): RunBody {
     const { gates, reliability, breaker, tools } = this.#harness;
-    const { model, limits, history: _, ...config } = this.config;
+    const { model, history: _, memory: __, ...config } = this.config;
     const constraints = typeof model === "object" && "candidates" in model ? model.constraints : undefined;
     return agentLoop({
       ...config,
@@ -80,8 +84,8 @@ export class Session {
       ...(constraints && { constraints }),
       input,
       attachments,
-      history: this.#messages,
-      ...(limits && { context: { ...limits, ...config.context } }),
+      history: this.messages,
+      recall: this.#recall(input),
       tools,
       gates,
       reliability: { ...reliability, ...config.reliability },
@@ -100,6 +104,8 @@ export class Session {
     this.#turn = promise;
     await before;
     try {
+      await this.#load();
+      await this.#history.refresh();
       const handle = await start();
       void this.#remember(handle).then(resolve, resolve);
       return handle;
@@ -111,13 +117,33 @@ export class Session {
 
   async #remember(handle: RunHandle): Promise<void> {
     await handle.result;
-    const conversation = new Conversation(this.config.limits);
-    conversation.addHistory([
-      ...this.#messages,
-      ...messagesFromEvents(await eventsOf(this.#harness.journal, handle.runId)),
-    ]);
-    conversation.trim();
-    this.#messages = conversation.messages;
+    await this.#history.add(handle.runId);
+  }
+
+  /** Once, however often it is asked; again only after it failed. */
+  #load(): Promise<void> {
+    this.#loading ??= this.#loadHistory().catch((thrown: unknown) => {
+      this.#loading = undefined;
+      throw thrown;
+    });
+    return this.#loading;
+  }
+
+  async #loadHistory(): Promise<void> {
+    const { sessions } = this.#harness;
+    const [{ provider, modelId, contextTokens }] = this.candidates;
+    if (!sessions) return;
+    await this.#history.load(sessions, this.id, this.config.context, {
+      providerId: provider.id,
+      modelId,
+      contextTokens,
+    });
+  }
+
+  #recall(input: string): LoopConfig["recall"] {
+    const { memory } = this.#harness;
+    if (!memory) return undefined;
+    return (run) => recallForRun(run, memory, { ...memoryScopesOf(run.init), ...this.config.memory }, input);
   }
 }
 
@@ -128,13 +154,4 @@ function withPrices(
   if (!prices) return candidates;
   const [first, ...others] = candidates;
   return [{ prices, ...first }, ...others.map((other) => ({ prices, ...other }))];
-}
-
-async function eventsOf(journal: Journal, runId: string): Promise<RunEvent[]> {
-  const events: RunEvent[] = [];
-  for (;;) {
-    const page = await journal.read(runId, { after: events.at(-1)?.seq ?? -1, limit: 1000 });
-    if (page.length === 0) return events;
-    events.push(...page);
-  }
 }
