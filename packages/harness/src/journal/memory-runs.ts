@@ -53,7 +53,7 @@ function withHead(record: RunRecord, run: StoredRun): RunRecord {
 /** Newest first; the cursor is the id of the last run shown, whatever has come or gone meanwhile. */
 function pageOf(runs: ReadonlyMap<string, StoredRun>, filter: RunFilter): RunPage {
   const limit = Math.max(1, Math.min(filter.limit ?? 100, 1000));
-  const newestFirst = [...runs.values()].reverse();
+  const newestFirst = [...runs.values()].toReversed();
   const start = filter.cursor === undefined ? 0 : placeAfter(newestFirst, filter.cursor);
   const items: RunRecord[] = [];
   for (const run of newestFirst.slice(start)) {

@@ -164,10 +164,12 @@ export class McpConnection {
     );
     const opened = openTransport(transport, log);
     const session: Session = { client, opened, lost: false };
-    client.onclose = () => {
-      session.lost = true;
-    };
-    client.onerror = (error) => log(oneLine(`MCP: ${error.message}`));
+    Object.assign(client, {
+      onclose: () => {
+        session.lost = true;
+      },
+      onerror: (error: Error) => log(oneLine(`MCP: ${error.message}`)),
+    });
     try {
       await client.connect(opened.transport, { timeout: timeoutMs });
       return session;

@@ -20,7 +20,7 @@ function textOf(block: unknown): string {
   const { type, text, data, mimeType, uri, name, description, resource } = block as Block;
   switch (type) {
     case "text":
-      return String(text ?? "");
+      return typeof text === "string" ? text : "";
     case "image":
     case "audio":
       return `[${type}: ${mediaType(mimeType)}, ${bytesOf(data)} bytes]`;
@@ -53,9 +53,8 @@ function bytesOf(base64: unknown): number {
 }
 
 function oneLine(value: unknown): string {
-  return String(value ?? "")
-    .replaceAll(/\s+/g, " ")
-    .slice(0, 300);
+  const text = typeof value === "string" ? value : "";
+  return text.replaceAll(/\s+/g, " ").slice(0, 300);
 }
 
 function bounded(content: string): string {

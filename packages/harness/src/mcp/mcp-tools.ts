@@ -111,16 +111,18 @@ class ServerTools implements McpToolSource {
 
   #refreshSoon(): void {
     if (this.#closed || this.#refreshTimer) return;
-    this.#refreshTimer = setTimeout(async () => {
-      try {
-        await this.refresh();
-      } catch (error) {
-        // The tools that are known stay; a call finds out for itself whether the server is there.
-        this.#options.log?.(`Its tools could not be listed again: ${BenchtopError.from(error).message}`);
-      } finally {
-        this.#refreshTimer = undefined;
-      }
-    }, refreshPauseMs);
+    this.#refreshTimer = setTimeout(() => void this.#refreshNow(), refreshPauseMs);
     this.#refreshTimer.unref();
+  }
+
+  async #refreshNow(): Promise<void> {
+    try {
+      await this.refresh();
+    } catch (error) {
+      // The tools that are known stay; a call finds out for itself whether the server is there.
+      this.#options.log?.(`Its tools could not be listed again: ${BenchtopError.from(error).message}`);
+    } finally {
+      this.#refreshTimer = undefined;
+    }
   }
 }

@@ -74,12 +74,16 @@ function toolOf(entry: unknown, connection: McpConnection, rules: ToolRules): Ou
     const execute = (input: Json, context: ToolContext) =>
       call({ connection, name, idempotent, input, context, rules });
     const tool: Tool = { ...spec, execute };
-    // The registry is what refuses it in a run, where it would be too late.
-    new ToolRegistry([tool]);
+    checkUsable(tool);
     return { name, tool };
   } catch (error) {
     return { name, reason: BenchtopError.from(error).message };
   }
+}
+
+/** The registry would refuse it in a run, where it is too late for a reason. */
+function checkUsable(tool: Tool): ToolRegistry {
+  return new ToolRegistry([tool]);
 }
 
 type Listed = Partial<Record<"name" | "title" | "description" | "inputSchema" | "annotations", unknown>>;

@@ -22,9 +22,9 @@ export function strictSchema(schema: unknown): JsonSchema {
 type Schema = { [keyword: string]: Json };
 
 /** Keywords whose value is a schema, a list of schemas, or schemas by name. */
-const single = ["additionalProperties", "not", "contains", "if", "then", "else", "propertyNames", "items"];
-const lists = ["anyOf", "oneOf", "allOf", "prefixItems"];
-const named = ["properties", "$defs", "definitions", "dependentSchemas"];
+const single = new Set(["additionalProperties", "not", "contains", "if", "then", "else", "propertyNames", "items"]);
+const lists = new Set(["anyOf", "oneOf", "allOf", "prefixItems"]);
+const named = new Set(["properties", "$defs", "definitions", "dependentSchemas"]);
 
 /** Keywords that stay as they are, and the type of value that they constrain; `any` for every type. */
 const constraints: Readonly<Record<string, string>> = {
@@ -70,9 +70,9 @@ function strict(schema: Schema, depth: number): Schema {
   const source = modern(schema);
   const result: Schema = {};
   for (const [keyword, value] of Object.entries(source)) {
-    if (single.includes(keyword)) result[keyword] = part(value, depth);
-    else if (lists.includes(keyword) && Array.isArray(value)) result[keyword] = value.map((item) => part(item, depth));
-    else if (named.includes(keyword) && isObject(value)) {
+    if (single.has(keyword)) result[keyword] = part(value, depth);
+    else if (lists.has(keyword) && Array.isArray(value)) result[keyword] = value.map((item) => part(item, depth));
+    else if (named.has(keyword) && isObject(value)) {
       result[keyword] = Object.fromEntries(Object.entries(value).map(([name, item]) => [name, part(item, depth)]));
     } else if (keyword in constraints) result[keyword] = value;
   }

@@ -46,7 +46,7 @@ function reachServer({ url, headers, fetch = globalThis.fetch }: HttpServer): Op
     ...(headers && { requestInit: { headers: { ...headers } } }),
   });
   return {
-    transport: transport as Transport,
+    transport,
     async end() {
       // The server may not know sessions, or be gone; then there is nothing to end.
       if (transport.sessionId === undefined) return;
@@ -71,10 +71,12 @@ let watching = false;
 function endWithUs(pid: number, transport: Transport): void {
   children.add(pid);
   const closed = transport.onclose;
-  transport.onclose = () => {
-    children.delete(pid);
-    closed?.();
-  };
+  Object.assign(transport, {
+    onclose: () => {
+      children.delete(pid);
+      closed?.();
+    },
+  });
   if (watching) return;
   watching = true;
   process.on("exit", () => {

@@ -1,6 +1,5 @@
-import { createServer, type IncomingMessage } from "node:http";
+import { createServer, type IncomingMessage, type ServerResponse } from "node:http";
 import { Readable } from "node:stream";
-import type { ReadableStream } from "node:stream/web";
 import {
   WebStandardStreamableHTTPServerTransport,
   type EventStore,
@@ -22,7 +21,8 @@ export interface HttpWorkshop {
 export async function startHttpWorkshop(notes: string): Promise<HttpWorkshop> {
   const sessions = new Map<string, WebStandardStreamableHTTPServerTransport>();
   const requests: HttpWorkshop["requests"] = [];
-  const http = createServer(async (request, response) => {
+  const http = createServer((request, response) => void answer(request, response));
+  const answer = async (request: IncomingMessage, response: ServerResponse) => {
     requests.push({
       method: request.method ?? "",
       lastEventId: headerOf(request, "last-event-id"),
@@ -35,14 +35,14 @@ export async function startHttpWorkshop(notes: string): Promise<HttpWorkshop> {
       return;
     }
     const transport = sessions.get(sessionId ?? "") ?? (await newSession());
-    const answer = await transport.handleRequest(webRequest(request));
-    response.writeHead(answer.status, Object.fromEntries(answer.headers));
-    if (answer.body)
-      Readable.fromWeb(answer.body as ReadableStream)
+    const reply = await transport.handleRequest(webRequest(request));
+    response.writeHead(reply.status, Object.fromEntries(reply.headers));
+    if (reply.body)
+      Readable.fromWeb(reply.body)
         .on("error", () => response.destroy())
         .pipe(response);
     else response.end();
-  });
+  };
   await new Promise<void>((resolve) => http.listen(0, "127.0.0.1", resolve));
   const address = http.address();
   return {

@@ -49,6 +49,7 @@ function call(source: McpToolSource, name: string, input: object = {}, signal = 
   return toolOf(source, name).execute(input as never, context);
 }
 
+const refusingFetch = () => Promise.reject(new BenchtopError("EGRESS_BLOCKED_BY_POLICY", "Not there."));
 const noted = () => readFileSync(notes, "utf8").trim().split("\n");
 const pids = () => noted().flatMap((line) => (line.startsWith("pid ") ? [Number(line.slice(4))] : []));
 
@@ -77,7 +78,7 @@ function behaviours(open: (options?: Partial<McpOptions>) => Promise<McpToolSour
       "ws_crash-unsafe",
     ]);
     expect(source.rejected).toEqual([]);
-    new ToolRegistry(source.tools);
+    expect(new ToolRegistry(source.tools).specs).toHaveLength(9);
     expect(await call(source, "ws_add", { a: 1, b: 2 })).toEqual({ content: "3" });
   });
 
@@ -161,8 +162,8 @@ describe("H3 an MCP server that is a process", () => {
     delete process.env["BENCHTOP_SECRET_OF_TESTS"];
     const names = JSON.parse((await call(source, "ws_environment")).content) as string[];
     expect(names).toContain("GIVEN");
-    const allowed = ["GIVEN", "HOME", "LOGNAME", "PATH", "SHELL", "TERM", "USER"];
-    expect(names.filter((name) => !allowed.includes(name))).toEqual([]);
+    const allowed = new Set(["GIVEN", "HOME", "LOGNAME", "PATH", "SHELL", "TERM", "USER"]);
+    expect(names.filter((name) => !allowed.has(name))).toEqual([]);
   });
 
   test("logs its error output in bounded lines", async () => {
@@ -259,8 +260,7 @@ describe("H3 an MCP server that is reached by HTTP", () => {
   });
 
   test("is not reached when fetch refuses, and says why", async () => {
-    const fetch = () => Promise.reject(new BenchtopError("EGRESS_BLOCKED_BY_POLICY", "Not there."));
-    await expect(open({ transport: { kind: "http", url: workshop.url, fetch } })).rejects.toMatchObject({
+    await expect(open({ transport: { kind: "http", url: workshop.url, fetch: refusingFetch } })).rejects.toMatchObject({
       code: "EGRESS_BLOCKED_BY_POLICY",
     });
     await expect(open({ transport: { kind: "http", url: "file:///etc/passwd" } })).rejects.toMatchObject({
@@ -320,7 +320,7 @@ describe("H3 a run with the tools of an MCP server", () => {
 describe("H3 a hostile MCP server", () => {
   test("gets no name, schema or description past the rules; what cannot be used says why", async () => {
     const source = await hostile("weird");
-    new ToolRegistry(source.tools);
+    expect(() => new ToolRegistry(source.tools)).not.toThrow();
     const names = source.tools.map(({ name }) => name);
     expect(names.every((name) => /^bad_[A-Za-z0-9_-]{1,60}$/.test(name))).toBe(true);
     expect(new Set(names).size).toBe(names.length);

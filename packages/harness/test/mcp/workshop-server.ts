@@ -1,4 +1,4 @@
-import { appendFileSync } from "node:fs";
+import { appendFileSync, readFileSync } from "node:fs";
 import { setTimeout as wait } from "node:timers/promises";
 import { Server, type CallToolResult, type ServerContext, type Tool } from "@modelcontextprotocol/server";
 
@@ -96,9 +96,8 @@ const everything: CallToolResult = {
   ],
 };
 
-async function crash(name: string, notes: string): Promise<CallToolResult> {
-  const { readFileSync } = await import("node:fs");
+function crash(name: string, notes: string): CallToolResult {
   const calls = readFileSync(notes, "utf8").split(`called ${name}\n`).length - 1;
-  if (name === "crash-once" && calls > 1) return text("this time it worked");
-  process.exit(3);
+  const survives = name === "crash-once" && calls > 1;
+  return survives ? text("this time it worked") : process.exit(3);
 }

@@ -44,7 +44,7 @@ export class RunCheckpoints implements CheckpointStore {
 async function holdRun(transaction: Transaction<Tables>, runId: string): Promise<void> {
   const held = await transaction
     .updateTable("runs")
-    .set(({ ref }) => ({ trace_id: ref("trace_id") }))
+    .set((row) => ({ trace_id: row.ref("trace_id") }))
     .where("id", "=", runId)
     .where("deleted_at", "is", null)
     .executeTakeFirst();

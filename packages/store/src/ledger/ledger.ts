@@ -68,7 +68,7 @@ export class Ledger implements RunStore, SessionStore {
       .orderBy("entry.id", "desc")
       .limit(Math.max(0, limit))
       .execute();
-    return rows.map(({ run_id }) => run_id).reverse();
+    return rows.map(({ run_id }) => run_id).toReversed();
   }
 
   /** Notes that somebody asked for a run id that is taken: a row of its own; the run and its row stay as they are (L3). */
