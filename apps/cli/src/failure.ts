@@ -16,7 +16,7 @@ export const exitCodes = {
 
 export const exitCodeHelp: readonly (readonly [number, string])[] = [
   [exitCodes.ok, "done; a run ended with Completed"],
-  [exitCodes.runtime, "Benchtop could not do it: not found, conflict, disk full, budget reached, …"],
+  [exitCodes.runtime, "Benchtop could not do it: not found, conflict, disk full, budget reached, …; an evaluation missed a threshold"],
   [exitCodes.usage, "wrong usage, or input that was refused"],
   [exitCodes.provider, "the model provider failed: key, rate limit, network, unknown model"],
   [exitCodes.tool, "a tool or path was refused (SANDBOX_VIOLATION)"],

@@ -7,6 +7,7 @@ import { addConsentCommands } from "./commands/consent.ts";
 import { addDaemonCommands } from "./commands/daemon.ts";
 import { addDraftCommands } from "./commands/draft.ts";
 import { addEgressCommand } from "./commands/egress.ts";
+import { addEvalCommands } from "./commands/eval.ts";
 import { addProviderCommands } from "./commands/providers.ts";
 import { addAskCommand, addRunCommand } from "./commands/run.ts";
 import { addRunsCommands } from "./commands/runs.ts";
@@ -38,6 +39,7 @@ export function createProgram(invocation: Invocation): Command {
   addDraftCommands(program, invocation);
   addCheckpointCommands(program, invocation);
   addRunsCommands(program, invocation);
+  addEvalCommands(program, invocation);
   addConsentCommands(program, invocation);
   addEgressCommand(program, invocation);
   addCallCommand(program, invocation);

@@ -76,7 +76,9 @@ test("H6 an evaluation asks in child runs of one trace, judges, and keeps its re
 
   const progress = events.filter((event) => event.type === "PhaseChanged");
   expect(progress.map(({ done, total }) => [done, total])).toEqual([0, 1, 2, 3].map((done) => [done, 3]));
-  expect(progress.map(({ detail }) => detail?.["caseId"]).toSorted()).toEqual(["hostile", "right", "wrong", undefined]);
+  expect(new Set(progress.map(({ detail }) => detail?.["caseId"]))).toEqual(
+    new Set([undefined, "right", "wrong", "hostile"]),
+  );
   expect(events.filter((event) => event.type === "MetricLogged")).toMatchObject([
     { name: "pass rate", value: 2 / 3 },
     { name: "score exact", value: 2 / 3 },
