@@ -1,1 +1,1 @@
-export { Runs, type RecoveredRun, type RunStart, type Settle } from "./runs.ts";
+export { Runs, type Program, type ProgramOf, type RecoveredRun, type RunStart, type Settle } from "./runs.ts";

@@ -1,18 +1,33 @@
 import { setTimeout as wait } from "node:timers/promises";
-import { startRun, type RunBody, type RunHandle, type RunOutcome } from "@benchtop/harness";
+import {
+  callsToUndo,
+  endAcquired,
+  endRun,
+  forkRun,
+  initOf,
+  interruption,
+  readEvents,
+  replayRun,
+  resumeRun,
+  startRun,
+  undoRun,
+  type ForkOptions,
+  type ReplayReport,
+  type ResumeOptions,
+  type RunBody,
+  type RunHandle,
+  type RunOutcome,
+  type ToolRegistry,
+} from "@benchtop/harness";
 import {
   BenchtopError,
   newId,
   newTraceId,
-  type Failure,
-  type Journal,
-  type JournalWriter,
-  type RunEvent,
+  type Json,
   type RunInit,
   type RunRecord,
 } from "@benchtop/protocol";
 import type { Store } from "@benchtop/store";
-import { endOfInterrupted, interruptionOf } from "./interrupted.ts";
 
 /** What a caller says of a run; the id and the trace are made where it gives none. */
 export type RunStart = Omit<RunInit, "runId" | "traceId"> & { readonly runId?: string; readonly traceId?: string };
@@ -20,7 +35,7 @@ export type RunStart = Omit<RunInit, "runId" | "traceId"> & { readonly runId?: s
 export interface RecoveredRun {
   readonly runId: string;
   readonly kind: string;
-  readonly outcome: "interrupted" | "completed";
+  readonly outcome: "interrupted" | "completed" | "resumed";
 }
 
 /**
@@ -29,9 +44,21 @@ export interface RecoveredRun {
  */
 export type Settle = (run: RunRecord) => Promise<RunOutcome | undefined>;
 
+/** What a run does, and what has to be let go of once it stops or when it never begins. */
+export interface Program {
+  readonly body: RunBody;
+  readonly ended?: () => Promise<void>;
+}
+
+/** The program of a run that a crash left open; undefined where runs of its kind cannot go on. */
+export type ProgramOf = (run: RunInit) => Promise<Program | undefined>;
+
+/** A run that crashes its process this often without a further step is not resumed once more. */
+const maxResumes = 3;
+
 /**
- * The runs of one process: starts them on the durable journal, reaches the ones that are going, and after a crash
- * closes what it left open. What a run was and did is read from the journal and the ledger, never from here.
+ * The runs of one process: starts them on the durable journal, reaches the ones that are going, and drives again those that
+ * a crash or a question to a person has stopped. What a run was and did is read from the journal and the ledger, never from here.
  */
 export class Runs {
   readonly #store: Store;
@@ -47,14 +74,58 @@ export class Runs {
    * Starts a run; resolves once `RunStarted` is on disk. Rejects with `RUN_REPLAYED` when the id is taken (the
    * attempt becomes a ledger row of its own) and with `DISK_FULL` when nothing could be written.
    */
-  async start(start: RunStart, body: RunBody): Promise<RunHandle> {
-    if (this.#closing)
-      throw new BenchtopError("RUN_INTERRUPTED", "Benchtop is shutting down; start it again and retry.");
+  async start(start: RunStart, program: RunBody | Program): Promise<RunHandle> {
     const init: RunInit = { ...start, runId: start.runId ?? newId("run"), traceId: start.traceId ?? newTraceId() };
-    const handle = await this.#startOrRecordReplay(init, body);
-    this.#active.set(init.runId, handle);
-    void this.#forgetOnceEnded(handle);
-    return handle;
+    const driven = typeof program === "function" ? { body: program } : program;
+    return await this.#drive(driven, (body) => this.#startOrRecordReplay(init, body));
+  }
+
+  /** Continues a run that waits for a person, or that was interrupted. Rejects as `resumeRun` does; the run is then as it was. */
+  async resume(runId: string, program: Program, options: ResumeOptions = {}): Promise<RunHandle> {
+    return await this.#drive(program, (body) => resumeRun(this.#store.journal, runId, body, options));
+  }
+
+  /** Starts a run that begins with what this one did up to an event. Rejects with `NOT_FOUND`. */
+  async fork(runId: string, program: Program, options: ForkOptions = {}): Promise<RunHandle> {
+    const events = await readEvents(this.#store.journal, runId);
+    return await this.#drive(program, (body) => forkRun(this.#store.journal, events, body, options));
+  }
+
+  /** Drives a run again without models, tools or clock and compares; a run of its own, whose result is the report. */
+  async replay(
+    runId: string,
+    body: RunBody,
+    userId: string,
+  ): Promise<{ readonly replayRunId: string; readonly report: ReplayReport }> {
+    const events = await readEvents(this.#store.journal, runId);
+    const handle = await this.start(this.#about("replay", initOf(events[0]), userId, {}), async () => {
+      const report = await replayRun(events, body);
+      const { divergence } = report;
+      const output = divergence ? divergence.message : `Identical: ${report.events} events were passed.`;
+      return { output, result: report as unknown as Json };
+    });
+    const { result, error } = await handle.result;
+    if (error) throw error;
+    return { replayRunId: handle.runId, report: result as unknown as ReplayReport };
+  }
+
+  /** Takes back what a run's tools did after an event, the newest first; a run of its own. Rejects with `NOT_FOUND`. */
+  async undo(
+    runId: string,
+    tools: ToolRegistry,
+    options: {
+      readonly runId: string;
+      readonly after?: number;
+      readonly userId: string;
+      readonly ended?: () => Promise<void>;
+    },
+  ): Promise<RunHandle> {
+    const { after, userId, ended } = options;
+    const events = await readEvents(this.#store.journal, runId);
+    const about = this.#about("undo", initOf(events[0]), userId, { ...(after !== undefined && { after }) });
+    const start = { ...about, runId: options.runId };
+    const body = undoRun(callsToUndo(events, after), tools);
+    return await this.#drive({ body, ...(ended && { ended }) }, (whole) => this.#startOrRecordReplay(start, whole));
   }
 
   /** Ids of the runs that are going in this process. */
@@ -62,10 +133,13 @@ export class Runs {
     return [...this.#active.keys()];
   }
 
-  /** Asks a run to stop. False when it has ended already; `NOT_FOUND` when there is no such run. */
+  /** Asks a run to stop; one that waits for a person ends at once. False when it has ended already; `NOT_FOUND` when there is no such run. */
   async abort(runId: string, reason?: string): Promise<boolean> {
     const handle = await this.#find(runId);
-    return handle?.control.abort(reason) ?? false;
+    if (handle?.control.abort(reason)) return true;
+    await handle?.result;
+    const message = reason === undefined ? "The run was canceled." : `The run was canceled: ${reason}`;
+    return await endRun(this.#store.journal, runId, new BenchtopError("USER_CANCELED", message));
   }
 
   /** Hands a hint to a run. False when it takes no more (it ended, or too many wait); `NOT_FOUND` when there is no such run. */
@@ -75,16 +149,21 @@ export class Runs {
   }
 
   /**
-   * Closes the runs that a process which is gone left open; those that another live process writes are left to it.
-   * Call it once, before any run is started. `settle` is kept for the runs that are left open later.
+   * Takes care of the runs that a process which is gone left open: completed where they had come to their end, resumed where
+   * their kind can be, closed otherwise. Those that another live process drives are left to it, those that wait for a
+   * person wait on, and those that another open run started are left to that. Call it once, before any run is started.
    */
-  async recover(settle?: Settle): Promise<RecoveredRun[]> {
+  async recover(settle?: Settle, programOf?: ProgramOf): Promise<RecoveredRun[]> {
     this.#settle = settle;
+    const open = await this.#store.journal.unfinished();
+    const openIds = new Set(open.map(({ runId }) => runId));
     const recovered: RecoveredRun[] = [];
-    for (const { runId, suspended } of await this.#store.journal.unfinished()) {
+    for (const { runId, suspended } of open) {
       if (suspended) continue;
-      const writer = await this.#takeOver(runId);
-      if (writer) recovered.push(await this.#recoverRun(writer));
+      const record = await this.#store.ledger.get(runId);
+      if (record?.parentRunId != null && openIds.has(record.parentRunId)) continue;
+      const outcome = await this.#recoverRun(runId, programOf);
+      if (outcome) recovered.push({ runId, kind: record?.kind ?? "unknown", outcome });
     }
     return recovered;
   }
@@ -95,6 +174,51 @@ export class Runs {
     const handles = [...this.#active.values()];
     for (const handle of handles) handle.control.abort("Benchtop is shutting down.");
     await Promise.all(handles.map((handle) => handle.result));
+  }
+
+  async #drive(program: Program, begin: (whole: RunBody) => Promise<RunHandle>): Promise<RunHandle> {
+    let began = false;
+    // Letting go is part of the run, so that whoever sees its last event finds everything as it says.
+    const whole: RunBody = async (run) => {
+      began = true;
+      try {
+        return await program.body(run);
+      } finally {
+        await program.ended?.();
+      }
+    };
+    try {
+      this.#refuseWhileClosing();
+      const handle = await begin(whole);
+      this.#active.set(handle.runId, handle);
+      void this.#forgetOnceEnded(handle);
+      return handle;
+    } catch (thrown) {
+      if (!began) await program.ended?.();
+      throw thrown;
+    }
+  }
+
+  /** What a run about another one is: its id, trace and owner, and the place of the other. */
+  #about(kind: string, target: RunInit, userId: string, input: { [key: string]: Json }): RunInit {
+    const { runId, workspaceId, workbenchId, sessionId } = target;
+    return {
+      runId: newId("run"),
+      traceId: newTraceId(),
+      kind,
+      userId,
+      ...(workspaceId !== undefined && { workspaceId }),
+      ...(workbenchId !== undefined && { workbenchId }),
+      ...(sessionId !== undefined && { sessionId }),
+      parentRunId: runId,
+      contract: {},
+      input: { runId, ...input },
+    };
+  }
+
+  #refuseWhileClosing(): void {
+    if (!this.#closing) return;
+    throw new BenchtopError("RUN_INTERRUPTED", "Benchtop is shutting down; start it again and retry.");
   }
 
   async #startOrRecordReplay(init: RunInit, body: RunBody): Promise<RunHandle> {
@@ -121,8 +245,7 @@ export class Runs {
     for (let delayMs = 500; error.code === "DISK_FULL" && !this.#closing; delayMs = Math.min(delayMs * 2, 30_000)) {
       await wait(delayMs, undefined, { ref: false });
       try {
-        const writer = await this.#takeOver(runId);
-        if (writer) await this.#close(writer, { message: error.message, ...error.info }, await this.#settledAs(runId));
+        await this.#close(runId, error, await this.#settledAs(runId));
         return;
       } catch (thrown) {
         if (BenchtopError.from(thrown).code !== "DISK_FULL") return;
@@ -138,22 +261,29 @@ export class Runs {
     return handle;
   }
 
-  async #takeOver(runId: string): Promise<JournalWriter | undefined> {
-    try {
-      return await this.#store.journal.acquire(runId);
-    } catch (thrown) {
-      const error = BenchtopError.from(thrown);
-      if (error.code === "RUN_INTERRUPTED") return undefined;
-      throw error;
-    }
+  async #recoverRun(runId: string, programOf: ProgramOf | undefined): Promise<RecoveredRun["outcome"] | undefined> {
+    const settled = await this.#settledAs(runId);
+    if (settled) return (await this.#close(runId, interruption(), settled)) ? "completed" : undefined;
+    const reason = await this.#resumeInterrupted(runId, programOf);
+    if (reason === "resumed") return "resumed";
+    return (await this.#close(runId, reason)) ? "interrupted" : undefined;
   }
 
-  async #recoverRun(writer: JournalWriter): Promise<RecoveredRun> {
-    const { runId } = writer;
-    const settled = await this.#settledAs(runId);
-    await this.#close(writer, interruptionOf(runId), settled);
-    const record = await this.#store.ledger.get(runId);
-    return { runId, kind: record?.kind ?? "unknown", outcome: settled ? "completed" : "interrupted" };
+  /** Resumes a run after a crash, or says why it cannot be. */
+  async #resumeInterrupted(runId: string, programOf: ProgramOf | undefined): Promise<"resumed" | BenchtopError> {
+    if (!programOf) return interruption();
+    const events = await readEvents(this.#store.journal, runId);
+    const lastStep = events.findLastIndex(({ type }) => type === "StepFinished" || type === "ToolCallFinished");
+    const resumes = events.slice(lastStep + 1).filter((event) => event.type === "Resumed" && event.reason === "crash");
+    if (resumes.length >= maxResumes) return interruption();
+    try {
+      const program = await programOf(initOf(events[0]));
+      if (!program) return interruption();
+      await this.resume(runId, program);
+      return "resumed";
+    } catch (thrown) {
+      return whyNotResumed(BenchtopError.from(thrown));
+    }
   }
 
   async #settledAs(runId: string): Promise<RunOutcome | undefined> {
@@ -162,27 +292,25 @@ export class Runs {
   }
 
   /** Ends what is open in a journal, then the run: with the failure, or with what it is known to have achieved. */
-  async #close(writer: JournalWriter, failure: Failure, settled?: RunOutcome): Promise<void> {
-    const events = await storedEvents(this.#store.journal, writer.runId);
-    const { closing, totals } = endOfInterrupted(events, failure);
-    for (const event of closing) writer.write(event);
-    if (settled) {
-      const { output, finishReason = "stop", result } = settled;
-      writer.write({ type: "Completed", output, finishReason, ...(result !== undefined && { result }), totals });
-    } else {
-      writer.write({ type: "Error", error: failure, totals });
+  async #close(runId: string, failure: BenchtopError, settled?: RunOutcome): Promise<boolean> {
+    try {
+      const writer = await this.#store.journal.acquire(runId);
+      await endAcquired(this.#store.journal, writer, settled ?? failure);
+      return true;
+    } catch (thrown) {
+      const error = BenchtopError.from(thrown);
+      if (error.code === "RUN_INTERRUPTED") return false;
+      throw error;
     }
-    await writer.close();
   }
 }
 
-/** The whole journal as it is stored now, page by page. */
-async function storedEvents(journal: Journal, runId: string): Promise<RunEvent[]> {
-  const events: RunEvent[] = [];
-  for (;;) {
-    const after = events.at(-1)?.seq ?? -1;
-    const page = await journal.read(runId, { after, limit: 5000 });
-    if (page.length === 0) return events;
-    events.push(...page);
-  }
+/** The interruption, and what stood in the way of going on: a consent that ended with the process, a provider that is gone. */
+function whyNotResumed({ code, message, info }: BenchtopError): BenchtopError {
+  return new BenchtopError("RUN_INTERRUPTED", `Benchtop stopped while this run was going, and it could not go on: ${message}`, {
+    actions: ["resume", "retry"],
+    ...(info.provider_id !== undefined && { providerId: info.provider_id }),
+    ...(info.model_id !== undefined && { modelId: info.model_id }),
+    detail: { reason: code },
+  });
 }

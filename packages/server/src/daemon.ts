@@ -99,7 +99,10 @@ export async function startDaemon(options: DaemonOptions): Promise<Daemon> {
 
     // Files first: only a folder that is finished or rolled back tells whether an interrupted publish took place.
     await workbenches.recover();
-    const recovered = await runs.recover((run) => workbenches.settle(run));
+    const recovered = await runs.recover(
+      (run) => workbenches.settle(run),
+      (run) => workbenches.interrupted(run),
+    );
 
     const identities = new Identities({ db: store.db, bootstrapToken: token });
     const limits = { ...defaultBodyLimits, maxUploadBytes: config.limits.maxFileBytes, ...options.limits };

@@ -93,6 +93,16 @@ export class Blobs {
     return Readable.from(this.#chunks(sha256), { objectMode: false });
   }
 
+  /** Bytes that it has. Rejects with `FILE_READ_FAILED` when there is no such blob. */
+  async size(sha256: string): Promise<number> {
+    const file = await this.#openForReading(sha256);
+    try {
+      return (await file.stat()).size;
+    } finally {
+      await file.close();
+    }
+  }
+
   async has(sha256: string): Promise<boolean> {
     try {
       return (await lstat(this.pathOf(sha256))).isFile();

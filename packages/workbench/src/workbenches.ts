@@ -1,8 +1,8 @@
 import { readdir } from "node:fs/promises";
-import type { RunOutcome } from "@benchtop/harness";
+import { CircuitBreaker, type Gate, type RunOutcome } from "@benchtop/harness";
 import type { Providers } from "@benchtop/models";
-import type { RunRecord } from "@benchtop/protocol";
-import type { Runs } from "@benchtop/runs";
+import type { RunInit, RunRecord } from "@benchtop/protocol";
+import type { Program, Runs } from "@benchtop/runs";
 import type { Store } from "@benchtop/store";
 import { Catalogue, type Workbench } from "./catalogue/catalogue.ts";
 import { Consent } from "./consent/consent.ts";
@@ -55,6 +55,8 @@ export class Workbenches {
     /** `$BENCHTOP_HOME`, absolute. */
     readonly home: string;
     readonly limits?: Partial<Limits>;
+    /** What agents and prompts have to pass. */
+    readonly gates?: readonly Gate[];
   }) {
     const { store, runs, providers, home } = options;
     this.#environment = {
@@ -78,7 +80,15 @@ export class Workbenches {
     this.#outside = new OutsideChanges(environment, catalogue, agents, reader);
     this.#review = new Review(environment, catalogue, drafts);
     this.#publishing = new Publishing(environment, { catalogue, drafts, agents, consent, reader });
-    this.#workshop = new Workshop(environment, { catalogue, drafts, agents, consent, providers });
+    this.#workshop = new Workshop(environment, {
+      catalogue,
+      drafts,
+      agents,
+      consent,
+      providers,
+      gates: options.gates ?? [],
+      breaker: new CircuitBreaker(),
+    });
   }
 
   create(input: { name: string; userId: string }) {
@@ -179,6 +189,22 @@ export class Workbenches {
     return this.#workshop.runPrompt(input);
   }
 
+  resume(input: In<Workshop["resume"]>) {
+    return this.#workshop.resume(input);
+  }
+
+  fork(input: In<Workshop["fork"]>) {
+    return this.#workshop.fork(input);
+  }
+
+  replay(input: In<Workshop["replay"]>) {
+    return this.#workshop.replay(input);
+  }
+
+  undo(input: In<Workshop["undo"]>) {
+    return this.#workshop.undo(input);
+  }
+
   async conversation(input: PageInput & { workbenchId: string }) {
     const { session_id } = await this.#catalogue.find(input.workbenchId);
     return await conversation(this.#environment.store, session_id, input);
@@ -216,6 +242,11 @@ export class Workbenches {
   /** For `Runs.recover`. */
   settle(run: RunRecord): Promise<RunOutcome | undefined> {
     return this.#publishing.settle(run);
+  }
+
+  /** For `Runs.recover`, too. */
+  interrupted(init: RunInit): Promise<Program | undefined> {
+    return this.#workshop.interrupted(init);
   }
 
   /** Waits for what is going on and ends the threads. Stop the runs first. */

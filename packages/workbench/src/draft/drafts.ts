@@ -91,6 +91,32 @@ export class Drafts {
     return await this.#change(workbenchId, checked, base ? { sha256: base.sha256, bytes: base.bytes } : null, author);
   }
 
+  /**
+   * Takes one change back: its path says what it said before. Nothing happens where it does already. Refused with
+   * `CONFLICT_PUBLISHED_CHANGED` when the Draft of the change is gone, or when the path was changed since.
+   */
+  async takeBack(
+    workbenchId: string,
+    change: Pick<EventInput<"DraftChanged">, "draftId" | "path" | "sha256" | "previousSha256">,
+    author: Author,
+  ): Promise<Written> {
+    const { path, draftId, sha256, previousSha256 } = change;
+    const checked = parseWorkbenchPath(path, this.#environment.limits);
+    const draft = await this.find(workbenchId);
+    const now = (await this.viewOf(workbenchId)).get(checked)?.sha256 ?? null;
+    if (now === previousSha256) return undefined;
+    if (draft?.id !== draftId) {
+      throw noLonger(workbenchId, `The change to "${path}" is no longer in the Draft: it was published or discarded.`);
+    }
+    if (now !== sha256) throw noLonger(workbenchId, `"${path}" was changed again since; that change would be lost.`);
+    const content = previousSha256 === null ? null : await this.#contentOf(previousSha256);
+    return await this.#change(workbenchId, checked, content, author);
+  }
+
+  async #contentOf(sha256: string): Promise<{ sha256: string; bytes: number }> {
+    return { sha256, bytes: await this.#environment.store.blobs.size(sha256) };
+  }
+
   /** Throws `VALIDATION_FAILED` for a path that is no deletion of this Draft. */
   async confirmDeletions(workbenchId: string, paths: readonly string[]): Promise<DraftState> {
     const { store, locks, limits } = this.#environment;
@@ -209,6 +235,10 @@ export class Drafts {
       throw tooMuch(message, "maxTotalBytes", limits.maxTotalBytes);
     }
   }
+}
+
+function noLonger(workbenchId: string, message: string): BenchtopError {
+  return new BenchtopError("CONFLICT_PUBLISHED_CHANGED", message, { phase: "workshop", workbenchId });
 }
 
 export async function removeDraft(transaction: Transaction, draftId: string): Promise<void> {

@@ -55,15 +55,27 @@ export async function history(
   store: Store,
   sessionId: string,
   kind: "agent" | "prompt",
-  except: string,
+  except: readonly string[],
 ): Promise<Message[]> {
-  const { items } = await store.ledger.list({ sessionId, kind, limit: rememberedRuns + 1 });
-  const earlier = items.filter((run) => run.runId !== except && run.status !== "replay" && run.status !== "pending");
+  const { items } = await store.ledger.list({ sessionId, kind, limit: rememberedRuns + except.length });
+  const earlier = items.filter(
+    (run) => !except.includes(run.runId) && run.status !== "replay" && run.status !== "pending",
+  );
+  const undone = await undoneRuns(store, sessionId);
   const messages: Message[] = [];
   for (const run of earlier.slice(0, rememberedRuns).toReversed()) {
     const added = messagesFromEvents(await journalOf(store, run.runId));
     // A question that nothing answers (no consent, no connection) would only be asked twice.
-    if (added.some((message) => message.role === "assistant")) messages.push(...added);
+    if (!added.some((message) => message.role === "assistant")) continue;
+    messages.push(...added);
+    if (undone.has(run.runId)) messages.push({ role: "user", content: undoneNote });
   }
   return messages;
+}
+
+const undoneNote = "(I took back the changes to files that you made in that turn. The Draft no longer has them.)";
+
+async function undoneRuns(store: Store, sessionId: string): Promise<ReadonlySet<string>> {
+  const { items } = await store.ledger.list({ sessionId, kind: "undo", status: "success", limit: rememberedRuns });
+  return new Set(items.flatMap(({ parentRunId }) => (parentRunId === null ? [] : [parentRunId])));
 }

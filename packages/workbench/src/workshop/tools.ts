@@ -1,4 +1,4 @@
-import type { JsonSchema, Tool, ToolContext, ToolOutput } from "@benchtop/harness";
+import type { CompensationContext, JsonSchema, Tool, ToolContext, ToolOutput } from "@benchtop/harness";
 import { BenchtopError } from "@benchtop/protocol";
 import type { Drafts, Written } from "../draft/drafts.ts";
 import type { DraftFile, DraftView } from "../draft/view.ts";
@@ -64,6 +64,7 @@ export function fileTools(environment: Environment, drafts: Drafts, workbenchId:
       effects: "draft",
       idempotent: true,
       execute: (input, context) => files.write(input as { path: string; content: string }, context),
+      compensate: (_, context) => files.takeBack(context),
     },
     {
       name: "edit_file",
@@ -83,6 +84,7 @@ export function fileTools(environment: Environment, drafts: Drafts, workbenchId:
       effects: "draft",
       idempotent: false,
       execute: (input, context) => files.edit(input as unknown as EditRequest, context),
+      compensate: (_, context) => files.takeBack(context),
     },
     {
       name: "delete_file",
@@ -91,6 +93,7 @@ export function fileTools(environment: Environment, drafts: Drafts, workbenchId:
       effects: "draft",
       idempotent: true,
       execute: (input, context) => files.delete(input as { path: string }, context),
+      compensate: (_, context) => files.takeBack(context),
     },
   ];
 }
@@ -215,6 +218,15 @@ class AgentFiles {
   async delete({ path }: { path: string }, context: ToolContext): Promise<ToolOutput> {
     const written = await this.#drafts.remove(this.#workbenchId, path, authorOf(context));
     return await this.#told(written, context, `"${path}" is deleted in the Draft already.`);
+  }
+
+  /** Puts back what the Draft said before a call, as the call's own `DraftChanged` events tell. */
+  async takeBack(context: CompensationContext): Promise<void> {
+    for (const event of context.events.toReversed()) {
+      if (event.type !== "DraftChanged") continue;
+      const written = await this.#drafts.takeBack(this.#workbenchId, event, authorOf(context));
+      if (written) await context.emit(written);
+    }
   }
 
   async #told(written: Written, context: ToolContext, unchanged: string): Promise<ToolOutput> {

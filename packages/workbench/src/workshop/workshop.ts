@@ -1,21 +1,13 @@
-import { agentLoop, type Candidate, type RunBody, type RunHandle, type RunScope } from "@benchtop/harness";
+import { initOf, type CircuitBreaker, type Gate, type ReplayReport } from "@benchtop/harness";
 import type { Providers, ResolvedModel } from "@benchtop/models";
-import { BenchtopError, newId, type Contract, type Json } from "@benchtop/protocol";
+import type { Program } from "@benchtop/runs";
+import { BenchtopError, newId, type Contract, type Decision, type Json, type RunInit } from "@benchtop/protocol";
 import type { Catalogue } from "../catalogue/catalogue.ts";
-import {
-  noWorkbench,
-  promptScope,
-  workbenchScope,
-  type Consent,
-  type ConsentChoice,
-  type Scope,
-} from "../consent/consent.ts";
+import type { Consent, ConsentChoice } from "../consent/consent.ts";
 import type { Agents } from "../draft/agents.ts";
 import type { Drafts } from "../draft/drafts.ts";
 import type { Environment } from "../environment.ts";
-import { history } from "./conversation.ts";
-import { agentInstructions } from "./instructions.ts";
-import { fileTools } from "./tools.ts";
+import { askedIn, Programs, type Asking } from "./programs.ts";
 
 interface ModelRequest {
   readonly model: string;
@@ -42,6 +34,30 @@ export interface StartedRun<SessionId = string> {
   readonly sessionId: SessionId;
 }
 
+/** A person's word about a run that waits, or that was interrupted. */
+export interface ResumeRequest {
+  readonly runId: string;
+  readonly userId: string;
+  readonly decision?: Decision | undefined;
+  readonly note?: string | undefined;
+  readonly consent?: ConsentChoice | undefined;
+  /** Go on although the program is no longer what it was when the run began. */
+  readonly acceptChanges?: boolean | undefined;
+}
+
+export interface ForkRequest {
+  readonly runId: string;
+  readonly userId: string;
+  /** The last event that the fork shares with the run; its end when absent. */
+  readonly seq?: number | undefined;
+  /** Asked in place of the task or prompt. */
+  readonly input?: string | undefined;
+  readonly hint?: string | undefined;
+  readonly model?: string | undefined;
+  readonly contract?: Contract | undefined;
+  readonly consent?: ConsentChoice | undefined;
+}
+
 /** Runs that ask a model: an agent on a workbench's files, or a bare prompt. What they may show it was consented to before. */
 export class Workshop {
   readonly #environment: Environment;
@@ -50,17 +66,28 @@ export class Workshop {
   readonly #agents: Agents;
   readonly #consent: Consent;
   readonly #providers: Providers;
+  readonly #programs: Programs;
 
   constructor(
     environment: Environment,
-    parts: { catalogue: Catalogue; drafts: Drafts; agents: Agents; consent: Consent; providers: Providers },
+    parts: {
+      readonly catalogue: Catalogue;
+      readonly drafts: Drafts;
+      readonly agents: Agents;
+      readonly consent: Consent;
+      readonly providers: Providers;
+      readonly gates: readonly Gate[];
+      readonly breaker: CircuitBreaker;
+    },
   ) {
+    const { catalogue, drafts, consent, gates, breaker } = parts;
     this.#environment = environment;
-    this.#catalogue = parts.catalogue;
-    this.#drafts = parts.drafts;
+    this.#catalogue = catalogue;
+    this.#drafts = drafts;
     this.#agents = parts.agents;
-    this.#consent = parts.consent;
+    this.#consent = consent;
     this.#providers = parts.providers;
+    this.#programs = new Programs({ environment, catalogue, drafts, consent, gates, breaker });
   }
 
   /**
@@ -68,135 +95,157 @@ export class Workshop {
    * A refused consent is journaled as the run's `ConsentRequired` and `Error`, before anything was sent.
    */
   async runAgent(request: AgentRequest): Promise<StartedRun> {
-    const { id, name, session_id } = await this.#catalogue.find(request.workbenchId);
-    const model = await this.#providers.resolve(request.model);
-    const runId = request.runId ?? newId("run");
+    const { id, session_id } = await this.#catalogue.find(request.workbenchId);
     const sessionId = request.sessionId ?? session_id;
-    await this.#refuseRepeated(request, runId, {
-      kind: "agent",
-      workbenchId: id,
-      sessionId,
-      input: { task: request.task },
-    });
-    const release = this.#agents.claim(id, runId);
-    const body: RunBody = async (run) => {
-      // Waits for a change of Published that began before the claim; none begins after it.
-      const manifest = await this.#environment.locks.run(id, async () => {
-        const row = await this.#catalogue.find(id);
-        return await this.#environment.manifests.load(row.manifest_hash);
-      });
-      const scope = workbenchScope(manifest);
-      await this.#requireConsent(run, { model, scope, workbenchId: id, request });
-      const view = await this.#drafts.viewOf(id);
-      return await agentLoop({
-        candidates: [candidateOf(model, { runId, workbenchId: id, scopeHash: scope.hash })],
-        input: request.task,
-        instructions: agentInstructions(name, view.files()),
-        history: await history(this.#environment.store, sessionId, "agent", runId),
-        tools: fileTools(this.#environment, this.#drafts, id),
-      })(run);
-    };
-    const ended = async (): Promise<void> => {
-      this.#consent.forget(runId);
-      try {
-        await this.#dropEmptyDraft(id);
-      } finally {
-        release();
-      }
-    };
     const start = { kind: "agent", workbenchId: id, sessionId, input: { task: request.task } };
-    const handle = await this.#start(request, runId, start, body, ended);
-    return { runId, traceId: handle.traceId, sessionId };
+    return { ...(await this.#start(request, start)), sessionId };
   }
 
   /** Starts one prompt to one model. With a session, the earlier prompts of that session are its history. */
   async runPrompt(request: PromptRequest): Promise<StartedRun<string | null>> {
-    const model = await this.#providers.resolve(request.model);
-    const runId = request.runId ?? newId("run");
     const { sessionId, instructions } = request;
     const start = {
       kind: "prompt",
       ...(sessionId !== undefined && { sessionId }),
       input: { prompt: request.prompt, ...(instructions !== undefined && { instructions }) },
     };
-    await this.#refuseRepeated(request, runId, start);
-    const body: RunBody = async (run) => {
-      const scope = promptScope();
-      await this.#requireConsent(run, { model, scope, workbenchId: noWorkbench, request });
-      const { store } = this.#environment;
-      return await agentLoop({
-        candidates: [candidateOf(model, { runId, scopeHash: scope.hash })],
-        input: request.prompt,
-        ...(instructions !== undefined && { instructions }),
-        ...(sessionId !== undefined && { history: await history(store, sessionId, "prompt", runId) }),
-      })(run);
-    };
-    const handle = await this.#start(request, runId, start, body, async () => this.#consent.forget(runId));
-    return { runId, traceId: handle.traceId, sessionId: sessionId ?? null };
+    return { ...(await this.#start(request, start)), sessionId: sessionId ?? null };
   }
 
-  /** Before anything is sent: without consent the run says what would have been sent, and ends. */
-  async #requireConsent(
-    run: RunScope,
-    {
-      model,
-      scope,
-      workbenchId,
-      request,
-    }: { model: ResolvedModel; scope: Scope; workbenchId: string; request: ModelRequest },
-  ): Promise<void> {
-    const asking = { runId: run.runId, workbenchId, userId: request.userId };
-    if (await this.#consent.admit(asking, model, scope, request.consent)) return;
-    const { providerId, modelId, host } = model;
-    const { fileCount, totalBytes } = scope;
-    await run.emit({ type: "ConsentRequired", providerId, modelId, scopeHash: scope.hash, fileCount, totalBytes });
-    const shown = request.consent?.scopeHash;
-    const what = workbenchId === noWorkbench ? "this prompt" : `${fileCount} files (${totalBytes} bytes)`;
-    const message =
-      shown !== undefined && shown !== scope.hash
-        ? "The files changed since you agreed. Look at what would be sent now, then agree again."
-        : `Nothing was sent: showing ${what} to ${modelId} at ${host} needs your consent.`;
-    throw new BenchtopError("EGRESS_CONSENT_REQUIRED", message, {
-      phase: "workshop",
-      providerId,
-      modelId,
-      ...(workbenchId !== noWorkbench && { workbenchId }),
-      detail: { scopeHash: scope.hash, fileCount, totalBytes, host },
+  /**
+   * Lets a run go on that waits for a person's decision, or that an interruption left open. Resolves once the decision is on
+   * disk. Refused, the run stays as it is: `EGRESS_CONSENT_REQUIRED` when the consent of then is over, `REPLAY_DIVERGED` when
+   * Benchtop or its gates were changed meanwhile, `VALIDATION_FAILED` for a decision that it does not wait for.
+   */
+  async resume(request: ResumeRequest): Promise<{ runId: string }> {
+    const { runId, userId, decision, note, consent, acceptChanges } = request;
+    const init = await this.#find(runId, "go on");
+    const model = await this.#providers.resolve(init.model ?? "");
+    await this.#environment.runs.resume(runId, this.#program(init, { model, userId, consent }), {
+      userId,
+      onDivergence: acceptChanges === true ? "accept" : "refuse",
+      ...(decision !== undefined && { decision }),
+      ...(note !== undefined && { note }),
     });
+    return { runId };
+  }
+
+  /** The program of a run that a crash left open, for `Runs.recover`: it goes on where the consent of then still holds. */
+  async interrupted(init: RunInit): Promise<Program | undefined> {
+    if (init.kind !== "agent" && init.kind !== "prompt") return undefined;
+    const model = await this.#providers.resolve(init.model ?? "");
+    return this.#program(init, { model, userId: init.userId });
+  }
+
+  /**
+   * Starts a run that begins with what another did, up to an event. On a workbench it works on the Draft as it is now: undo
+   * what the other did afterwards first, where it should not be there.
+   */
+  async fork(request: ForkRequest): Promise<StartedRun<string | null>> {
+    const { userId, seq, input, hint, contract, consent } = request;
+    const init = await this.#find(request.runId, "be forked");
+    const model = await this.#providers.resolve(request.model ?? init.model ?? "");
+    const runId = newId("run");
+    const asked = input === undefined ? init.input : withAsked(init, input);
+    const program = this.#program({ ...init, runId }, { model, userId, consent });
+    const handle = await this.#environment.runs.fork(init.runId, program, {
+      runId,
+      userId,
+      input: asked,
+      model: `${model.providerId}/${model.modelId}`,
+      ...(seq !== undefined && { at: seq }),
+      ...(hint !== undefined && { hint }),
+      ...(contract && { contract }),
+    });
+    return { runId, traceId: handle.traceId, sessionId: init.sessionId ?? null };
+  }
+
+  /** Drives a run again from its journal, without models, tools or clock, and says where it differs first. */
+  async replay(request: {
+    runId: string;
+    userId: string;
+  }): Promise<{ replayRunId: string; report: ReplayReport }> {
+    const init = await this.#find(request.runId, "be replayed");
+    const body = this.#programs.replayed(await this.#resolvedIfThere(init.model));
+    return await this.#environment.runs.replay(init.runId, body, request.userId);
+  }
+
+  /** Takes back what a run changed in the Draft after an event, its newest change first. */
+  async undo(request: { runId: string; userId: string; after?: number | undefined }): Promise<{ runId: string }> {
+    const { userId, after } = request;
+    const init = await this.#find(request.runId, "be undone");
+    const runId = newId("run");
+    const ended = this.#claim({ ...init, runId });
+    const tools = this.#programs.toolsOf(init);
+    await this.#environment.runs.undo(init.runId, tools, {
+      runId,
+      userId,
+      ended,
+      ...(after !== undefined && { after }),
+    });
+    return { runId };
+  }
+
+  async #start(request: ModelRequest, start: RunFacts): Promise<{ runId: string; traceId: string }> {
+    const model = await this.#providers.resolve(request.model);
+    const { userId, consent, contract = {} } = request;
+    const runId = request.runId ?? newId("run");
+    const whole = { ...start, runId, userId, model: request.model, contract };
+    await this.#refuseRepeated(request, whole);
+    const program = this.#program({ ...whole, traceId: "" }, { model, userId, consent });
+    const { traceId } = await this.#environment.runs.start(whole, program);
+    return { runId, traceId };
   }
 
   /** A run id that is taken is answered as such, also while another agent is at work. */
-  async #refuseRepeated(request: ModelRequest, runId: string, start: RunFacts): Promise<void> {
-    if (request.runId === undefined || !(await this.#environment.store.ledger.get(runId))) return;
-    await this.#environment.runs.start({ ...factsOf(request, runId), ...start }, () =>
+  async #refuseRepeated(request: ModelRequest, start: Omit<RunInit, "traceId">): Promise<void> {
+    if (request.runId === undefined || !(await this.#environment.store.ledger.get(request.runId))) return;
+    await this.#environment.runs.start(start, () =>
       Promise.reject(new BenchtopError("INTERNAL", "A repeated run id was started.")),
     );
   }
 
-  async #start(
-    request: ModelRequest,
-    runId: string,
-    start: RunFacts,
-    body: RunBody,
-    ended: () => Promise<void>,
-  ): Promise<RunHandle> {
-    // Part of the run, so that whoever sees its last event finds everything as it says.
-    const whole: RunBody = async (run) => {
+  /** What a run does, and what it holds meanwhile: its workbench, and the consent that was given for it alone. */
+  #program(init: RunInit, asking: Asking): Program {
+    const release = this.#claim(init);
+    return {
+      body: this.#programs.live(asking),
+      ended: async () => {
+        this.#consent.forget(init.runId);
+        await release();
+      },
+    };
+  }
+
+  /** Claims the workbench of a run; what is returned gives it back, without a Draft that changes nothing. */
+  #claim({ workbenchId, runId }: RunInit): () => Promise<void> {
+    if (workbenchId === undefined) return async () => {};
+    const release = this.#agents.claim(workbenchId, runId);
+    return async () => {
       try {
-        return await body(run);
+        await this.#dropEmptyDraft(workbenchId);
       } finally {
-        await ended();
+        release();
       }
     };
-    let began = false;
+  }
+
+  async #find(runId: string, what: string): Promise<RunInit> {
+    const [started] = await this.#environment.store.journal.read(runId, { limit: 1 });
+    const init = initOf(started);
+    if (init.kind === "agent" || init.kind === "prompt") return init;
+    throw new BenchtopError("VALIDATION_FAILED", `A run of kind "${init.kind}" cannot ${what}.`, {
+      phase: "workshop",
+      runId,
+    });
+  }
+
+  async #resolvedIfThere(model: string | undefined): Promise<ResolvedModel | undefined> {
+    if (model === undefined) return undefined;
     try {
-      const handle = await this.#environment.runs.start({ ...factsOf(request, runId), ...start }, (run) => {
-        began = true;
-        return whole(run);
-      });
-      return handle;
+      return await this.#providers.resolve(model);
     } catch (thrown) {
-      if (!began) await ended();
+      if (BenchtopError.from(thrown).category === "provider") return undefined;
       throw thrown;
     }
   }
@@ -210,12 +259,6 @@ export class Workshop {
   }
 }
 
-/** A resolved model as the loop asks it, on behalf of this run. */
-function candidateOf(model: ResolvedModel, context: Parameters<ResolvedModel["adapter"]>[0]): Candidate {
-  const { modelId, local, prices } = model;
-  return { provider: model.adapter(context), modelId, local, ...(prices && { prices }) };
-}
-
 interface RunFacts {
   readonly kind: string;
   readonly workbenchId?: string;
@@ -223,6 +266,8 @@ interface RunFacts {
   readonly input: Json;
 }
 
-function factsOf(request: ModelRequest, runId: string) {
-  return { runId, userId: request.userId, model: request.model, contract: request.contract ?? {} };
+/** The input of a run, asking something else. */
+function withAsked({ kind, input }: RunInit, asked: string): Json {
+  const { instructions } = askedIn(input);
+  return { [kind === "agent" ? "task" : "prompt"]: asked, ...(instructions !== undefined && { instructions }) };
 }
