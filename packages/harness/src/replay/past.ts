@@ -69,6 +69,8 @@ export interface PastOptions {
   readonly onDivergence: "refuse" | "accept";
   /** Told of every event, in order, as it is passed. */
   readonly passed?: (event: RunEvent) => void;
+  /** Told that the journal ends in the middle of a provider call; where it returns, that is a divergence. */
+  readonly cutOff?: () => void;
 }
 
 /** A past made of a journal's events. Deltas need not be among them. */
@@ -138,6 +140,7 @@ export class RecordedPast implements Past {
     }
     for (;;) {
       const event = this.#events[this.#place];
+      if (!event) this.#options.cutOff?.();
       if (!event) throw diverged(started, "callId", "a provider call that ends", "one that does not");
       this.#pass(event);
       if (event.type === "ProviderCallFinished" && event.callId === started.callId) return event;

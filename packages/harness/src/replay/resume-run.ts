@@ -1,6 +1,7 @@
 import {
   BenchtopError,
   type AssistantMessage,
+  type Contract,
   type Decision,
   type EventInput,
   type EventOf,
@@ -9,7 +10,7 @@ import {
   type RunEvent,
   type RunInit,
 } from "@benchtop/protocol";
-import { ceilingsOf } from "../run/contract.ts";
+import { ceilingsOf, defaultCeilings } from "../run/contract.ts";
 import type { RunBody, RunHandle } from "../run/scope.ts";
 import { driveRun } from "../run/start-run.ts";
 import { partialAnswer, readEvents } from "./read-events.ts";
@@ -69,8 +70,14 @@ export function initOf(started: RunEvent | undefined): RunInit {
   if (started?.type !== "RunStarted") {
     throw new BenchtopError("VALIDATION_FAILED", "A journal begins with RunStarted; this one does not.");
   }
-  const { type: _, seq: __, at: ___, spanId: ____, ...init } = started;
-  return init as RunInit;
+  const { type: _, seq: __, at: ___, spanId: ____, contract, ...init } = started;
+  return { ...init, contract: askedContract(contract) } as RunInit;
+}
+
+/** The journal has every ceiling; the default one of cost was not asked for, and needs no prices to be kept. */
+function askedContract({ maxCostMicros, ...contract }: Contract): Contract {
+  const isAsked = maxCostMicros !== undefined && maxCostMicros !== defaultCeilings.maxCostMicros;
+  return isAsked ? { ...contract, maxCostMicros } : contract;
 }
 
 /** What the journal is told first: why the run goes on. Throws `VALIDATION_FAILED` when that is not what the run waits for. */

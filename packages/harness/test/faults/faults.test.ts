@@ -9,12 +9,12 @@ import { afterAll, beforeAll, describe, expect, test } from "vitest";
 import { memoryJournal } from "../../src/index.ts";
 import { assertSound, play } from "./fault-run.ts";
 import { scenarioOf } from "./scenario.ts";
+import { seedsAtOnce } from "./seeds.ts";
 import { FaultServer } from "./server.ts";
 
 /** Runs against the memory journal; a tenth as many run against SQLite. */
 const runCount = Number(process.env["FAULT_RUNS"] ?? 1500);
 const firstSeed = Number(process.env["FAULT_SEED"] ?? 1);
-const atOnce = 24;
 
 let server: FaultServer;
 let nowhere: string;
@@ -69,32 +69,15 @@ describe("H4 whatever providers do", { timeout: 600_000 }, () => {
 /** Memory that the same number of runs may add once the process is warm: none grows with what was run. */
 const mostGrowth = 8 * 1024 * 1024;
 
-/** Plays so many scenarios, some at once, and checks each; a failure names its seed. */
 async function playAll(journal: Journal, first: number, count: number): Promise<string[]> {
   const runIds: string[] = [];
-  const failures: string[] = [];
-  let next = first;
-  const worker = async (): Promise<void> => {
-    while (next < first + count) {
-      const seed = next;
-      next += 1;
-      try {
-        runIds.push(await playOne(journal, seed));
-      } catch (error) {
-        failures.push(`seed ${seed}: ${error instanceof Error ? error.message : String(error)}`);
-      }
-    }
-  };
-  await Promise.all(Array.from({ length: atOnce }, worker));
-  expect(failures.slice(0, 10).join("\n\n")).toBe("");
+  await seedsAtOnce(first, count, async (seed) => {
+    const executions = new Map<string, number>();
+    const { events, result } = await play(scenarioOf(seed, { server, executions, nowhere }), journal);
+    assertSound(events, result, executions);
+    runIds.push(result.runId);
+  });
   return runIds;
-}
-
-async function playOne(journal: Journal, seed: number): Promise<string> {
-  const executions = new Map<string, number>();
-  const { events, result } = await play(scenarioOf(seed, { server, executions, nowhere }), journal);
-  assertSound(events, result, executions);
-  return result.runId;
 }
 
 async function eventually(condition: () => boolean): Promise<void> {
