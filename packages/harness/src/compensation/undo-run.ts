@@ -23,7 +23,8 @@ export function callsToUndo(events: readonly RunEvent[], after = -1): UndoneCall
       bySpan.set(event.spanId, []);
     } else if (event.type === "ToolCallFinished") {
       const request = requested.get(event.callId);
-      const mayHaveTakenEffect = event.outcome === "success" || event.outcome === "error" || event.outcome === "unknown";
+      const mayHaveTakenEffect =
+        event.outcome === "success" || event.outcome === "error" || event.outcome === "unknown";
       if (!request || request.seq <= after || !mayHaveTakenEffect) continue;
       calls.push({ requested: request, finished: event, events: bySpan.get(event.spanId) ?? [] });
     } else {
@@ -45,25 +46,29 @@ export function undoRun(calls: readonly UndoneCall[], tools: ToolRegistry): RunB
   return async (run) => {
     const counts = { success: 0, error: 0, skipped: 0 };
     for (const call of calls) {
-      const { outcome } = run.past?.takeIf("Compensated") ?? (await compensate(run, call, tools.get(call.requested.name)));
+      const { outcome } =
+        run.past?.takeIf("Compensated") ?? (await compensate(run, call, tools.get(call.requested.name)));
       counts[outcome] += 1;
       if (outcome === "error") {
-        throw new BenchtopError("TOOL_FAILED", `"${call.requested.name}" could not be taken back; what it built on stays.`, {
-          subphase: "undo",
-          detail: { tool: call.requested.name, undone: counts.success },
-        });
+        throw new BenchtopError(
+          "TOOL_FAILED",
+          `"${call.requested.name}" could not be taken back; what it built on stays.`,
+          {
+            subphase: "undo",
+            detail: { tool: call.requested.name, undone: counts.success },
+          },
+        );
       }
     }
     const result = { undone: counts.success, skipped: counts.skipped };
-    return { output: `${counts.success} calls were taken back, ${counts.skipped} had nothing to take back or cannot be.`, result };
+    return {
+      output: `${counts.success} calls were taken back, ${counts.skipped} had nothing to take back or cannot be.`,
+      result,
+    };
   };
 }
 
-async function compensate(
-  run: RunScope,
-  call: UndoneCall,
-  tool: Tool | undefined,
-): Promise<EventInput<"Compensated">> {
+async function compensate(run: RunScope, call: UndoneCall, tool: Tool | undefined): Promise<EventInput<"Compensated">> {
   const { requested, finished } = call;
   const started = performance.now();
   const ended = async (
@@ -104,7 +109,8 @@ async function compensate(
     run.signal.throwIfAborted();
     const error = BenchtopError.from(thrown);
     return await ended("error", {
-      error: error.code === "INTERNAL" ? new BenchtopError("TOOL_FAILED", "The tool failed.", { cause: thrown }) : error,
+      error:
+        error.code === "INTERNAL" ? new BenchtopError("TOOL_FAILED", "The tool failed.", { cause: thrown }) : error,
     });
   }
   return await ended("success");

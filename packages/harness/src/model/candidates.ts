@@ -50,7 +50,8 @@ function unfit(candidate: Candidate, needs: Needs, constraints: ModelConstraints
     return `its context of ${contextTokens} tokens is shorter than the ${constraints.minContextTokens} asked for`;
   }
   if (constraints.local === true && local !== true) return "it is not on this machine";
-  if (prices && prices.inputPerMillion > (constraints.maxInputPerMillion ?? Infinity)) return "its input costs too much";
+  if (prices && prices.inputPerMillion > (constraints.maxInputPerMillion ?? Infinity))
+    return "its input costs too much";
   if (prices && prices.outputPerMillion > (constraints.maxOutputPerMillion ?? Infinity)) {
     return "its output costs too much";
   }

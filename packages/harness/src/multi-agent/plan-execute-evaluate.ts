@@ -79,7 +79,13 @@ async function makePlan(
   const { task, maxSteps = 8 } = options;
   const again = feedback === "" ? "" : `\n\nAn earlier attempt was not accepted:\n${feedback}`;
   const input = `Plan how to do this in at most ${maxSteps} steps. The last step gives the final answer.\n\n${task}${again}`;
-  const { steps } = await answered<{ steps: string[] }>(run, options, `planner ${round}`, options.planner(input, planSchema), input);
+  const { steps } = await answered<{ steps: string[] }>(
+    run,
+    options,
+    `planner ${round}`,
+    options.planner(input, planSchema),
+    input,
+  );
   return steps.slice(0, maxSteps);
 }
 
@@ -130,7 +136,12 @@ function subRun(
   body: RunBody,
   input: string,
 ): Promise<SubRunResult> {
-  return startSubRun(run, runs, { name, body, input: { task: input }, ...(roleContract && { contract: roleContract }) });
+  return startSubRun(run, runs, {
+    name,
+    body,
+    input: { task: input },
+    ...(roleContract && { contract: roleContract }),
+  });
 }
 
 function report(work: readonly Work[]): string {

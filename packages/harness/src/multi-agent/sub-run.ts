@@ -43,7 +43,10 @@ export interface SubRun {
 }
 
 /** How a sub-run ended. */
-export type SubRunResult = Pick<EventOf<"SubRunFinished">, "childRunId" | "status" | "output" | "result" | "error" | "totals">;
+export type SubRunResult = Pick<
+  EventOf<"SubRunFinished">,
+  "childRunId" | "status" | "output" | "result" | "error" | "totals"
+>;
 
 /**
  * Starts a run inside another and waits for its end: a journal of its own, the parent's trace, a budget out of the parent's.
@@ -88,7 +91,9 @@ async function cancelChild(journal: Journal, childRunId: string, child: RunHandl
 
 /** The same id whenever the same call of the same run starts the same child. */
 function childIdOf(parentRunId: string, { callId = "", name }: SubRun): string {
-  const hash = createHash("sha256").update(JSON.stringify([parentRunId, callId, name])).digest("hex");
+  const hash = createHash("sha256")
+    .update(JSON.stringify([parentRunId, callId, name]))
+    .digest("hex");
   return `run_${hash.slice(0, 26)}`;
 }
 
@@ -156,7 +161,9 @@ async function endOf(journal: Journal, runId: string): Promise<Terminal> {
   for await (const event of journal.follow(runId)) {
     if (isTerminal(event)) return event as Terminal;
   }
-  throw new BenchtopError("RUN_INTERRUPTED", "The journal of a run that this one started closed before its end.", { runId });
+  throw new BenchtopError("RUN_INTERRUPTED", "The journal of a run that this one started closed before its end.", {
+    runId,
+  });
 }
 
 function resultOf(childRunId: string, end: Terminal): SubRunResult {

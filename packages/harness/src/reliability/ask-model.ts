@@ -76,7 +76,7 @@ export async function askModel(
   prompt: Prompt,
   tokensLeftFor: (candidate: Candidate) => Promise<number>,
 ): Promise<Answer> {
-  for (let place = 0, attempt = 1; ; ) {
+  for (let place = 0, attempt = 1; ;) {
     const candidate = fit[place] as Candidate;
     const providerId = candidate.provider.id;
     const tokensLeft = await tokensLeftFor(candidate);

@@ -39,11 +39,7 @@ export async function endAcquired(
 }
 
 /** All times end with the last event: nobody knows how much longer a process lived. */
-async function endingEvents(
-  journal: Journal,
-  runId: string,
-  end: BenchtopError | RunOutcome,
-): Promise<EventInput[]> {
+async function endingEvents(journal: Journal, runId: string, end: BenchtopError | RunOutcome): Promise<EventInput[]> {
   const events = await readEvents(journal, runId);
   const [started] = events;
   const times = activeTimes(events);

@@ -49,7 +49,9 @@ export async function forkRun(
   const last = (events.at(-1) as RunEvent).seq;
   const at = options.at ?? last;
   if (!Number.isSafeInteger(at) || at < 0 || at > last) {
-    throw new BenchtopError("NOT_FOUND", `The run has no event ${at}; its last one is ${last}.`, { runId: origin.runId });
+    throw new BenchtopError("NOT_FOUND", `The run has no event ${at}; its last one is ${last}.`, {
+      runId: origin.runId,
+    });
   }
   const init = forkOf(origin, at, options);
   const ceilings = ceilingsOf(init.contract);

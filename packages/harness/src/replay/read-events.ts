@@ -6,7 +6,7 @@ const pageSize = 1000;
 export async function readEvents(journal: Journal, runId: string, to = Number.POSITIVE_INFINITY): Promise<RunEvent[]> {
   const events: RunEvent[] = [];
   let said = false;
-  for (let after = -1; after < to; ) {
+  for (let after = -1; after < to;) {
     const page = await journal.read(runId, { after, limit: pageSize });
     for (const event of page) {
       if (event.seq > to) return events;
@@ -26,7 +26,7 @@ export async function partialAnswer(
   { callId, seq }: { readonly callId: string; readonly seq: number },
 ): Promise<{ text: string; reasoning: string; refusal: string }> {
   const said = { text: "", reasoning: "", refusal: "" };
-  for (let after = seq; ; ) {
+  for (let after = seq; ;) {
     const page = await journal.read(runId, { after, limit: pageSize });
     for (const event of page) {
       if (event.type === "OutputDelta" && event.callId === callId) said[event.channel] += event.text;

@@ -321,4 +321,3 @@ export class ActiveRun implements RunScope, ControlHandle {
     return () => signal.removeEventListener("abort", abort);
   }
 }
-

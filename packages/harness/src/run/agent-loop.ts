@@ -102,7 +102,11 @@ export function agentLoop(config: LoopConfig): RunBody {
 }
 
 /** What was asked, as the gates let it pass. */
-async function admittedInput(run: RunScope, { input, attachments = [], gates = [] }: LoopConfig, asking: Asking): Promise<Message> {
+async function admittedInput(
+  run: RunScope,
+  { input, attachments = [], gates = [] }: LoopConfig,
+  asking: Asking,
+): Promise<Message> {
   const decision = await decideGates(run, gates, { point: "input", text: input, attachments }, asking.forGate);
   if (decision.decision === "deny") throw refusedBy(decision, "input");
   const content = decision.decision === "allow" ? (decision.text ?? input) : input;

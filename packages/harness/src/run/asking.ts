@@ -56,7 +56,13 @@ export class Asking {
 
   targetOf({ provider, modelId, contextTokens }: Candidate): ContextTarget {
     const { maxOutputTokens } = this.#config;
-    return { providerId: provider.id, modelId, contextTokens, maxOutputTokens, extraTokens: this.#tools.estimatedTokens };
+    return {
+      providerId: provider.id,
+      modelId,
+      contextTokens,
+      maxOutputTokens,
+      extraTokens: this.#tools.estimatedTokens,
+    };
   }
 
   reserve(step: number, conversation: Conversation, candidate: Candidate): Promise<number> {

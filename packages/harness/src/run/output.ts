@@ -18,7 +18,9 @@ export function outputIn(message: AssistantMessage, { schema, name }: OutputSche
   const text = withoutFence(message.content);
   const value = parseModelJson(text);
   if (value === undefined) {
-    return { correction: `Your answer is not JSON. Answer with nothing but one JSON value that matches the schema "${name}".` };
+    return {
+      correction: `Your answer is not JSON. Answer with nothing but one JSON value that matches the schema "${name}".`,
+    };
   }
   const problems = problemsWith(schema, value).slice(0, maxProblems);
   if (problems.length === 0) return { result: value };
@@ -29,11 +31,15 @@ export function outputIn(message: AssistantMessage, { schema, name }: OutputSche
 
 /** The failure of a run whose model could not give the output asked for. */
 export function unusableOutput({ name }: OutputSchema): BenchtopError {
-  return new BenchtopError("VALIDATION_FAILED", `The model's answer does not match the schema "${name}", also after it was corrected once.`, {
-    subphase: "output",
-    actions: ["retry", "switch_model"],
-    detail: { schema: name },
-  });
+  return new BenchtopError(
+    "VALIDATION_FAILED",
+    `The model's answer does not match the schema "${name}", also after it was corrected once.`,
+    {
+      subphase: "output",
+      actions: ["retry", "switch_model"],
+      detail: { schema: name },
+    },
+  );
 }
 
 function withoutFence(text: string): string {

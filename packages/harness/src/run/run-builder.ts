@@ -65,7 +65,10 @@ export class RunBuilder {
       sessionId: id,
       model: formatModelRef(model),
       contract: { ...this.#harness.contract, ...config.contract, ...this.#contract },
-      input: { prompt: this.#input, ...(this.#attachments.length > 0 && { attachments: this.#attachments.map((one) => ({ ...one })) }) } as Json,
+      input: {
+        prompt: this.#input,
+        ...(this.#attachments.length > 0 && { attachments: this.#attachments.map((one) => ({ ...one })) }),
+      } as Json,
       queuedMs: round(performance.now() - this.#askedAt),
     };
   }
