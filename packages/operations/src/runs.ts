@@ -1,10 +1,53 @@
-import { callerIdPattern, Contract, RunEvent, RunStatus } from "@benchtop/protocol";
+import { callerIdPattern, Contract, Decision, Json, RunEvent, RunStatus } from "@benchtop/protocol";
 import { z } from "zod";
 import { operation } from "./define.ts";
 import { page, pageInput } from "./pagination.ts";
 import { ModelRef } from "./providers.ts";
 
 export const RunId = z.string().regex(callerIdPattern, "1 to 128 letters, digits, dots, dashes or underscores");
+
+/** What a run that has not ended waits for a person to decide. */
+export const Suspension = z.object({
+  at: z.string(),
+  reason: z.enum(["approval", "outcome-unknown"]),
+  callId: z.string(),
+  tool: z.string(),
+  arguments: Json,
+  gate: z.string().optional(),
+  question: z.string(),
+});
+export type Suspension = z.infer<typeof Suspension>;
+
+/** A named point of a run's journal, from which it can be forked. */
+export const RunCheckpoint = z.object({
+  runId: z.string(),
+  seq: z.int().nonnegative(),
+  hash: z.string(),
+  name: z.string(),
+  userId: z.string(),
+  createdAt: z.string(),
+});
+export type RunCheckpoint = z.infer<typeof RunCheckpoint>;
+
+/** What came of driving a run again from its journal. */
+export const ReplayReport = z.object({
+  runId: z.string(),
+  outcome: z.enum(["identical", "diverged"]),
+  /** Events that were passed, deltas not counted. */
+  events: z.int().nonnegative(),
+  /** The first place where the run did something else than is recorded. */
+  divergence: z
+    .object({
+      seq: z.int().nonnegative(),
+      event: z.string(),
+      field: z.string(),
+      expected: z.string(),
+      actual: z.string(),
+      message: z.string(),
+    })
+    .optional(),
+});
+export type ReplayReport = z.infer<typeof ReplayReport>;
 
 /** A row of the ledger. Money in micro-dollars, times in ISO 8601 UTC. */
 export const Run = z.object({
@@ -34,6 +77,7 @@ export const Run = z.object({
   finishedAt: z.string().nullable(),
   eventCount: z.int(),
   headHash: z.string(),
+  suspension: Suspension.nullable(),
 });
 export type Run = z.infer<typeof Run>;
 
@@ -86,6 +130,10 @@ export const runOperations = {
       kind: z.string().max(60).optional(),
       workbenchId: z.string().max(100).optional(),
       sessionId: z.string().max(130).optional(),
+      /** Runs that this one started, or that are about it: sub-runs, forks, replays, undos. */
+      parentRunId: RunId.optional(),
+      /** Only runs that wait for a person. */
+      waiting: z.stringbool().optional(),
     }),
     output: page(Run),
     errors: [],
@@ -148,6 +196,117 @@ export const runOperations = {
     summary: "Tell a running agent something; it reads the hint before its next turn.",
     input: z.object({ ...runId, text: z.string().min(1).max(20_000) }),
     output: z.object({ accepted: z.boolean() }),
+    errors: ["NOT_FOUND"],
+  }),
+  "runs.resume": operation({
+    id: "runs.resume",
+    rpc: "RunsResume",
+    method: "POST",
+    path: "/api/v1/runs/{runId}/resume",
+    permission: "runs:write",
+    status: 202,
+    summary: "Let a run go on that waits for a decision. Answered once the decision is on disk.",
+    input: z.object({
+      ...runId,
+      /** `approve` or `deny` a tool call that a gate asks about; `retry` or `skip` one whose outcome nobody knows. */
+      decision: Decision.optional(),
+      /** The model is told it. */
+      note: z.string().min(1).max(20_000).optional(),
+      /** Go on although instructions, tools or gates are no longer what they were when the run began. */
+      acceptChanges: z.boolean().optional(),
+      consent: ConsentChoice.optional(),
+    }),
+    output: z.object({ runId: z.string() }),
+    errors: [
+      "NOT_FOUND",
+      "RUN_INTERRUPTED",
+      "REPLAY_DIVERGED",
+      "EGRESS_CONSENT_REQUIRED",
+      "PROVIDER_NOT_CONFIGURED",
+      "DISK_FULL",
+    ],
+  }),
+  "runs.replay": operation({
+    id: "runs.replay",
+    rpc: "RunsReplay",
+    method: "POST",
+    path: "/api/v1/runs/{runId}/replay",
+    permission: "runs:write",
+    summary: "Drive a run again from its journal, without models, tools or clock, and name the first difference.",
+    input: z.object(runId),
+    output: z.object({ replayRunId: z.string(), report: ReplayReport }),
+    errors: ["NOT_FOUND", "DISK_FULL"],
+  }),
+  "runs.fork": operation({
+    id: "runs.fork",
+    rpc: "RunsFork",
+    method: "POST",
+    path: "/api/v1/runs/{runId}/fork",
+    permission: "runs:write",
+    status: 202,
+    summary: "Start a run that begins with what this one did up to an event, and goes on live, asked or told something else.",
+    input: z.object({
+      ...runId,
+      /** The last event that both share; the end of the run when absent. */
+      seq: z.int().nonnegative().optional(),
+      /** Asked in place of the task or prompt. */
+      input: z.string().min(1).max(2_000_000).optional(),
+      /** Told to the fork before its next turn. */
+      hint: z.string().min(1).max(20_000).optional(),
+      model: ModelRef.optional(),
+      contract: Contract.optional(),
+      consent: ConsentChoice.optional(),
+    }),
+    output: RunStartedOutput,
+    errors: ["NOT_FOUND", "PROVIDER_NOT_CONFIGURED", "DISK_FULL"],
+  }),
+  "runs.undo": operation({
+    id: "runs.undo",
+    rpc: "RunsUndo",
+    method: "POST",
+    path: "/api/v1/runs/{runId}/undo",
+    permission: "runs:write",
+    status: 202,
+    summary: "Take back what a run changed, its newest change first. A run of its own; follow it with runs.events.",
+    input: z.object({
+      ...runId,
+      /** Changes up to this event stay. */
+      after: z.int().nonnegative().optional(),
+    }),
+    output: z.object({ runId: z.string() }),
+    errors: ["NOT_FOUND", "DISK_FULL"],
+  }),
+  "runs.checkpoints": operation({
+    id: "runs.checkpoints",
+    rpc: "RunsListCheckpoints",
+    method: "GET",
+    path: "/api/v1/runs/{runId}/checkpoints",
+    permission: "runs:read",
+    summary: "The named points of a run's journal.",
+    input: z.object(runId),
+    output: z.object({ items: z.array(RunCheckpoint) }),
+    errors: ["NOT_FOUND"],
+  }),
+  "runs.saveCheckpoint": operation({
+    id: "runs.saveCheckpoint",
+    rpc: "RunsSaveCheckpoint",
+    method: "POST",
+    path: "/api/v1/runs/{runId}/checkpoints",
+    permission: "runs:write",
+    summary: "Name a point of a run's journal, to fork from it later. A named run is not removed by retention.",
+    input: z.object({ ...runId, seq: z.int().nonnegative(), name: z.string().min(1).max(100) }),
+    output: RunCheckpoint,
+    errors: ["NOT_FOUND"],
+  }),
+  "runs.removeCheckpoint": operation({
+    id: "runs.removeCheckpoint",
+    rpc: "RunsRemoveCheckpoint",
+    method: "DELETE",
+    path: "/api/v1/runs/{runId}/checkpoints/{name}",
+    permission: "runs:write",
+    summary: "Forget a named point.",
+    input: z.object({ ...runId, name: z.string().min(1).max(100) }),
+    output: z.object({ removed: z.boolean() }),
     errors: ["NOT_FOUND"],
   }),
   "runs.verify": operation({

@@ -8,7 +8,7 @@ export function runHandlers({ store, runs, workbenches }: Services): HandlersOf<
   const { journal, ledger } = store;
   return {
     "runs.start": (input, { identity }) => workbenches.runPrompt({ ...input, userId: identity.userId }),
-    "runs.list": (input) => ledger.list(input),
+    "runs.list": ({ waiting, ...input }) => ledger.list({ ...input, ...(waiting === true && { suspended: true }) }),
     "runs.get": ({ runId }) => findRun(store, runId),
 
     "runs.events": async ({ runId, after }, { lastEventId, signal }) => {
@@ -24,6 +24,21 @@ export function runHandlers({ store, runs, workbenches }: Services): HandlersOf<
     "runs.verify": async ({ runId }) => {
       await findRun(store, runId);
       return journal.verify(runId);
+    },
+
+    "runs.resume": (input, { identity }) => workbenches.resume({ ...input, userId: identity.userId }),
+    "runs.replay": ({ runId }, { identity }) => workbenches.replay({ runId, userId: identity.userId }),
+    "runs.fork": (input, { identity }) => workbenches.fork({ ...input, userId: identity.userId }),
+    "runs.undo": (input, { identity }) => workbenches.undo({ ...input, userId: identity.userId }),
+
+    "runs.checkpoints": async ({ runId }) => {
+      await findRun(store, runId);
+      return { items: [...(await store.checkpoints.list(runId))] };
+    },
+    "runs.saveCheckpoint": (input, { identity }) => store.checkpoints.save({ ...input, userId: identity.userId }),
+    "runs.removeCheckpoint": async ({ runId, name }) => {
+      await findRun(store, runId);
+      return { removed: await store.checkpoints.remove(runId, name) };
     },
 
     "runs.abort": async ({ runId, reason }) => ({ aborted: await runs.abort(runId, reason) }),
