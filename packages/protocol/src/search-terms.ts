@@ -17,11 +17,13 @@ export function searchTerms(text: string): string[] {
   return terms;
 }
 
-/** Terms to look for: those of the question without the words that nearly every English text holds, each once. */
+/**
+ * Terms to look for: those of the question without the words that nearly every English text holds, each once. A question of
+ * nothing else ("why is that?") asks for nothing in particular.
+ */
 export function queryTerms(query: string): string[] {
   const terms = new Set(searchTerms(query.slice(0, longestQuery)));
-  const telling = [...terms].filter((term) => !common.has(term));
-  return (telling.length > 0 ? telling : [...terms]).slice(0, mostTerms);
+  return [...terms].filter((term) => !common.has(term)).slice(0, mostTerms);
 }
 
 const longestTerm = 64;

@@ -156,6 +156,15 @@ export class Conversation {
     });
   }
 
+  /** Tokens of what can never go, with the tools and what else is sent. */
+  get leastTokens(): number {
+    const going = new Set(this.#droppable());
+    return this.tokensOf(
+      this.blocks.filter((block) => !going.has(block)),
+      this.#target.extraTokens,
+    );
+  }
+
   /** Lets blocks go; with a message in their place where the first of them was. */
   drop(going: readonly Block[], inTheirPlace?: Message): void {
     const gone = new Set(going);

@@ -160,18 +160,20 @@ describe("H5 a conversation that does not fit", () => {
 
   test("is refused with its numbers when what must stay is too much", async () => {
     const run = recordingRun();
-    const made = conversation({}, talk(3));
+    const made = conversation({ overflow: "summarize" }, talk(3));
     made.addPinned(user("secret ".repeat(5000)));
-    const fitting = fitContext(run, made, { ...target, extraTokens: 10 });
+    const ask = summarizer("never");
+    const fitting = fitContext(run, made, { ...target, extraTokens: 10 }, ask);
     await expect(fitting).rejects.toMatchObject({
       code: "CONTEXT_EXHAUSTED",
       info: {
         provider_id: "p",
         model_id: "m",
-        detail: { promptTokens: expect.any(Number), tokenLimit: 2000, messageCount: 3, toolTokens: 10 },
+        detail: { promptTokens: expect.any(Number), tokenLimit: 2000, toolTokens: 10 },
       },
     });
     await expect(fitting).rejects.not.toThrow(/secret/);
+    expect(ask.asked).toEqual([]);
   });
 
   test("fits a smaller model by losing more", async () => {

@@ -24,6 +24,7 @@ export async function fitContext(
   ask?: Ask,
 ): Promise<void> {
   await aim(conversation, target);
+  if (conversation.leastTokens > conversation.limits.tokenLimit) throw exhausted(conversation);
   const going = conversation.overflow();
   if (going.length > 0) {
     const wanted = conversation.policy.overflow === "summarize" && ask !== undefined && !going.every(isSummary);
@@ -31,9 +32,9 @@ export async function fitContext(
     else trim(run, conversation, going);
   }
   // What was summarised may still be too much where a summary turned out long or memories fill the window.
-  const stillGoing = conversation.overflow();
-  if (stillGoing.length > 0) trim(run, conversation, stillGoing);
-  if (conversation.promptTokens > conversation.limits.tokenLimit) throw exhausted(conversation);
+  for (let still = conversation.overflow(); still.length > 0; still = conversation.overflow()) {
+    trim(run, conversation, still);
+  }
 }
 
 /** Below this part of the limit an estimate is good enough, and a tokenizer need not be loaded. */
@@ -93,15 +94,14 @@ function trim(
   });
 }
 
-function exhausted({ promptTokens, limits, target, blocks }: Conversation): BenchtopError {
-  const messageCount = blocks.reduce((sum, block) => sum + block.messages.length, 0);
+function exhausted({ leastTokens: promptTokens, limits, target }: Conversation): BenchtopError {
   return new BenchtopError(
     "CONTEXT_EXHAUSTED",
-    `What has to be sent is about ${promptTokens} tokens; ${limits.tokenLimit} fit. Ask for less, or use a model with a larger context.`,
+    `What has to be sent is about ${promptTokens} tokens, and ${limits.tokenLimit} fit. Ask for less, or use a model with a larger context.`,
     {
       providerId: target.providerId,
       modelId: target.modelId,
-      detail: { promptTokens, tokenLimit: limits.tokenLimit, messageCount, toolTokens: target.extraTokens ?? 0 },
+      detail: { promptTokens, tokenLimit: limits.tokenLimit, toolTokens: target.extraTokens ?? 0 },
     },
   );
 }

@@ -55,6 +55,7 @@ function searchSuite({ test, withMemory }: MemorySubject): void {
       assert.deepEqual(await found(memory, "polic"), []);
       assert.deepEqual(await found(memory, ""), []);
       assert.deepEqual(await found(memory, "?!…"), []);
+      assert.deepEqual(await found(memory, "Where is it? In the…"), []);
     }));
 
   test("H5 scripts without spaces are found by what they hold", () =>
