@@ -34,7 +34,7 @@ export { attachmentTokens, estimateMessageTokens, estimateTokens, type TokenCoun
 export { fitContext, type ContextScope } from "./context/fit.ts";
 export { contextLimits, type ContextPart, type ContextPolicy, type ContextTarget } from "./context/policy.ts";
 export type { Ask } from "./context/summary.ts";
-export { messagesFromEvents } from "./context/from-events.ts";
+export { continued, messagesFromEvents, runMessages, type RunMessages } from "./context/from-events.ts";
 export { memoryJournal, type MemoryJournal, type MemoryJournalOptions } from "./journal/memory.ts";
 export { memoryInProcess } from "./memory/memory.ts";
 export { memoryScopesOf, recall, recallForRun, type MemoryScopes, type Recalled } from "./memory/recall.ts";

@@ -22,18 +22,18 @@ function conversation(policy: ContextPolicy, history: Message[], asked = "now"):
 const contents = (made: Conversation) => made.messages.map((message) => message.content);
 
 describe("H5 the order of a prompt", () => {
-  test("is instructions, memory, history and input, and then what the run adds", () => {
+  test("is instructions, history, memory and input, and then what the run adds", () => {
     const made = conversation({}, [user("a"), assistant("b")]);
     made.addAnswer(assistant("c"));
     made.addMemory(user("remembered"));
-    expect(contents(made)).toEqual(["Be brief.", "remembered", "a", "b", "now", "c"]);
+    expect(contents(made)).toEqual(["Be brief.", "a", "b", "remembered", "now", "c"]);
   });
 
   test("is what the policy says", () => {
-    const made = conversation({ order: ["instructions", "history", "memory", "input"] }, [user("a")]);
+    const made = conversation({ order: ["memory", "instructions", "input", "history"] }, [user("a")]);
     made.addMemory(user("remembered"));
     made.addPinned(user("a hint"));
-    expect(contents(made)).toEqual(["Be brief.", "a", "remembered", "now", "a hint"]);
+    expect(contents(made)).toEqual(["remembered", "Be brief.", "now", "a", "a hint"]);
   });
 
   test.for<ContextPolicy>([

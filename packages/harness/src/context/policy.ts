@@ -11,7 +11,10 @@ export interface ContextPolicy {
   readonly reservedOutputTokens?: number | undefined;
   /** Messages, the instructions not counted; 400 when absent. */
   readonly maxMessages?: number | undefined;
-  /** Order of the parts; each exactly once. Instructions, memory, history, input when absent. */
+  /**
+   * Order of the parts; each exactly once. Instructions, history, memory, input when absent: what changes from run to run
+   * comes last, so that a provider's prompt cache knows what comes before.
+   */
   readonly order?: readonly ContextPart[] | undefined;
   /** Parts that are never dropped. The instructions, the input, hints and working notes never are. */
   readonly pinned?: readonly ContextPart[] | undefined;
@@ -46,7 +49,7 @@ export interface ContextLimits {
   readonly maxMessages: number;
 }
 
-export const defaultOrder = ["instructions", "memory", "history", "input"] as const satisfies readonly ContextPart[];
+export const defaultOrder = ["instructions", "history", "memory", "input"] as const satisfies readonly ContextPart[];
 
 /** Throws `VALIDATION_FAILED` for a policy that nothing can satisfy. */
 export function checkPolicy(policy: ContextPolicy): void {

@@ -176,7 +176,7 @@ describe("H5 a session of before", () => {
 });
 
 describe("H5 a harness with a memory", () => {
-  test("puts what answers the question in front of the history, and journals it", async () => {
+  test("puts what answers the question in front of it, and journals it", async () => {
     const memory = memoryInProcess();
     await memory.write({ lane: "episodic", scope: "user:ada", text: "Ada likes her tea green." });
     await memory.write({ lane: "episodic", scope: "user:bob", text: "Bob likes his tea black." });
