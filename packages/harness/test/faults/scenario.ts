@@ -100,6 +100,17 @@ function gatesOf(random: Random): Gate[] {
   return [...(random.chance(0.5) ? [shadow] : []), ...(random.chance(0.3) ? [enforcing] : [])];
 }
 
+/** Asks a person before anything is charged. */
+export const askingGate: Gate = {
+  name: "cashier",
+  points: ["tool-call"],
+  mode: "enforcing",
+  check: async (subject) =>
+    "call" in subject && subject.call.name === "charge"
+      ? { decision: "ask", question: "May it charge?" }
+      : { decision: "allow" },
+};
+
 function watched(length: number): Verdict {
   if (length % 7 === 0) throw new Error("The watcher fell over.");
   if (length % 3 === 0) return { decision: "deny", reason: "It looks odd." };

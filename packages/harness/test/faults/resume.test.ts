@@ -1,0 +1,189 @@
+import assert from "node:assert/strict";
+import { mkdtemp, rm } from "node:fs/promises";
+import { tmpdir } from "node:os";
+import { join } from "node:path";
+import { isTerminal, type Decision, type EventInput, type Journal, type RunEvent } from "@benchtop/protocol";
+import { checkInvariants } from "@benchtop/protocol/invariants";
+import { openStore, type Store } from "@benchtop/store";
+import { afterAll, beforeAll, describe, test } from "vitest";
+import { agentLoop, initOf, memoryJournal, resumeRun, type RunResult } from "../../src/index.ts";
+import { play } from "./fault-run.ts";
+import { Random } from "./random.ts";
+import { askingGate, scenarioOf, type Scenario } from "./scenario.ts";
+import { ownEvents, seedsAtOnce } from "./seeds.ts";
+import { FaultServer } from "./server.ts";
+import type { Executions } from "./tools.ts";
+
+const runCount = Math.ceil(Number(process.env["FAULT_RUNS"] ?? 1500) / 15);
+const firstSeed = Number(process.env["FAULT_SEED"] ?? 1) + 2_000_000;
+
+let server: FaultServer;
+let nowhere: string;
+let home: string;
+let store: Store;
+beforeAll(async () => {
+  const gone = await FaultServer.start();
+  nowhere = gone.urlOf({ seed: 0, dialect: "chat", faulty: 0 });
+  await gone.close();
+  server = await FaultServer.start();
+  home = await mkdtemp(join(tmpdir(), "benchtop-resume-"));
+  store = await openStore({ home });
+});
+afterAll(async () => {
+  await server.close();
+  await store.close();
+  await rm(home, { recursive: true });
+});
+
+describe("H7 a run whose process was killed", { timeout: 600_000 }, () => {
+  test("goes on from any event, executes nothing twice, and comes to what it would have come to", async () => {
+    await seedsAtOnce(firstSeed, runCount, async (seed) => {
+      const whole = await untilEnded(memoryJournal(), calmly(seed), "yes");
+      await crashing(seed, whole.events, async (crashed) => {
+        const { result } = await untilEnded(memoryJournal(), calmly(seed), "yes", crashed);
+        assert.deepEqual(outcomeOf(result), outcomeOf(whole.result));
+      });
+    });
+  });
+
+  test("goes on from the durable journal, which verifies afterwards", async () => {
+    await seedsAtOnce(firstSeed + runCount, Math.ceil(runCount / 10), async (seed) => {
+      const whole = await untilEnded(memoryJournal(), calmly(seed), "yes");
+      await crashing(seed, whole.events, async (crashed, nth) => {
+        const runId = `run_${seed}_${nth}`;
+        const { result } = await untilEnded(store.journal, calmly(seed), "yes", crashed, runId);
+        assert.deepEqual(outcomeOf(result), outcomeOf(whole.result));
+        assert.deepEqual((await store.journal.verify(runId)).violations, []);
+      });
+    });
+  });
+
+  test("goes on among faulty providers and keeps every rule, whatever a person decides", async () => {
+    await seedsAtOnce(firstSeed + 2 * runCount, runCount, async (seed) => {
+      const among = (executions: Executions): Scenario => asking(scenarioOf(seed, { server, executions, nowhere }));
+      const first = await untilEnded(memoryJournal(), among, "any");
+      await crashing(seed, first.events, async (crashed) => {
+        await untilEnded(memoryJournal(), among, "any", crashed);
+      });
+    });
+  });
+});
+
+/** The program of a run, with a record of what its tools did. */
+type Program = (executions: Executions) => Scenario;
+
+function calmly(seed: number): Program {
+  return (executions) => {
+    const scenario = scenarioOf(seed, { server, executions, nowhere, calm: true });
+    return seed % 2 === 0 ? scenario : asking(scenario);
+  };
+}
+
+function asking(scenario: Scenario): Scenario {
+  const { config } = scenario;
+  return { ...scenario, config: { ...config, gates: [...(config.gates ?? []), askingGate] } };
+}
+
+/** Cuts a journal at some of its events, each as a process that was killed there would leave it. */
+async function crashing(
+  seed: number,
+  events: readonly RunEvent[],
+  act: (crashed: readonly RunEvent[], nth: number) => Promise<void>,
+): Promise<void> {
+  const random = Random.of(seed, "crashes");
+  const inTools = events.flatMap((event, index) => (event.type === "ToolCallRequested" ? [index + 1] : []));
+  for (let nth = 0; nth < 4; nth += 1) {
+    const anywhere = 1 + random.below(ownEvents(events));
+    const length = inTools.length > 0 && nth === 0 ? random.pick(inTools) : anywhere;
+    await act(events.slice(0, length), nth);
+  }
+}
+
+/**
+ * Runs a program to its end, from its start or from a journal as a crash left it; whenever it waits for a person, they
+ * decide. Checks after each leg that nothing was executed that must not be.
+ */
+async function untilEnded(
+  journal: Journal,
+  program: Program,
+  person: "yes" | "any",
+  crashed?: readonly RunEvent[],
+  runId?: string,
+): Promise<{ events: RunEvent[]; result: RunResult }> {
+  const random = Random.of(crashed?.length ?? 0, "person");
+  let executions: Executions = new Map();
+  let result: RunResult;
+  let id = runId;
+  if (crashed) {
+    id = await written(journal, crashed, runId);
+    result = await leg(journal, id, program, executions, decisionOn(crashed, person, random));
+  } else {
+    result = (await play(program(executions), journal, runId)).result;
+    id = result.runId;
+    assertLeg([], await journal.read(id), executions);
+  }
+  while (result.status === "suspended") {
+    executions = new Map();
+    result = await leg(journal, id, program, executions, decisionOn(await journal.read(id), person, random));
+  }
+  const events = await journal.read(id);
+  assert.deepEqual(checkInvariants(events, { ended: true }), []);
+  assert.equal(events.filter(isTerminal).length, 1);
+  return { events, result };
+}
+
+/** The journal that a killed process leaves: the same events, and nobody who writes. */
+async function written(journal: Journal, events: readonly RunEvent[], runId?: string): Promise<string> {
+  const init = initOf(events[0]);
+  const writer = await journal.create({ ...init, runId: runId ?? init.runId });
+  for (const { runId: _, seq, at: __, traceId: ___, ...event } of events) {
+    if (seq > 0) writer.write(event as EventInput);
+    // A delta of its own commit, so that none is joined with the one before.
+    if (event.type === "OutputDelta") await writer.committed();
+  }
+  await writer.close();
+  return writer.runId;
+}
+
+async function leg(
+  journal: Journal,
+  runId: string,
+  program: Program,
+  executions: Executions,
+  decision: Decision | undefined,
+): Promise<RunResult> {
+  const before = await journal.read(runId);
+  const { config } = program(executions);
+  const handle = await resumeRun(journal, runId, agentLoop(config), decision === undefined ? {} : { decision });
+  const result = await handle.result;
+  assertLeg(before, await journal.read(runId), executions);
+  return result;
+}
+
+function decisionOn(events: readonly RunEvent[], person: "yes" | "any", random: Random): Decision | undefined {
+  const last = events.at(-1);
+  if (last?.type !== "Suspended") return undefined;
+  if (last.reason === "approval") return person === "yes" ? "approve" : random.pick(["approve", "deny"] as const);
+  return person === "yes" ? "retry" : random.pick(["retry", "skip"] as const);
+}
+
+/** What one process may have executed, given the journal that it found and the one that it left. */
+function assertLeg(before: readonly RunEvent[], after: readonly RunEvent[], executions: Executions): void {
+  const finished = new Set(before.flatMap((event) => (event.type === "ToolCallFinished" ? [event.callId] : [])));
+  const inDoubt = new Set(
+    before.flatMap((event) => (event.type === "ToolCallRequested" && !event.idempotent ? [event.callId] : [])),
+  );
+  const decision = after[before.length];
+  for (const [callId, count] of executions) {
+    assert.equal(count, 1, `${callId} was executed ${count} times.`);
+    assert.ok(!finished.has(callId), `${callId} had ended and was executed again.`);
+    const mayRepeat = decision?.type === "Resumed" && decision.callId === callId && decision.decision === "retry";
+    assert.ok(!inDoubt.has(callId) || mayRepeat, `${callId} is not idempotent and was repeated unasked.`);
+  }
+}
+
+/** What a person sees of a run. */
+function outcomeOf({ status, output, finishReason, error, totals }: RunResult): object {
+  const { steps, toolCalls, usage, costMicros } = totals;
+  return { status, output, finishReason, code: error?.code, steps, toolCalls, usage, costMicros };
+}
