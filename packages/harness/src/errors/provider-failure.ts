@@ -10,6 +10,8 @@ export interface FailureContext {
   readonly providerId: string;
   readonly modelId: string;
   readonly apiKey?: string | undefined;
+  /** False where the key is not known, so that nothing a provider says can be told from it. */
+  readonly isQuotable?: boolean;
   readonly messages: readonly Message[];
 }
 
@@ -148,9 +150,9 @@ const shortestSecret = 8;
  * The provider's own words as a further sentence, cleaned and bounded. Nothing where they hold the API key, or repeat
  * what was sent: an error is kept and shown in places where a prompt has no business.
  */
-function quotable(message: string | undefined, { apiKey, messages }: FailureContext): string {
+function quotable(message: string | undefined, { apiKey, isQuotable = true, messages }: FailureContext): string {
   const text = clean(message ?? "");
-  if (text === "" || (apiKey !== undefined && apiKey !== "" && text.includes(apiKey))) return "";
+  if (!isQuotable || text === "" || (apiKey !== undefined && apiKey !== "" && text.includes(apiKey))) return "";
   const quote = text.length > longestQuote ? `${text.slice(0, longestQuote)}…` : text;
   return echoes(quote, messages) ? "" : ` It says: ${quote}`;
 }

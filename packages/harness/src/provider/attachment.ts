@@ -4,7 +4,7 @@ import { BenchtopError, type Attachment, type UserMessage } from "@benchtop/prot
 export type WireAttachment =
   | { readonly kind: "text"; readonly name: string; readonly text: string }
   | {
-      readonly kind: "image" | "pdf" | "document";
+      readonly kind: "image" | "pdf" | "document" | "other";
       readonly name: string;
       readonly mediaType: string;
       readonly data: string;
@@ -24,7 +24,7 @@ export function attachmentsOf(
     const mediaType = attachment.mediaType.split(";")[0]?.trim().toLowerCase() ?? "";
     const kind = kindOf(mediaType);
     const name = attachment.name ?? `attachment.${extensions[mediaType] ?? mediaType.split("/")[1] ?? "bin"}`;
-    if (kind === undefined || !kinds.includes(kind)) throw notCarried(mediaType, protocol, kinds);
+    if (!kinds.includes(kind)) throw notCarried(mediaType, protocol, kinds);
     if (data === undefined) throw notLoaded(attachment);
     if (kind === "text") return { kind, name, text: Buffer.from(data, "base64").toString("utf8") };
     return { kind, name, mediaType, data };
@@ -40,11 +40,11 @@ export function quotedFile({ name, text }: Extract<WireAttachment, { kind: "text
   return `<file name=${JSON.stringify(name)}>\n${text}\n</file>`;
 }
 
-function kindOf(mediaType: string): WireAttachment["kind"] | undefined {
+function kindOf(mediaType: string): WireAttachment["kind"] {
   if (imageTypes.has(mediaType)) return "image";
   if (mediaType === "application/pdf") return "pdf";
   if (mediaType.startsWith("text/") || textTypes.has(mediaType) || /\+(json|xml)$/.test(mediaType)) return "text";
-  return documentType.test(mediaType) ? "document" : undefined;
+  return documentType.test(mediaType) ? "document" : "other";
 }
 
 const imageTypes: ReadonlySet<string> = new Set(["image/png", "image/jpeg", "image/gif", "image/webp"]);
@@ -68,6 +68,7 @@ const kindNames: Readonly<Record<WireAttachment["kind"], string>> = {
   pdf: "PDF",
   text: "text",
   document: "office documents",
+  other: "anything else that the model takes",
 };
 
 function notCarried(mediaType: string, protocol: string, kinds: readonly WireAttachment["kind"][]): BenchtopError {

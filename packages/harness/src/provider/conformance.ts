@@ -109,7 +109,7 @@ export function providerConformance(dialect: Dialect, connect: Connect): readonl
       name: "sends nothing when it would have to leave an attachment out",
       run: async () => {
         for (const attachment of [
-          { mediaType: "video/mp4", data: "AAAA" },
+          { mediaType: "application/x-msdownload", data: "AAAA" },
           { mediaType: "image/png", sha256: "00" },
         ]) {
           await withServer(say({ text: ["x"] }), async (server) => {

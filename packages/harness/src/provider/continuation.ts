@@ -10,16 +10,19 @@ export interface Origin {
 
 export type Block = { readonly [member: string]: Json };
 
-/** What an answer consists of: its texts and calls, and between them the protocol's own blocks, to be sent back unread. */
+/**
+ * What an answer consists of: its texts and calls, and between them the protocol's own blocks, to be sent back unread. `extra`
+ * is what the protocol said beside a text or a call and wants to see again with it.
+ */
 export type Piece =
-  | { readonly kind: "text"; readonly text: string; readonly phase?: string }
-  | { readonly kind: "call"; readonly call: ToolCall }
+  | { readonly kind: "text"; readonly text: string; readonly extra?: Block }
+  | { readonly kind: "call"; readonly call: ToolCall; readonly extra?: Block }
   | { readonly kind: "block"; readonly block: Block };
 
 /** The place of a text or a call in an answer. Their content is the message's own, because it may be changed later. */
 export type Place =
-  | { readonly kind: "text"; readonly length: number; readonly phase?: string }
-  | { readonly kind: "call" }
+  | { readonly kind: "text"; readonly length: number; readonly extra?: Block }
+  | { readonly kind: "call"; readonly extra?: Block }
   | { readonly kind: "block"; readonly block: Block };
 
 export function continuationOf({ protocol, providerId, modelId }: Origin, places: readonly Place[]): Continuation {
@@ -33,7 +36,12 @@ export function continuationOf({ protocol, providerId, modelId }: Origin, places
 export function piecesOf(message: AssistantMessage, origin: Origin): Piece[] {
   const places = placesOf(message, origin);
   const texts = textsOf(message.content || (message.refusal ?? ""), places);
-  const calls = (message.toolCalls ?? []).map((call): Piece => ({ kind: "call", call }));
+  const callPlaces = places.filter((place) => place.kind === "call");
+  const calls = (message.toolCalls ?? []).map((call, index): Piece => ({
+    kind: "call",
+    call,
+    ...extraOf(callPlaces[index]),
+  }));
   const pieces: Piece[] = [];
   let waiting: Piece[] = [];
   const add = (piece: Piece | undefined) => {
@@ -61,12 +69,15 @@ function textsOf(text: string, places: readonly Place[]): Piece[] {
   if (text === "") return [];
   const parts = places.filter((place) => place.kind === "text");
   const isWhole = parts.reduce((sum, { length }) => sum + length, 0) === text.length;
-  const last = parts.at(-1);
-  if (!isWhole) return [{ kind: "text", text, ...(last?.phase !== undefined && { phase: last.phase }) }];
+  if (!isWhole) return [{ kind: "text", text, ...extraOf(parts.at(-1)) }];
   let start = 0;
-  return parts.map(({ length, phase }) => {
-    const piece = text.slice(start, start + length);
-    start += length;
-    return { kind: "text", text: piece, ...(phase !== undefined && { phase }) };
+  return parts.map((part) => {
+    const piece = text.slice(start, start + part.length);
+    start += part.length;
+    return { kind: "text", text: piece, ...extraOf(part) };
   });
+}
+
+function extraOf(place: { readonly extra?: Block } | undefined): { readonly extra?: Block } {
+  return place?.extra === undefined ? {} : { extra: place.extra };
 }

@@ -91,7 +91,7 @@ function wireAttachment(attachment: WireAttachment): object {
 function itemOf(piece: Piece): object {
   if (piece.kind === "block") return piece.block;
   if (piece.kind === "text") {
-    return { role: "assistant", content: piece.text, ...(piece.phase !== undefined && { phase: piece.phase }) };
+    return { role: "assistant", content: piece.text, ...piece.extra };
   }
   const { call } = piece;
   return { type: "function_call", call_id: call.callId, name: call.name, arguments: argumentsTextOf(call) };
@@ -282,7 +282,7 @@ const newItem: Item = {
 function placesOf({ type, reasoning, textLength, phase }: Item): Place[] {
   if (type === "reasoning") return reasoning ? [{ kind: "block", block: reasoning }] : [];
   if (type === "function_call") return [{ kind: "call" }];
-  return type === "message" ? [{ kind: "text", length: textLength, ...(phase !== "" && { phase }) }] : [];
+  return type === "message" ? [{ kind: "text", length: textLength, ...(phase !== "" && { extra: { phase } }) }] : [];
 }
 
 const incompleteReasons: Readonly<Record<string, FinishReason>> = {

@@ -48,7 +48,14 @@ export const openaiResponsesDialect: Dialect = {
     const events: string[] = [];
     const say = (type: string, fields: object) =>
       events.push(JSON.stringify({ type, sequence_number: events.length, ...fields }));
-    const response = { id: "resp_1", object: "response", status: "in_progress", output: [] };
+    const response = {
+      id: "resp_1",
+      object: "response",
+      created_at: 1,
+      model: "loopback",
+      status: "in_progress",
+      output: [],
+    };
     say("response.created", { response });
     say("response.in_progress", { response });
     const reasoning = answer.reasoning ?? [];
@@ -134,7 +141,14 @@ function sayToolCalls(answer: ScriptedAnswer, firstIndex: number, say: (type: st
     say("response.function_call_arguments.delta", { ...place, delta: text });
   }
   for (const [index, { id, name, pieces }] of (answer.toolCalls ?? []).entries()) {
-    const item = { id: `fc_${index}`, type: "function_call", call_id: id, name, arguments: pieces.join("") };
+    const item = {
+      id: `fc_${index}`,
+      type: "function_call",
+      call_id: id,
+      name,
+      arguments: pieces.join(""),
+      status: "completed",
+    };
     say("response.function_call_arguments.done", {
       item_id: item.id,
       output_index: firstIndex + index,
