@@ -1,6 +1,6 @@
 import { createRootRoute, createRoute, createRouter, lazyRouteComponent } from "@tanstack/react-router";
 import { Frame, NotFoundScreen } from "./frame/frame.tsx";
-import { readRunSearch, readRunsSearch, readSettingsSearch, readWorkbenchSearch } from "./search.ts";
+import { readEvalSearch, readRunSearch, readRunsSearch, readSettingsSearch, readWorkbenchSearch } from "./search.ts";
 
 /** Every screen, its address, and the part of its state that lives there. Each is a chunk of its own. */
 const rootRoute = createRootRoute({ component: Frame, notFoundComponent: NotFoundScreen });
@@ -35,6 +35,17 @@ const run = createRoute({
   validateSearch: readRunSearch,
   component: lazyRouteComponent(() => import("./run/run-screen.tsx"), "RunScreen"),
 });
+const evals = createRoute({
+  getParentRoute: () => rootRoute,
+  path: "/evals",
+  component: lazyRouteComponent(() => import("./evals/evals-screen.tsx"), "EvalsScreen"),
+});
+const evaluation = createRoute({
+  getParentRoute: () => rootRoute,
+  path: "/evals/$runId",
+  validateSearch: readEvalSearch,
+  component: lazyRouteComponent(() => import("./evals/eval-screen.tsx"), "EvalScreen"),
+});
 const egress = createRoute({
   getParentRoute: () => rootRoute,
   path: "/egress",
@@ -55,7 +66,18 @@ const gallery = createRoute({
 });
 
 export const router = createRouter({
-  routeTree: rootRoute.addChildren([home, workbenches, workbench, runs, run, egress, settings, gallery]),
+  routeTree: rootRoute.addChildren([
+    home,
+    workbenches,
+    workbench,
+    runs,
+    run,
+    evals,
+    evaluation,
+    egress,
+    settings,
+    gallery,
+  ]),
   defaultPreload: "intent",
   scrollRestoration: false,
 });

@@ -57,6 +57,27 @@ export function readRunSearch(search: Record<string, unknown>): RunSearch {
   };
 }
 
+/** Which answers of a report are shown; the last two need another report to compare with. */
+export const sampleFilters = ["failed", "error", "ungraded", "not-run", "passed", "regressed", "fixed"] as const;
+export type SampleFilter = (typeof sampleFilters)[number];
+export interface EvalSearch {
+  readonly show?: SampleFilter;
+  readonly model?: string;
+  /** Model, case and repetition of the answer that is open. */
+  readonly answer?: string;
+  /** The evaluation that this one is compared with. */
+  readonly against?: string;
+}
+export function readEvalSearch(search: Record<string, unknown>): EvalSearch {
+  const show = oneOf(search["show"], sampleFilters);
+  return {
+    ...(show !== undefined && { show }),
+    ...(typeof search["model"] === "string" && { model: search["model"] }),
+    ...(typeof search["answer"] === "string" && { answer: search["answer"] }),
+    ...(typeof search["against"] === "string" && { against: search["against"] }),
+  };
+}
+
 export const settingsSections = ["providers", "appearance", "about"] as const;
 export interface SettingsSearch {
   readonly section?: (typeof settingsSections)[number];

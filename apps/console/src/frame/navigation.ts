@@ -1,10 +1,11 @@
-import { Globe, House, LayoutGrid, Settings, SquareActivity } from "lucide-react";
+import { FlaskConical, Globe, House, LayoutGrid, Settings, SquareActivity } from "lucide-react";
 
 /** The sections of the console, in the order of the rail. */
 export const sections = [
   { to: "/", label: "Home", icon: House, keys: "g h" },
   { to: "/workbenches", label: "Workbenches", icon: LayoutGrid, keys: "g w" },
   { to: "/runs", label: "Runs", icon: SquareActivity, keys: "g r" },
+  { to: "/evals", label: "Evals", icon: FlaskConical, keys: "g v" },
   { to: "/egress", label: "Egress", icon: Globe, keys: "g e" },
   { to: "/settings", label: "Settings", icon: Settings, keys: "g s" },
 ] as const;

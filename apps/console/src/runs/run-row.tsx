@@ -54,6 +54,7 @@ export function RunRow(props: { readonly run: Run; readonly compact?: boolean })
 export const kindNames: Readonly<Record<string, string>> = {
   agent: "Agent",
   prompt: "Prompt",
+  eval: "Eval",
   publish: "Publish",
   restore: "Restore",
 };
