@@ -2,11 +2,11 @@ import assert from "node:assert/strict";
 import { mkdtemp, rm } from "node:fs/promises";
 import { tmpdir } from "node:os";
 import { join } from "node:path";
-import { isTerminal, type Decision, type EventInput, type Journal, type RunEvent } from "@benchtop/protocol";
+import { isTerminal, type Decision, type Journal, type RunEvent } from "@benchtop/protocol";
 import { checkInvariants } from "@benchtop/protocol/invariants";
 import { openStore, type Store } from "@benchtop/store";
 import { afterAll, beforeAll, describe, test } from "vitest";
-import { agentLoop, initOf, memoryJournal, resumeRun, type RunResult } from "../../src/index.ts";
+import { agentLoop, initOf, memoryJournal, replayRun, resumeRun, type RunResult } from "../../src/index.ts";
 import { play } from "./fault-run.ts";
 import { Random } from "./random.ts";
 import { askingGate, scenarioOf, type Scenario } from "./scenario.ts";
@@ -63,7 +63,8 @@ describe("H7 a run whose process was killed", { timeout: 600_000 }, () => {
       const among = (executions: Executions): Scenario => asking(scenarioOf(seed, { server, executions, nowhere }));
       const first = await untilEnded(memoryJournal(), among, "any");
       await crashing(seed, first.events, async (crashed) => {
-        await untilEnded(memoryJournal(), among, "any", crashed);
+        const { events } = await untilEnded(memoryJournal(), among, "any", crashed);
+        assert.ok(events.length > crashed.length);
       });
     });
   });
@@ -129,7 +130,16 @@ async function untilEnded(
   const events = await journal.read(id);
   assert.deepEqual(checkInvariants(events, { ended: true }), []);
   assert.equal(events.filter(isTerminal).length, 1);
+  await assertReplays(events, program);
   return { events, result };
+}
+
+/** What several processes did one after the other is driven again as one run. */
+async function assertReplays(events: readonly RunEvent[], program: Program): Promise<void> {
+  const executions: Executions = new Map();
+  const { outcome, divergence } = await replayRun(events, agentLoop(program(executions).config));
+  assert.deepEqual({ outcome, divergence }, { outcome: "identical", divergence: undefined });
+  assert.equal(executions.size, 0);
 }
 
 /** The journal that a killed process leaves: the same events, and nobody who writes. */
@@ -137,7 +147,7 @@ async function written(journal: Journal, events: readonly RunEvent[], runId?: st
   const init = initOf(events[0]);
   const writer = await journal.create({ ...init, runId: runId ?? init.runId });
   for (const { runId: _, seq, at: __, traceId: ___, ...event } of events) {
-    if (seq > 0) writer.write(event as EventInput);
+    if (seq > 0) writer.write(event);
     // A delta of its own commit, so that none is joined with the one before.
     if (event.type === "OutputDelta") await writer.committed();
   }
