@@ -18,6 +18,17 @@ export const SystemStatus = z.object({
   providers: z.int(),
   /** Sockets of the operator's configuration that are not HTTP requests of ours (a database on another host). */
   otherConnections: z.array(z.object({ purpose: z.string(), target: z.string() })),
+  /** Where traces of runs go, and how it goes: spans or lines passed on, given up, waiting; runs not passed on whole yet. */
+  traces: z.array(
+    z.object({
+      target: z.string(),
+      passedOn: z.int(),
+      dropped: z.int(),
+      waiting: z.int(),
+      runs: z.int(),
+      problem: z.string().optional(),
+    }),
+  ),
   /** Where secrets are kept: a file encrypted with a key kept elsewhere. */
   secrets: z.object({ backend: z.string(), location: z.string() }),
 });

@@ -21,6 +21,8 @@ import { takeHomeLock } from "./home/lock.ts";
 import { Identities } from "./identity/identities.ts";
 import { openLog } from "./log/log.ts";
 import { outboundConnections, type OutboundOptions } from "./outbound/outbound.ts";
+import { traceSinks } from "./trace/trace-config.ts";
+import { TraceExport } from "./trace/trace-export.ts";
 import { version } from "./version.ts";
 
 export interface DaemonOptions {
@@ -91,7 +93,7 @@ export async function startDaemon(options: DaemonOptions): Promise<Daemon> {
     opened.defer(() => egress.close());
     const providers = new Providers({ store, secrets, egress });
     const runs = new Runs({ store });
-    const workbenches = new Workbenches({ store, runs, providers, home, limits: config.limits });
+    const workbenches = new Workbenches({ store, runs, providers, home, limits: config.limits, gates: config.gates });
     opened.defer(() => atMost(1000, workbenches.close()));
     let ended: Promise<void> | undefined;
     const endRuns = (): Promise<void> => (ended ??= atMost(2500, runs.shutdown()));
@@ -103,6 +105,19 @@ export async function startDaemon(options: DaemonOptions): Promise<Daemon> {
       (run) => workbenches.settle(run),
       (run) => workbenches.interrupted(run),
     );
+
+    const traces: TraceExport[] = [];
+    for (const configured of config.trace ? traceSinks(config.trace, home, process.env) : []) {
+      const traced = await TraceExport.start({
+        home,
+        journal: store.journal,
+        ledger: store.ledger,
+        log,
+        ...configured,
+      });
+      opened.defer(() => atMost(2000, traced.close()));
+      traces.push(traced);
+    }
 
     const identities = new Identities({ db: store.db, bootstrapToken: token });
     const limits = { ...defaultBodyLimits, maxUploadBytes: config.limits.maxFileBytes, ...options.limits };
@@ -122,6 +137,7 @@ export async function startDaemon(options: DaemonOptions): Promise<Daemon> {
         workbenches,
         identities,
         egressLog,
+        traces: () => traces.map(({ state }) => state),
         maxUploadBytes: limits.maxUploadBytes,
       }),
       identities,

@@ -1,4 +1,5 @@
 import type { Command } from "commander";
+import type { SystemStatus } from "@benchtop/operations";
 import { BenchtopError } from "@benchtop/protocol/errors";
 import { openBrowser } from "../daemon/browser.ts";
 import { findDaemon, type FoundDaemon, namedDaemon } from "../daemon/find.ts";
@@ -104,6 +105,7 @@ async function status(invocation: Invocation): Promise<void> {
     ["Runs", `${state.runs.active} active, ${state.runs.total} in all`],
     ["Workbenches", String(state.workbenches)],
     ["Providers", String(state.providers)],
+    ["Traces", state.traces.length === 0 ? "not exported" : state.traces.map(traceLine).join("; ")],
     ["Secrets", `${state.secrets.backend}, ${state.secrets.location}`],
     [
       "Other sockets",
@@ -115,6 +117,13 @@ async function status(invocation: Invocation): Promise<void> {
   if (state.workbenches === 0) {
     terminal.line(`\n${formatCount(0, "workbench", "workbenches")} yet: \`benchtop workbench create NAME --add PATH\``);
   }
+}
+
+function traceLine(trace: SystemStatus["traces"][number]): string {
+  const { target, passedOn, dropped, waiting, problem } = trace;
+  const lost = dropped === 0 ? "" : `, ${dropped} dropped`;
+  const open = waiting === 0 ? "" : `, ${waiting} waiting`;
+  return `${target}: ${passedOn} passed on${lost}${open}${problem === undefined ? "" : ` (${problem})`}`;
 }
 
 function refuseRemote(command: string): void {

@@ -61,7 +61,7 @@ export class SpanBuilder {
 
   #runOf(event: RunEvent): OpenRun {
     const known = this.#runs.get(event.runId);
-    if (known) return known;
+    if (known && event.type !== "RunStarted") return known;
     const run: OpenRun = { started: event, open: new Map(), notes: [], omitted: 0, calls: 0 };
     if (event.type === "RunStarted") run.init = event;
     const [providerId, ...model] = run.init?.model?.split("/") ?? [];

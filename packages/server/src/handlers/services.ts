@@ -2,6 +2,7 @@ import type { EgressLog, Providers, Secrets } from "@benchtop/models";
 import type { Runs } from "@benchtop/runs";
 import type { Store } from "@benchtop/store";
 import type { Workbenches } from "@benchtop/workbench";
+import type { TraceExport } from "../trace/trace-export.ts";
 import type { Identities } from "../identity/identities.ts";
 
 /** What the handlers work with; made once by `startDaemon`. */
@@ -20,5 +21,7 @@ export interface Services {
   readonly workbenches: Workbenches;
   readonly identities: Identities;
   readonly egressLog: EgressLog;
+  /** How the exports of traces fare. */
+  readonly traces: () => readonly TraceExport["state"][];
   readonly maxUploadBytes: number;
 }

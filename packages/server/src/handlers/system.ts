@@ -31,6 +31,7 @@ export function systemHandlers(services: Services): HandlersOf<typeof systemOper
       workbenches: await countRows(store, "workbenches"),
       providers: await countRows(store, "providers"),
       otherConnections: otherConnections(services),
+      traces: [...services.traces()],
       secrets: { backend: services.secrets.backend, location: services.secrets.location },
     }),
     "signIn.create": ({ token }, { browser }) => browser.signIn(token),
@@ -94,10 +95,13 @@ async function databaseOf({ home, databaseUrl, store }: Services) {
 }
 
 /** Sockets that are the operator's configuration and not requests of ours. */
-function otherConnections({ databaseUrl, proxy }: Services) {
+function otherConnections({ databaseUrl, proxy, traces }: Services) {
   return [
     ...(databaseUrl === undefined ? [] : [{ purpose: "database", target: withoutCredentials(databaseUrl) }]),
     ...(proxy === undefined ? [] : [{ purpose: "proxy to model providers", target: withoutCredentials(proxy) }]),
+    ...traces()
+      .filter(({ target }) => /^https?:/.test(target))
+      .map(({ target }) => ({ purpose: "trace collector", target })),
   ];
 }
 

@@ -14,11 +14,11 @@ afterEach(() => rm(home, { recursive: true }));
 const write = (content: string) => writeFile(join(home, "config.json"), content);
 
 test("S1 limits have defaults, and the file changes what it names", async () => {
-  expect(await readConfig(home)).toEqual({ limits: defaultLimits });
+  expect(await readConfig(home)).toMatchObject({ limits: defaultLimits });
   await write('{"limits":{"maxFiles":25000}}');
-  expect(await readConfig(home)).toEqual({ limits: { ...defaultLimits, maxFiles: 25_000 } });
+  expect(await readConfig(home)).toMatchObject({ limits: { ...defaultLimits, maxFiles: 25_000 } });
   await write("{}");
-  expect(await readConfig(home)).toEqual({ limits: defaultLimits });
+  expect(await readConfig(home)).toMatchObject({ limits: defaultLimits });
 });
 
 test.each([
@@ -29,11 +29,73 @@ test.each([
   ['{"limits":{"maxFiles":0}}', /limits\.maxFiles/],
   ['{"limits":{"maxFiles":"many"}}', /limits\.maxFiles/],
   ['{"limits":{"maxFileBytes":1.5}}', /limits\.maxFileBytes/],
+  ['{"gates":[{"policy":"secret","mode":"shadow"}]}', /gates\.0\.policy/],
+  ['{"gates":[{"policy":"secrets"}]}', /gates\.0\.mode/],
+  ['{"gates":[{"policy":"secrets","mode":"shadow","options":{"point":["input"]}}]}', /gates\.0\.options.*point/],
+  ['{"gates":[{"policy":"destinations","mode":"enforcing"}]}', /gates\.0\.options\.allow/],
+  [
+    '{"gates":[{"policy":"destinations","mode":"enforcing","options":{"allow":["a/b"]}}]}',
+    /gates\.0: "a\/b" is no host/,
+  ],
+  [
+    '{"gates":[{"policy":"tools","mode":"enforcing","options":{"deny":[{"tool":"*","where":[{"path":"/a","regex":"(?=a)"}]}]}}]}',
+    /gates\.0: The pattern is not understood/,
+  ],
+  [
+    '{"gates":[{"policy":"approval","mode":"enforcing"},{"policy":"approval","mode":"shadow"}]}',
+    /gates\.1: there is a gate "approval" already/,
+  ],
+  ['{"trace":{"otlp":{"url":"http://user:password@x"}}}', /trace\.otlp\.url/],
+  ['{"trace":{"otlp":{"url":"http://x","headersEnv":"A B"}}}', /trace\.otlp\.headersEnv/],
+  ['{"trace":{"file":"traces.jsonl"}}', /trace\.file/],
+  ['{"trace":{"otlp":{"url":"http://x","content":"all"}}}', /trace\.otlp\.content/],
 ])("%s stops the start and says where", async (content, message) => {
   await write(content);
   await expect(readConfig(home)).rejects.toMatchObject({
     info: { error_code: "VALIDATION_FAILED", phase: "settings" },
     message: expect.stringMatching(message),
+  });
+});
+
+test("H6 without a word about gates, secrets are noticed and nothing is changed; an empty list asks none", async () => {
+  expect((await readConfig(home)).gates).toMatchObject([
+    { name: "secrets", mode: "shadow", points: ["input", "tool-result"] },
+  ]);
+  await write('{"gates":[]}');
+  expect((await readConfig(home)).gates).toEqual([]);
+});
+
+test("H6 gates are asked in the order of the file, under their own names", async () => {
+  const gates = [
+    { policy: "secrets", mode: "enforcing" },
+    { policy: "personal-data", mode: "shadow", options: { kinds: ["iban"], action: "deny" } },
+    { policy: "tools", mode: "enforcing", options: { deny: [{ tool: "shell" }] } },
+    { policy: "destinations", mode: "enforcing", options: { allow: ["example.com"] } },
+    { policy: "prompt-injection", mode: "enforcing", options: { action: "mark" } },
+    { policy: "approval", name: "mail", mode: "enforcing", options: { tools: [{ tool: "send_*" }] } },
+    { policy: "approval", name: "outside", mode: "shadow", options: { effects: ["external"] } },
+    { policy: "model", mode: "shadow", options: { points: ["output"], forbids: "medical advice" } },
+  ];
+  await write(JSON.stringify({ gates }));
+  expect((await readConfig(home)).gates.map(({ name, mode }) => `${name} ${mode}`)).toEqual([
+    "secrets enforcing",
+    "personal-data shadow",
+    "tools enforcing",
+    "destinations enforcing",
+    "prompt-injection enforcing",
+    "mail enforcing",
+    "outside shadow",
+    "model shadow",
+  ]);
+});
+
+test("H6 a trace leaves without content unless the file says otherwise", async () => {
+  await write(
+    '{"trace":{"file":{"path":"t.jsonl"},"otlp":{"url":"http://127.0.0.1:4318","headersEnv":"OTLP_HEADERS"}}}',
+  );
+  expect((await readConfig(home)).trace).toEqual({
+    file: { path: "t.jsonl", content: "none" },
+    otlp: { url: "http://127.0.0.1:4318", headersEnv: "OTLP_HEADERS", content: "none" },
   });
 });
 

@@ -2,18 +2,27 @@ import { readFile } from "node:fs/promises";
 import { join } from "node:path";
 import { BenchtopError } from "@benchtop/protocol";
 import { defaultLimits, type Limits } from "@benchtop/workbench";
+import type { Gate } from "@benchtop/harness";
 import { z } from "zod";
+import { defaultGates, GateConfig, gatesFromConfig } from "../gates/gates-config.ts";
+import { TraceConfig } from "../trace/trace-config.ts";
 
 const limit = z.int().positive().optional();
 const limitNames = Object.keys(defaultLimits) as (keyof Limits)[];
 
 const Config = z.strictObject({
   limits: z.strictObject(Object.fromEntries(limitNames.map((name) => [name, limit]))).default({}),
+  gates: z.array(GateConfig).max(100).optional(),
+  trace: TraceConfig.optional(),
 });
 
 /** What an operator may set for one home. */
 export interface HomeConfig {
   readonly limits: Limits;
+  /** Asked by every prompt and agent run, in this order. */
+  readonly gates: readonly Gate[];
+  /** Where traces go; nowhere when absent. */
+  readonly trace?: TraceConfig;
 }
 
 /**
@@ -23,13 +32,25 @@ export interface HomeConfig {
 export async function readConfig(home: string): Promise<HomeConfig> {
   const path = join(home, "config.json");
   const text = await readIfThere(path);
-  if (text === undefined) return { limits: defaultLimits };
-  const parsed = Config.safeParse(parseJson(path, text));
+  const parsed = Config.safeParse(text === undefined ? {} : parseJson(path, text));
   if (!parsed.success) {
     const problems = parsed.error.issues.map((issue) => `${issue.path.join(".") || "the file"}: ${issue.message}`);
     throw invalid(path, problems.join("; "));
   }
-  return { limits: { ...defaultLimits, ...(parsed.data.limits as Partial<Limits>) } };
+  const { limits, gates = defaultGates, trace } = parsed.data;
+  return {
+    limits: { ...defaultLimits, ...(limits as Partial<Limits>) },
+    gates: gatesOf(path, gates),
+    ...(trace && { trace }),
+  };
+}
+
+function gatesOf(path: string, gates: readonly GateConfig[]): readonly Gate[] {
+  try {
+    return gatesFromConfig(gates);
+  } catch (thrown) {
+    throw invalid(path, BenchtopError.from(thrown).message.replace(/\.$/, ""));
+  }
 }
 
 async function readIfThere(path: string): Promise<string | undefined> {
