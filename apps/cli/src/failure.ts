@@ -11,17 +11,22 @@ export const exitCodes = {
   tool: 4,
   permission: 5,
   consent: 6,
+  waiting: 7,
   interrupted: 130,
 } as const;
 
 export const exitCodeHelp: readonly (readonly [number, string])[] = [
   [exitCodes.ok, "done; a run ended with Completed"],
-  [exitCodes.runtime, "Benchtop could not do it: not found, conflict, disk full, budget reached, …; an evaluation missed a threshold"],
+  [
+    exitCodes.runtime,
+    "Benchtop could not do it: not found, conflict, disk full, budget reached, …; an evaluation missed a threshold",
+  ],
   [exitCodes.usage, "wrong usage, or input that was refused"],
   [exitCodes.provider, "the model provider failed: key, rate limit, network, unknown model"],
   [exitCodes.tool, "a tool or path was refused (SANDBOX_VIOLATION)"],
   [exitCodes.permission, "no identity, or one without the permission"],
   [exitCodes.consent, "consent is missing, or the egress policy refused; nothing was sent"],
+  [exitCodes.waiting, "the run waits for a person's decision"],
   [exitCodes.interrupted, "interrupted: Ctrl-C, or the run was aborted"],
 ];
 

@@ -1,16 +1,58 @@
-import { BenchtopError, type EventOf, type RunEvent } from "@benchtop/protocol";
+import { BenchtopError, type Decision, type EventOf, type RunEvent } from "@benchtop/protocol";
 import type { Invocation } from "./invocation.ts";
 import { exitCodes } from "./failure.ts";
+import { RunPrinter } from "./output/events.ts";
+import { printable } from "./output/format.ts";
 
 /**
- * Follows a run to its end and hands each committed event on. The first Ctrl-C aborts the run through the API and waits
- * for its last event; the second leaves at once. Returns the terminal event.
+ * Prints a run from after an event on until it ends, or until it waits for a decision that nobody here can be asked for: then
+ * how to decide is said, and the exit code. Throws the error that it ended with.
  */
+export async function showRun(invocation: Invocation, runId: string, after = -1): Promise<void> {
+  const printer = new RunPrinter(invocation.terminal);
+  const last = await follow(invocation, runId, after, decided, (event) =>
+    invocation.json ? invocation.printJson(event) : printer.print(event),
+  );
+  if (last.type === "Error") throw errorOf(last);
+  if (last.type !== "Suspended") return;
+  process.exitCode = exitCodes.waiting;
+  const [yes, no] = choicesFor[last.reason];
+  invocation.terminal.errorLine(
+    invocation.json
+      ? JSON.stringify({ waiting: { runId, callId: last.callId, reason: last.reason } })
+      : `The run waits for your decision: \`benchtop runs resume ${runId} --${yes}\` or \`--${no}\`.`,
+  );
+}
+
+const choicesFor = {
+  approval: ["approve", "deny"],
+  "outcome-unknown": ["retry", "skip"],
+} as const satisfies Record<EventOf<"Suspended">["reason"], readonly Decision[]>;
+
+type LastEvent = EventOf<"Completed"> | EventOf<"Error"> | EventOf<"Suspended">;
+
+/** Follows a run that waits for nobody to its terminal event, and hands each committed event on. */
 export async function followToEnd(
   invocation: Invocation,
   runId: string,
   show: (event: RunEvent) => void,
 ): Promise<EventOf<"Completed"> | EventOf<"Error">> {
+  const last = await follow(invocation, runId, -1, () => Promise.resolve(true), show);
+  if (last.type !== "Suspended") return last;
+  throw new BenchtopError("INTERNAL", "A run waits where none can.", { runId });
+}
+
+/**
+ * Follows a run and hands each committed event on. The first Ctrl-C aborts the run through the API and waits for its last
+ * event; the second leaves at once. Returns the terminal event, or the question that nobody answered.
+ */
+async function follow(
+  invocation: Invocation,
+  runId: string,
+  after: number,
+  decide: (invocation: Invocation, suspended: EventOf<"Suspended">) => Promise<boolean>,
+  show: (event: RunEvent) => void,
+): Promise<LastEvent> {
   const { terminal } = invocation;
   const client = await invocation.client();
   invocation.about({ runId });
@@ -29,15 +71,41 @@ export async function followToEnd(
     terminal.errorLine(terminal.errorColours.dim(connected ? "Connected again." : "Connection lost; trying again."));
   };
   try {
-    for await (const event of client.follow(runId, { signal: aborting.signal, giveUpAfterMs: 15_000, onConnection })) {
+    const following = { after, signal: aborting.signal, giveUpAfterMs: 15_000, onConnection };
+    for await (const event of client.follow(runId, following)) {
       show(event);
       if (event.type === "Completed" || event.type === "Error") return event;
+      if (event.type === "Suspended" && !(await decide(invocation, event))) return event;
     }
   } finally {
     release();
   }
   if (failedToAbort !== undefined) throw failedToAbort;
   throw new BenchtopError("RUN_INTERRUPTED", "The daemon closed the stream before the run ended.", { runId });
+}
+
+/** False when nobody has decided, and nobody here does. What was decided before, or elsewhere, is no question any more. */
+async function decided(
+  invocation: Invocation,
+  { runId, callId, reason, tool, question }: EventOf<"Suspended">,
+): Promise<boolean> {
+  const client = await invocation.client();
+  const { suspension } = await client.call("runs.get", { runId });
+  if (suspension?.callId !== callId) return true;
+  const { terminal } = invocation;
+  if (!terminal.isInteractive) return false;
+  const [yes, no] = choicesFor[reason];
+  terminal.errorLine(`${terminal.errorColours.yellow("?")} ${printable(question)}`);
+  terminal.errorLine(
+    terminal.errorColours.dim(`  ${tool} ${printable(JSON.stringify(suspension.arguments)).slice(0, 400)}`),
+  );
+  const answer = await terminal.choose(
+    `  [${yes[0]}]${yes.slice(1)}, [${no[0]}]${no.slice(1)}, or [l]ater?`,
+    `${yes[0]}${no[0]}l`,
+  );
+  if (answer !== yes[0] && answer !== no[0]) return false;
+  await client.call("runs.resume", { runId, decision: answer === yes[0] ? yes : no });
+  return true;
 }
 
 /** The error that a run ended with, as it was thrown there. */

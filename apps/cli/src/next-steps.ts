@@ -76,8 +76,14 @@ const byCode: Partial<Record<ErrorCode, Steps>> = {
   ],
   RUN_INTERRUPTED: ({ runId }) => [
     `see how far it came: \`benchtop runs show ${runId ?? "ID"} --events\``,
-    "run it again",
+    `go on from there: \`benchtop runs fork ${runId ?? "ID"}\``,
+    "or run it again",
   ],
+  REPLAY_DIVERGED: ({ runId }) => [
+    `see what is recorded: \`benchtop runs show ${runId ?? "ID"} --events\``,
+    `go on all the same: \`benchtop runs resume ${runId ?? "ID"} --accept-changes\` with your decision`,
+  ],
+  POLICY_DENIED: () => ['the gates are in config.json in BENCHTOP_HOME; `mode: "shadow"` only records what they say'],
   AUTH_REQUIRED: () => [
     "set BENCHTOP_TOKEN to a token of that daemon, or BENCHTOP_HOME to the folder that holds its bootstrap-token",
   ],
@@ -94,7 +100,7 @@ const byCode: Partial<Record<ErrorCode, Steps>> = {
 
 const byAction: Record<ErrorAction, Steps> = {
   retry: () => ["try again"],
-  resume: () => ["run it again"],
+  resume: ({ runId }) => [`go on from there: \`benchtop runs fork ${runId ?? "ID"}\``],
   switch_model: () => ["choose another model: `benchtop models`"],
   open_settings: () => ["`benchtop providers list`"],
   restore_checkpoint: ({ workbench }) => [`\`benchtop checkpoints list ${workbench ?? "NAME"}\``],

@@ -1,5 +1,6 @@
 import { readFileSync } from "node:fs";
 import { Command } from "commander";
+import { addApprovalsCommand } from "./commands/again.ts";
 import { addCallCommand } from "./commands/call.ts";
 import { addCheckpointCommands } from "./commands/checkpoints.ts";
 import { addCompletionCommand } from "./commands/completion.ts";
@@ -39,6 +40,7 @@ export function createProgram(invocation: Invocation): Command {
   addDraftCommands(program, invocation);
   addCheckpointCommands(program, invocation);
   addRunsCommands(program, invocation);
+  addApprovalsCommand(program, invocation);
   addEvalCommands(program, invocation);
   addConsentCommands(program, invocation);
   addEgressCommand(program, invocation);

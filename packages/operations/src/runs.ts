@@ -133,7 +133,7 @@ export const runOperations = {
       /** Runs that this one started, or that are about it: sub-runs, forks, replays, undos. */
       parentRunId: RunId.optional(),
       /** Only runs that wait for a person. */
-      waiting: z.stringbool().optional(),
+      waiting: z.union([z.boolean(), z.stringbool()]).optional(),
     }),
     output: page(Run),
     errors: [],
@@ -244,7 +244,8 @@ export const runOperations = {
     path: "/api/v1/runs/{runId}/fork",
     permission: "runs:write",
     status: 202,
-    summary: "Start a run that begins with what this one did up to an event, and goes on live, asked or told something else.",
+    summary:
+      "Start a run that begins with what this one did up to an event, and goes on live, asked or told something else.",
     input: z.object({
       ...runId,
       /** The last event that both share; the end of the run when absent. */

@@ -55,6 +55,11 @@ export function duration(text: string): number {
   return value;
 }
 
+export function consentOption(): Option {
+  const meaning = "agree to send this to a model elsewhere: for this run, or until it is taken back";
+  return new Option("--consent <mode>", meaning).choices(["once", "always"]);
+}
+
 export function modelOption(): Option {
   const option = new Option("--model <ref>", "the model, PROVIDER/MODEL").env("BENCHTOP_MODEL");
   return option.makeOptionMandatory();

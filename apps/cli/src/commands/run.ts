@@ -1,12 +1,11 @@
 import { text } from "node:stream/consumers";
-import { type Command, Option } from "commander";
+import type { Command } from "commander";
 import type { Contract } from "@benchtop/protocol";
 import { type ConsentMode, consentFor } from "../consent.ts";
-import { errorOf, followToEnd } from "../follow.ts";
+import { showRun } from "../follow.ts";
 import type { Invocation } from "../invocation.ts";
-import { RunPrinter } from "../output/events.ts";
 import { formatCounts } from "../output/format.ts";
-import { addCommand, dollars, duration, modelOption, positiveNumber } from "./command.ts";
+import { addCommand, consentOption, dollars, duration, modelOption, positiveNumber } from "./command.ts";
 import { modelOf, quoted } from "./names.ts";
 
 export function addRunCommand(program: Command, invocation: Invocation): void {
@@ -50,12 +49,7 @@ interface RunOptions {
 function addRunOptions(command: Command): Command {
   return command
     .addOption(modelOption())
-    .addOption(
-      new Option(
-        "--consent <mode>",
-        "agree to send this to a model elsewhere: for this run, or until it is taken back",
-      ).choices(["once", "always"]),
-    )
+    .addOption(consentOption())
     .option("--run-id <id>", "an id of your own; one that was used before is refused")
     .option("--session <id>", "the conversation to go on with")
     .option("--max-steps <number>", "stop after so many model calls", positiveNumber)
@@ -96,7 +90,7 @@ async function run(
     ...(instructions !== undefined && { instructions }),
     ...(consent !== undefined && { consent }),
   });
-  await show(invocation, runId);
+  await showRun(invocation, runId);
 }
 
 async function ask(invocation: Invocation, workbench: string, words: string, options: RunOptions): Promise<void> {
@@ -112,7 +106,7 @@ async function ask(invocation: Invocation, workbench: string, words: string, opt
     task,
     ...(consent !== undefined && { consent }),
   });
-  await show(invocation, runId);
+  await showRun(invocation, runId);
   if (invocation.json) return;
   const draft = await client.call("draft.getState", { workbenchId: workbench });
   const name = quoted(workbench);
@@ -121,15 +115,6 @@ async function ask(invocation: Invocation, workbench: string, words: string, opt
       ? `Draft: ${formatCounts(draft.counts)} — review with \`benchtop draft diff ${name}\`, publish with \`benchtop draft publish ${name}\``
       : "No file was changed.",
   );
-}
-
-/** Prints the run until it ends. Throws the error that it ended with. */
-async function show(invocation: Invocation, runId: string): Promise<void> {
-  const printer = new RunPrinter(invocation.terminal);
-  const last = await followToEnd(invocation, runId, (event) =>
-    invocation.json ? invocation.printJson(event) : printer.print(event),
-  );
-  if (last.type === "Error") throw errorOf(last);
 }
 
 function requestOf(options: RunOptions) {

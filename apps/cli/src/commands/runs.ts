@@ -7,6 +7,7 @@ import { eventLine } from "../output/events.ts";
 import { formatAge, formatCost, formatCount, formatDuration } from "../output/format.ts";
 import { withProgress } from "../output/progress.ts";
 import { printFacts, printTable } from "../output/table.ts";
+import { addAgainCommands } from "./again.ts";
 import { addCommand, addGroup, positiveNumber, wholeNumber } from "./command.ts";
 import { orderedMap } from "./ordered-map.ts";
 
@@ -21,7 +22,7 @@ export function addRunsCommands(program: Command, invocation: Invocation): void 
   ])
     .addOption(new Option("--status <status>", "only runs that ended so, or are still going").choices(statuses))
     .option("--workbench <workbench>", "only runs of this workbench")
-    .option("--kind <kind>", "only this kind: prompt, agent, publish, restore")
+    .option("--kind <kind>", "only this kind: prompt, agent, eval, publish, restore, replay, undo")
     .option("--session <id>", "only runs of this conversation")
     .option("--limit <number>", "at most so many", positiveNumber, 50)
     .option("--cursor <cursor>", "go on where the last page ended (nextCursor)")
@@ -54,6 +55,8 @@ export function addRunsCommands(program: Command, invocation: Invocation): void 
     .option("--reason <text>", "kept in the journal")
     .action((id: string | undefined, options: { all?: boolean; reason?: string }) => abort(invocation, id, options));
 
+  addAgainCommands(runs, invocation);
+
   addCommand(runs, "hint <id> <text>", "Tell a running agent something; it reads it before its next turn.", [
     'benchtop runs hint run_01k… "use euros, not dollars"',
   ]).action((id: string, text: string) => hint(invocation, id, text));
@@ -81,7 +84,11 @@ async function listRuns(invocation: Invocation, options: ListOptions): Promise<v
   if (answer.items.length === 0) return terminal.line("No runs.");
   printTable(terminal, answer.items, [
     { title: "RUN", value: ({ runId }) => runId },
-    { title: "STATUS", value: ({ status }) => status, paint: (cell, run) => terminal.colours[paintOf(run)](cell) },
+    {
+      title: "STATUS",
+      value: ({ status, suspension }) => (suspension ? "waiting" : status),
+      paint: (cell, run) => terminal.colours[paintOf(run)](cell),
+    },
     { title: "KIND", value: ({ kind }) => kind },
     { title: "STARTED", value: ({ startedAt }) => formatAge(startedAt) },
     {
@@ -125,7 +132,14 @@ async function showRun(invocation: Invocation, runId: string, withEvents: boolea
   printFacts(terminal, [
     ["Run", run.runId],
     ["Title", run.title],
-    ["Status", last?.type === "Error" ? `${run.status}: ${last.error.message} [${last.error.error_code}]` : run.status],
+    [
+      "Status",
+      run.suspension
+        ? `waiting: ${run.suspension.question}`
+        : last?.type === "Error"
+          ? `${run.status}: ${last.error.message} [${last.error.error_code}]`
+          : run.status,
+    ],
     ["Kind", run.kind],
     ["Model", run.modelId === null ? "none" : `${run.providerId}/${run.modelId}`],
     ["Started", `${run.startedAt} (${formatAge(run.startedAt)})`],
