@@ -1,6 +1,6 @@
 import { createHash, randomBytes } from "node:crypto";
-import { constants } from "node:fs";
-import { lstat, mkdir, open, readdir, rename, unlink, type FileHandle } from "node:fs/promises";
+import { constants, type Stats } from "node:fs";
+import { lstat, mkdir, open, readdir, rename, unlink, utimes, type FileHandle } from "node:fs/promises";
 import { dirname, join } from "node:path";
 import { Readable } from "node:stream";
 import { BenchtopError } from "@benchtop/protocol";
@@ -14,6 +14,7 @@ export interface BlobRef {
 /** The fsyncs of this many puts overlap; more would only fill the thread pool that all file access shares. */
 const parallelPuts = 8;
 const readChunk = 256 * 1024;
+const setAside = "unused-";
 
 /** Windows has no such flag, and no links that an ordinary user could make. */
 const readFlags = constants.O_RDONLY | (constants.O_NOFOLLOW ?? 0);
@@ -36,7 +37,12 @@ export class Blobs {
   static async open(root: string): Promise<Blobs> {
     const blobs = new Blobs(root);
     await mkdir(blobs.#temporary, { recursive: true, mode: 0o700 });
-    for (const left of await readdir(blobs.#temporary)) await removeIfThere(join(blobs.#temporary, left));
+    for (const left of await readdir(blobs.#temporary)) {
+      const path = join(blobs.#temporary, left);
+      // Moved away to be removed, and perhaps asked for again meanwhile.
+      if (left.startsWith(setAside)) await rename(path, blobs.pathOf(left.slice(setAside.length)));
+      else await removeIfThere(path);
+    }
     return blobs;
   }
 
@@ -112,6 +118,78 @@ export class Blobs {
     }
   }
 
+  /**
+   * Whether the blob is there, for somebody who is about to name it: it counts as put just now, so that it is not removed
+   * as unused before the name is committed.
+   */
+  async keep(sha256: string): Promise<boolean> {
+    if (!(await this.has(sha256))) return false;
+    const now = new Date();
+    try {
+      await utimes(this.pathOf(sha256), now, now);
+      return true;
+    } catch (error) {
+      if (isMissing(error)) return false;
+      throw BenchtopError.from(error, "FILE_WRITE_FAILED");
+    }
+  }
+
+  /** Every blob, and when it was put or kept last (milliseconds since 1970). */
+  async *list(): AsyncGenerator<{ readonly sha256: string; readonly changedAt: number }> {
+    for (const folder of await readdir(this.#root)) {
+      if (!/^[0-9a-f]{2}$/.test(folder)) continue;
+      for (const sha256 of await readdir(join(this.#root, folder))) {
+        const stats = /^[0-9a-f]{64}$/.test(sha256) ? await statsIfThere(this.pathOf(sha256)) : undefined;
+        if (stats?.isFile()) yield { sha256, changedAt: stats.mtimeMs };
+      }
+    }
+  }
+
+  /**
+   * Removes a blob that nobody has put or kept since; gives its size, or undefined where it stays. It is moved away before its
+   * time is read: whoever keeps it before that makes it young, so that it is moved back; whoever puts it after finds it
+   * missing and writes it again.
+   */
+  async removeIfUnchangedSince(sha256: string, changedAt: number): Promise<number | undefined> {
+    const path = this.pathOf(sha256);
+    const aside = join(this.#temporary, setAside + sha256);
+    try {
+      await rename(path, aside);
+    } catch (error) {
+      if (isMissing(error)) return undefined;
+      throw BenchtopError.from(error, "FILE_WRITE_FAILED");
+    }
+    const { mtimeMs, size } = await lstat(aside);
+    if (mtimeMs >= changedAt) {
+      await rename(aside, path);
+      return undefined;
+    }
+    await unlink(aside);
+    return size;
+  }
+
+  /**
+   * The text of a blob that may be JSON, in pieces of which each begins with the last 64 characters of the one before; nothing
+   * for other blobs and those that are missing.
+   */
+  async *jsonText(sha256: string): AsyncGenerator<string> {
+    if (!(await this.has(sha256))) return;
+    const file = await this.#openForReading(sha256);
+    try {
+      let before = "";
+      for (;;) {
+        const { bytesRead, buffer } = await file.read(Buffer.allocUnsafe(readChunk), 0, readChunk, null);
+        if (bytesRead === 0) return;
+        const text = buffer.toString("latin1", 0, bytesRead);
+        if (before === "" && !/^[{[]/.test(text)) return;
+        yield before + text;
+        before = text.slice(-64);
+      }
+    } finally {
+      await file.close();
+    }
+  }
+
   /** Where the blob lies, for copying it. Rejects what is not a hash, so that no caller can name another file. */
   pathOf(sha256: string): string {
     if (!/^[0-9a-f]{64}$/.test(sha256)) {
@@ -121,7 +199,7 @@ export class Blobs {
   }
 
   async #putOnce(sha256: string, bytes: Uint8Array): Promise<void> {
-    if (await this.has(sha256)) return this.#keepFolder(dirname(this.pathOf(sha256)));
+    if (await this.keep(sha256)) return this.#keepFolder(dirname(this.pathOf(sha256)));
     const temporary = await this.#writeTemporary((file) => file.writeFile(bytes));
     await this.#moveIn(temporary, sha256);
   }
@@ -229,6 +307,15 @@ async function makeFolder(folder: string): Promise<void> {
   await mkdir(folder, { recursive: true, mode: 0o700 });
   await syncFolder(folder);
   await syncFolder(dirname(folder));
+}
+
+async function statsIfThere(path: string): Promise<Stats | undefined> {
+  try {
+    return await lstat(path);
+  } catch (error) {
+    if (isMissing(error)) return undefined;
+    throw error;
+  }
 }
 
 async function removeIfThere(path: string): Promise<void> {

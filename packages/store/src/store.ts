@@ -10,6 +10,7 @@ import type { RunNotifications } from "./journal/watch.ts";
 import { Ledger } from "./ledger/ledger.ts";
 import { Memories } from "./memory/memories.ts";
 import { processOwner } from "./owner.ts";
+import { Retention } from "./retention/retention.ts";
 import type { Tables } from "./schema.ts";
 import { SqliteWriter } from "./sqlite/writer.ts";
 
@@ -36,6 +37,7 @@ export interface Store {
   readonly checkpoints: RunCheckpoints;
   readonly memory: Memories;
   readonly blobs: Blobs;
+  readonly retention: Retention;
   /** Resolves when everything committed so far is on disk. (A commit through `db` by itself survives a killed process, not a power cut.) */
   flush(): Promise<void>;
   /** Commits what journals have queued, gives leases back, closes files and connections. */
@@ -61,6 +63,7 @@ export async function openStore(options: StoreOptions): Promise<Store> {
     checkpoints: new RunCheckpoints(db),
     memory: new Memories({ db, dialect }),
     blobs,
+    retention: new Retention(db, blobs),
     flush: () => database.flush(),
     async close() {
       try {

@@ -212,7 +212,10 @@ export class DurableJournal implements Journal {
     const recent = tail.recent(seq, limit);
     if (recent) return recent;
     const bodies = await this.#parts.storage.bodies(tail.runId, seq - 1, limit);
-    if (bodies.length === 0) throw new Error(`The journal of run ${tail.runId} has no event ${seq}.`);
+    if (bodies.length === 0) {
+      await this.#head(tail.runId);
+      throw new Error(`The journal of run ${tail.runId} has no event ${seq}.`);
+    }
     return bodies.map((body, place) => new StoredEvent(seq + place, body));
   }
 

@@ -8,7 +8,7 @@ export interface JournalStorage {
   create(operation: CreateOperation): Promise<Appended>;
   /** One commit. Rejects with `RUN_INTERRUPTED`, having written nothing, when epoch or length are not what the run has. */
   append(operation: AppendOperation): Promise<Appended>;
-  /** Committed bodies in order of `seq`. */
+  /** Committed bodies in order of `seq`; none of a journal that is deleted, even while its events are being removed. */
   bodies(runId: string, after: number, limit: number): Promise<string[]>;
   /** Committed rows as they are, for verification. */
   rows(runId: string, after: number, limit: number): Promise<StoredRow[]>;

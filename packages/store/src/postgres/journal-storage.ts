@@ -64,7 +64,9 @@ export class PostgresJournalStorage implements JournalStorage {
 
   async bodies(runId: string, after: number, limit: number): Promise<string[]> {
     const { rows } = await this.#pool.query<{ body: string }>(
-      "SELECT body FROM run_events WHERE run_id = $1 AND seq > $2 ORDER BY seq LIMIT $3",
+      `SELECT body FROM run_events
+       WHERE run_id = $1 AND seq > $2 AND EXISTS (SELECT 1 FROM runs WHERE id = $1 AND deleted_at IS NULL)
+       ORDER BY seq LIMIT $3`,
       [runId, after, limit],
     );
     return rows.map(({ body }) => body);

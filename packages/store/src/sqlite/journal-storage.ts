@@ -25,9 +25,11 @@ export class SqliteJournalStorage implements JournalStorage {
 
   constructor(writer: SqliteWriter, reader: DatabaseSync) {
     this.#writer = writer;
-    const page = "FROM run_events WHERE run_id = ? AND seq > ? ORDER BY seq LIMIT ?";
-    this.#selectBodies = reader.prepare(`SELECT body ${page}`);
-    this.#selectRows = reader.prepare(`SELECT seq, type, hash, body ${page}`);
+    const page = "FROM run_events WHERE run_id = ?1 AND seq > ?2";
+    const limited = "ORDER BY seq LIMIT ?3";
+    const isKept = "EXISTS (SELECT 1 FROM runs WHERE id = ?1 AND deleted_at IS NULL)";
+    this.#selectBodies = reader.prepare(`SELECT body ${page} AND ${isKept} ${limited}`);
+    this.#selectRows = reader.prepare(`SELECT seq, type, hash, body ${page} ${limited}`);
   }
 
   create(operation: CreateOperation): Promise<Appended> {

@@ -1,6 +1,7 @@
 import { followerSuite } from "./followers.ts";
 import { durableJournalSuite, verificationSuite } from "./journal.ts";
 import { durableMemorySuite } from "./memory.ts";
+import { retentionSuite } from "./retention.ts";
 import { rowSuite } from "./rows.ts";
 import type { SuiteSubject } from "./subject.ts";
 import { takeoverSuite } from "./takeover.ts";
@@ -14,5 +15,6 @@ export function storeSuite(subject: SuiteSubject): void {
   followerSuite(subject);
   takeoverSuite(subject);
   rowSuite(subject);
+  retentionSuite(subject);
   durableMemorySuite(subject);
 }

@@ -96,7 +96,7 @@ export class Files {
       const incoming: Incoming[] = [];
       for (const { path, sha256 } of input.uploads) {
         const checked = parseWorkbenchPath(path, limits);
-        if (!(await store.blobs.has(sha256))) {
+        if (!(await store.blobs.keep(sha256))) {
           throw new BenchtopError("NOT_FOUND", `The upload for "${checked}" is not there. Upload the file again.`);
         }
         incoming.push({ path: checked, sha256, bytes: await this.#sizeOf(sha256) });
