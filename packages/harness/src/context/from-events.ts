@@ -45,12 +45,19 @@ export function runMessages(events: readonly RunEvent[]): RunMessages {
   };
 }
 
-/** A conversation with one more run. */
+/** A conversation with one more run. Where what was kept begins with a result, its call is gone, and so it goes too. */
 export function continued(history: readonly Message[], run: RunMessages): readonly Message[] {
   const { messages, keptHistory = Number.POSITIVE_INFINITY, summary } = run;
+  const summarized = summary === undefined ? [] : [summaryMessage(summary)];
   let going = history.filter(({ role }) => role !== "system").length - keptHistory;
-  const kept = history.filter(({ role }) => role === "system" || going-- <= 0);
-  return [...(summary === undefined ? [] : [summaryMessage(summary)]), ...kept, ...messages];
+  if (going <= 0) return [...summarized, ...history, ...messages];
+  const kept = history.filter(({ role }) => {
+    if (role === "system") return true;
+    going -= 1;
+    if (going === -1 && role === "tool") going = 0;
+    return going < 0;
+  });
+  return [...summarized, ...kept, ...messages];
 }
 
 interface Entry {

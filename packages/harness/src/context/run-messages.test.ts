@@ -157,4 +157,20 @@ describe("H5 a conversation that goes on after a run", () => {
     const run = runMessages(journal(started, trimmed(1, 0)));
     expect(texts(continued(history, run))).toEqual(["be kind", "4", "asked"]);
   });
+
+  test("never begins with the result of a call that went", () => {
+    const call = { callId: "c", name: "look", arguments: {} };
+    const result = (content: string): Message => ({ role: "tool", callId: "c", name: "look", content });
+    const history: Message[] = [
+      { role: "user", content: "q" },
+      { role: "assistant", content: "", toolCalls: [call, call] },
+      result("1"),
+      result("2"),
+      { role: "assistant", content: "a" },
+    ];
+    for (const kept of [3, 2, 1]) {
+      expect(texts(continued(history, runMessages(journal(started, trimmed(kept, 0)))))).toEqual(["a", "asked"]);
+    }
+    expect(texts(continued(history, runMessages(journal(started, trimmed(0, 0)))))).toEqual(["asked"]);
+  });
 });

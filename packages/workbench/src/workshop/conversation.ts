@@ -1,4 +1,4 @@
-import { messagesFromEvents } from "@benchtop/harness";
+import { continued, runMessages } from "@benchtop/harness";
 import type { Message, RunEvent, RunRecord, RunStatus } from "@benchtop/protocol";
 import type { Store } from "@benchtop/store";
 import type { Page, PageInput } from "../page.ts";
@@ -50,7 +50,7 @@ function isKnown(kind: string): kind is "agent" | "publish" | "restore" | "disca
 /** Runs that the model is reminded of. The harness trims what is still too long, and says so. */
 const rememberedRuns = 20;
 
-/** The messages of the earlier runs of one kind in a conversation, oldest first. */
+/** What the earlier runs of one kind in a conversation left of it, oldest first: what one of them dropped or summarised stays so. */
 export async function history(
   store: Store,
   sessionId: string,
@@ -62,15 +62,15 @@ export async function history(
     (run) => !except.includes(run.runId) && run.status !== "replay" && run.status !== "pending",
   );
   const undone = await undoneRuns(store, sessionId);
-  const messages: Message[] = [];
+  let messages: readonly Message[] = [];
   for (const run of earlier.slice(0, rememberedRuns).toReversed()) {
-    const added = messagesFromEvents(await journalOf(store, run.runId));
+    const said = runMessages(await journalOf(store, run.runId));
     // A question that nothing answers (no consent, no connection) would only be asked twice.
-    if (!added.some((message) => message.role === "assistant")) continue;
-    messages.push(...added);
-    if (undone.has(run.runId)) messages.push({ role: "user", content: undoneNote });
+    if (!said.messages.some((message) => message.role === "assistant")) continue;
+    messages = continued(messages, said);
+    if (undone.has(run.runId)) messages = [...messages, { role: "user", content: undoneNote }];
   }
-  return messages;
+  return [...messages];
 }
 
 const undoneNote = "(I took back the changes to files that you made in that turn. The Draft no longer has them.)";
