@@ -16,8 +16,8 @@ import { isTerminal, type EventOf, type RunEvent, type RunEventType } from "./ev
  *     run does not complete. A call that nothing announced is the first attempt.
  *  9. A run that is `Suspended` goes on with `Resumed`, or ends: then what is open is closed, and `Error` follows. It waits
  *     for an approval before the call is requested, for an unknown outcome while it is open.
- * 10. A decision answers the call that the run waited for. The journal of a fork begins with the events it was forked at,
- *     then `Resumed` says so; no other journal says that.
+ * 10. A decision answers the call that the run waited for. In the journal of a fork, `Resumed` says once where it leaves the
+ *     way of its origin; no other journal says that.
  * 11. A tool call that a person or an enforcing gate denied was not executed. One that was open when the run stopped is executed again
  *     only if it is idempotent, or a person decided so.
  * 12. Every `SubRunStarted` has one `SubRunFinished`, before the terminal event.
@@ -245,14 +245,14 @@ class Suspensions implements Rule {
   readonly #tools = new Set<string>();
   #waiting: EventOf<"Suspended"> | undefined;
   #isEnding = false;
-  #forkedAt: number | undefined;
+  /** This is a fork, and nothing has said yet where it begins to go its own way. */
+  #isFork = false;
 
   add(event: RunEvent, violated: Violated): void {
-    if (event.type === "RunStarted") this.#forkedAt = event.forkedFrom && event.forkedFrom.seq + 1;
-    const saysFork = event.type === "Resumed" && event.reason === "fork";
-    if (saysFork && event.seq !== this.#forkedAt) violated("says that this is a fork");
-    if (!saysFork && event.seq === this.#forkedAt && !closingTypes.has(event.type)) {
-      violated("is where the fork should be named");
+    if (event.type === "RunStarted") this.#isFork = event.forkedFrom !== undefined;
+    if (event.type === "Resumed" && event.reason === "fork") {
+      if (!this.#isFork) violated("says that this is a fork");
+      this.#isFork = false;
     }
 
     if (event.type === "Resumed") this.#resumed(event, violated);
