@@ -7,10 +7,12 @@ import type { Journal } from "@benchtop/protocol";
 import { openStore } from "@benchtop/store";
 import { afterAll, beforeAll, describe, expect, test } from "vitest";
 import { memoryJournal } from "../../src/index.ts";
+import { connect } from "./connect.ts";
 import { assertSound, play } from "./fault-run.ts";
+import { faultNames } from "./faults.ts";
 import { scenarioOf } from "./scenario.ts";
 import { seedsAtOnce } from "./seeds.ts";
-import { FaultServer } from "./server.ts";
+import { dialectNames, FaultServer } from "./server.ts";
 
 /** Runs against the memory journal; a tenth as many run against SQLite. */
 const runCount = Number(process.env["FAULT_RUNS"] ?? 1500);
@@ -50,6 +52,31 @@ describe("H4 whatever providers do", { timeout: 600_000 }, () => {
     expect(server.trapped).toBe(0);
   });
 
+  test.for(dialectNames.flatMap((dialect) => endless.map((fault) => [dialect, fault] as const)))(
+    "one that speaks %s and %s costs no more memory than its budget allows",
+    async ([dialect, fault]) => {
+      const provider = connect(dialect, server.urlOf({ seed: 1, dialect, faulty: 1, among: [fault] }));
+      const { config } = scenarioOf(1, { server, executions: new Map(), nowhere, calm: true });
+      const { contextTokens: _, ...candidate } = { ...config.candidates[0], provider };
+      const scenario = {
+        seed: 1,
+        config: {
+          ...config,
+          context: {},
+          candidates: [candidate] as const,
+          reliability: { retry: { maxAttempts: 1 } },
+        },
+        contract: { maxTotalTokens: 20_000 },
+        abortAfter: undefined,
+        hintAfter: undefined,
+      };
+      const { events, result } = await play(scenario, memoryJournal());
+      assertSound(events, result, new Map());
+      expect(["BUDGET_CAP_REACHED", "PROVIDER_UNAVAILABLE"]).toContain(result.error?.code);
+      expect(JSON.stringify(events).length).toBeLessThan(mostKept);
+    },
+  );
+
   test("runs on the durable journal keep every rule, and the journal verifies", async () => {
     const home = await mkdtemp(join(tmpdir(), "benchtop-faults-"));
     const store = await openStore({ home });
@@ -65,6 +92,11 @@ describe("H4 whatever providers do", { timeout: 600_000 }, () => {
     expect(unhandled).toEqual([]);
   });
 });
+
+const endless = faultNames.filter((name) => name.endsWith("without end"));
+
+/** Of an answer without end, eight characters a token are read, journaled as they come and once more as a whole. */
+const mostKept = 20_000 * 8 * 2 + 512 * 1024;
 
 /** Memory that the same number of runs may add once the process is warm: none grows with what was run. */
 const mostGrowth = 8 * 1024 * 1024;

@@ -2,15 +2,16 @@ import { once } from "node:events";
 import { createServer, type IncomingMessage, type Server, type ServerResponse } from "node:http";
 import type { AddressInfo, Socket } from "node:net";
 import type { Dialect } from "../../src/provider/conformance/dialect.ts";
-import { openaiChatDialect, openaiResponsesDialect } from "../../src/provider/conformance.ts";
+import { anthropicMessagesDialect, openaiChatDialect, openaiResponsesDialect } from "../../src/provider/conformance.ts";
 import { answerOf } from "./answers.ts";
 import { faultNames, faults, honest, type Exchange, type FaultName } from "./faults.ts";
 import { Random } from "./random.ts";
 
-export const dialects = { chat: openaiChatDialect, responses: openaiResponsesDialect } as const satisfies Record<
-  string,
-  Dialect
->;
+export const dialects = {
+  chat: openaiChatDialect,
+  responses: openaiResponsesDialect,
+  messages: anthropicMessagesDialect,
+} as const satisfies Record<string, Dialect>;
 export type DialectName = keyof typeof dialects;
 export const dialectNames = Object.keys(dialects) as DialectName[];
 
