@@ -84,7 +84,7 @@ test("a conversation goes on: the model is told what was said before", async () 
   expect(other.stdout).not.toContain("teal");
 });
 
-test("kill −9 of the daemon in a run: what was shown is kept, and the run is closed as interrupted", async () => {
+test("H7 kill −9 of the daemon in a run: what was shown is kept, and the run goes on", async () => {
   const { pid, port } = await daemonOf(home);
   const child = home.start([...endless, "--run-id", "killed", "--json"]);
   let shown = "";
@@ -94,10 +94,12 @@ test("kill −9 of the daemon in a run: what was shown is kept, and the run is c
   process.kill(pid, "SIGKILL");
   await gone(pid);
   await home.ok("up", "--detach", "--json", "--port", port);
-
   // The command that followed the run catches up with the new daemon from where it was.
+  await expect.poll(() => shown, { timeout: 20_000 }).toMatch(/"Resumed"[\s\S]*"OutputDelta"/);
+  await home.ok("runs", "abort", "killed");
+
   const result = await ended;
-  expect([result.code, result.error().error_code]).toEqual([1, "RUN_INTERRUPTED"]);
+  expect([result.code, result.error().error_code]).toEqual([130, "USER_CANCELED"]);
   const events = result.events();
   expect(events.map(({ seq }) => seq)).toEqual(events.map((_, index) => index));
   const stored = (await home.ok("runs", "events", "killed", "--json")).events();
@@ -107,17 +109,23 @@ test("kill −9 of the daemon in a run: what was shown is kept, and the run is c
     .map((line) => JSON.parse(line) as RunEvent);
   expect(stored.slice(0, before.length)).toEqual(before);
   expect(stored).toEqual(events);
-  expect(stored.at(-1)).toMatchObject({ type: "Error", error: { error_code: "RUN_INTERRUPTED" } });
+  // What the model had said when the process ended stands in the journal, and is asked for once more.
+  const calls = stored.filter((event) => event.type === "ProviderCallFinished");
+  expect(calls[0]).toMatchObject({ outcome: "error", error: { error_code: "RUN_INTERRUPTED" } });
+  expect(calls[0]?.type === "ProviderCallFinished" && calls[0].message?.content).not.toBe("");
+  expect(calls).toHaveLength(2);
   expect((await home.ok("runs", "verify", "--all", "--json")).json).toMatchObject({ ok: true });
   expect((await home.ok("runs", "show", "killed", "--json")).json).toMatchObject({ status: "error" });
 });
 
-test("kill −9 while an agent writes: the Draft holds whole files, and can be published", async () => {
+test("kill −9 while an agent writes, and an abort after it: the Draft holds whole files, and can be published", async () => {
   const { pid } = await daemonOf(home);
   const child = home.start([
     "ask",
     "budget",
     "write 400 notes",
+    "--run-id",
+    "writing",
     "--model",
     "local/gpt-5.2",
     "--max-steps",
@@ -130,6 +138,8 @@ test("kill −9 while an agent writes: the Draft holds whole files, and can be p
   child.kill("SIGKILL");
   await Promise.all([gone(pid), ended]);
 
+  await home.ok("runs", "abort", "writing");
+  await home.run(["runs", "events", "writing", "--json"]);
   expect((await home.ok("runs", "verify", "--all", "--json")).json).toMatchObject({ ok: true });
   const { draft } = (await home.ok("draft", "status", "budget", "--json")).json as {
     draft: { counts: { added: number } };
