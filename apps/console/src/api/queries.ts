@@ -94,11 +94,13 @@ function keptModels(): KeptModels | undefined {
   }
 }
 
-/** Runs that go on now; asked often while there are any. */
+/** Runs that go on now; asked often while there are any. What a run started itself is shown with it, not beside it. */
 export const activeRuns = queryOptions({
-  queryKey: ["runs.list", { status: "pending", limit: 20 }],
+  queryKey: ["runs.list", { status: "pending", limit: 100 }],
   queryFn: async (): Promise<readonly Run[]> =>
-    (await client.call("runs.list", { status: "pending", limit: 20 })).items,
+    (await client.call("runs.list", { status: "pending", limit: 100 })).items.filter(
+      ({ parentRunId }) => parentRunId === null,
+    ),
   refetchInterval: (query) => ((query.state.data?.length ?? 0) > 0 ? 1_500 : 5_000),
   staleTime: 1_000,
 });

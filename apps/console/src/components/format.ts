@@ -28,6 +28,7 @@ export function formatCost(micros: number | null | undefined): string {
   if (micros === null || micros === undefined) return "no price";
   const dollars = micros / 1_000_000;
   if (dollars === 0) return "$0.00";
+  if (dollars < 0.0001) return "< $0.0001";
   return dollars < 0.01 ? `$${dollars.toFixed(4)}` : `$${dollars.toFixed(2)}`;
 }
 

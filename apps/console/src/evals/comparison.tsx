@@ -29,7 +29,7 @@ export function CompareWith(props: {
       label="Compare with"
       value={against ?? none}
       onChange={(value) => props.onChange(value === none ? undefined : value)}
-      className="max-w-60 max-sm:max-w-32"
+      className="max-w-60 max-sm:max-w-28"
       options={[
         { value: none, label: "Compare with…" },
         ...listed.slice(0, 40).map((other) => ({

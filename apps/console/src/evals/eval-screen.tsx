@@ -107,7 +107,7 @@ function EvalView(props: { readonly runId: string }) {
           </Link>
           <ChevronRight size={13} aria-hidden className="shrink-0 text-faint max-sm:hidden" />
           <h1 className="min-w-0 truncate font-semibold">{data.name}</h1>
-          <Chip tone={tone} className="ml-2">
+          <Chip tone={tone} className="ml-2 max-sm:hidden">
             {label}
           </Chip>
         </nav>
@@ -156,6 +156,9 @@ function EvalView(props: { readonly runId: string }) {
       {runsAgain && <RunAgainDialog evaluation={data} onClose={() => setRunsAgain(false)} />}
       <div ref={scroller} tabIndex={-1} className="relative min-h-0 flex-1 overflow-y-auto outline-none!">
         <div className="mx-auto flex max-w-320 flex-col gap-5 px-4 py-4">
+          <p className="-mb-2 sm:hidden">
+            <Chip tone={tone}>{label}</Chip>
+          </p>
           {!running && data.summary === null && <EndedEarly runId={runId} />}
           {running && <Live runId={runId} total={data.progress.total} onEnd={() => void evaluation.refetch()} />}
           {data.summary !== null && <ReportNumbers evaluation={data} summary={data.summary} />}

@@ -2,7 +2,7 @@ import type { Interval } from "@benchtop/protocol";
 import { classes } from "../components/classes.ts";
 import { formatRate } from "./outcomes.ts";
 
-/** A pass rate as a bar, with its 95 % interval as a line on it and the threshold as a mark. */
+/** A pass rate as a bar, with its 95 % interval as a line on it and the threshold as a mark. Green and red only where a threshold says which is which. */
 export function RateBar(props: {
   readonly rate: number | null;
   readonly interval?: Interval | null;
@@ -10,7 +10,7 @@ export function RateBar(props: {
   readonly className?: string;
 }) {
   const { rate, interval, threshold } = props;
-  const missed = threshold !== undefined && rate !== null && rate < threshold;
+  const tone = threshold === undefined || rate === null ? "bg-accent" : rate < threshold ? "bg-bad-solid" : "bg-good";
   const says = [
     `Pass rate ${formatRate(rate)}`,
     ...(interval ? [`95 % interval ${formatRate(interval.low)} to ${formatRate(interval.high)}`] : []),
@@ -19,10 +19,7 @@ export function RateBar(props: {
   return (
     <span role="img" aria-label={says} title={says} className={classes("relative block h-3 min-w-12", props.className)}>
       <span className="absolute inset-x-0 top-0.5 h-2 overflow-hidden rounded-full bg-selected">
-        <span
-          className={classes("block h-full rounded-full", missed ? "bg-bad-solid" : "bg-good")}
-          style={{ width: `${(rate ?? 0) * 100}%` }}
-        />
+        <span className={classes("block h-full rounded-full", tone)} style={{ width: `${(rate ?? 0) * 100}%` }} />
       </span>
       {interval && (
         <span

@@ -26,7 +26,7 @@ export function ReportNumbers(props: { readonly evaluation: EvalRun; readonly su
           <ModelTable summary={summary} />
         </Panel>
         <Panel title="Evaluators">
-          <EvaluatorTable models={summary.models} />
+          <EvaluatorTable summary={summary} />
         </Panel>
       </div>
       {summary.thresholds.length > 0 && <Thresholds summary={summary} />}
@@ -86,7 +86,14 @@ function Panel(props: { readonly title: string; readonly children: ReactNode }) 
   return (
     <section className="min-w-0">
       <h2 className="mb-1.5 text-sm font-semibold text-muted">{props.title}</h2>
-      <div className="overflow-x-auto rounded-lg border border-line bg-surface">{props.children}</div>
+      <div
+        role="group"
+        aria-label={props.title}
+        tabIndex={0}
+        className="overflow-x-auto rounded-lg border border-line bg-surface"
+      >
+        {props.children}
+      </div>
     </section>
   );
 }
@@ -158,7 +165,7 @@ function countsOf(model: ModelSummary): string {
   ].join(" · ");
 }
 
-function EvaluatorTable({ models }: { readonly models: readonly ModelSummary[] }) {
+function EvaluatorTable({ summary: { models, thresholds } }: { readonly summary: EvalSummary }) {
   const names = models[0]?.evaluators.map(({ evaluator }) => evaluator) ?? [];
   return (
     <table className={tableClass}>
@@ -180,10 +187,13 @@ function EvaluatorTable({ models }: { readonly models: readonly ModelSummary[] }
             </th>
             {models.map((model) => {
               const summary = model.evaluators[index];
+              const required = thresholds.find(
+                (result) => result.model === model.model && result.threshold === `${name} passRate`,
+              )?.required;
               return (
                 <td key={model.model}>
                   <span className="flex items-center gap-2">
-                    <RateBar rate={summary?.passRate ?? null} className="max-w-50 flex-1" />
+                    <RateBar rate={summary?.passRate ?? null} threshold={required} className="max-w-50 flex-1" />
                     <span className="w-14 text-right font-medium">{formatRate(summary?.passRate)}</span>
                     <span className="w-18 text-right whitespace-nowrap text-faint">
                       score {formatScore(summary?.score)}

@@ -13,13 +13,13 @@ section{margin-top:28px}section>h2{margin-bottom:8px}p{margin:4px 0}
 .tile span{color:var(--muted);font-size:12px}.tile strong{font-size:20px;font-variant-numeric:tabular-nums}.tile small{color:var(--faint);min-height:18px}
 .scroll{overflow-x:auto;background:var(--surface);border:1px solid var(--line);border-radius:8px}
 table{border-collapse:collapse;width:100%}th,td{padding:7px 12px;text-align:left;border-bottom:1px solid var(--line);white-space:nowrap;font-weight:400}
-tr:last-child>*{border-bottom:0}thead th{color:var(--muted);font-size:12px}tbody th{font-weight:600}.number{text-align:right;font-variant-numeric:tabular-nums}
+tbody tr:last-child>*{border-bottom:0}thead th{color:var(--muted);font-size:12px}tbody th{font-weight:600}.number{text-align:right;font-variant-numeric:tabular-nums}
 .rate{vertical-align:-1px}.track{fill:var(--sunken)}.fill{fill:var(--accent)}.range{fill:var(--ink);opacity:.55}
 .chip{display:inline-block;border-radius:5px;padding:0 7px;font-size:12px;line-height:20px;font-weight:600;background:var(--sunken);color:var(--muted);vertical-align:2px}
 .chip.passed{background:var(--good-soft);color:var(--good)}.chip.failed,.chip.error{background:var(--bad-soft);color:var(--bad)}.chip.ungraded,.chip.not-run{background:var(--draft-soft);color:var(--draft)}
 .notice{background:var(--bad-soft);color:var(--bad);border-radius:6px;padding:6px 10px;overflow-wrap:anywhere}
 .bar{display:flex;flex-wrap:wrap;gap:10px;justify-content:space-between;align-items:center;margin-bottom:8px}
-.filters{display:flex;flex-wrap:wrap;gap:6px}
+.filters button{text-transform:capitalize}.filters{display:flex;flex-wrap:wrap;gap:6px}
 button,input{font:inherit;font-size:13px;color:inherit;background:var(--surface);border:1px solid var(--line);border-radius:6px;padding:3px 10px;min-height:28px}
 button[aria-pressed=true]{background:var(--ink);color:var(--surface);border-color:var(--ink)}
 :focus-visible{outline:2px solid var(--accent);outline-offset:1px}

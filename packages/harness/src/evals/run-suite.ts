@@ -193,7 +193,8 @@ class SuiteRun {
   }
 
   #spend({ usage, costMicros }: CaseResult): void {
-    if (!usage) return;
+    // Nothing was used by a question that nobody took.
+    if (!usage || usage.inputTokens + usage.outputTokens === 0) return;
     this.spent.inputTokens += usage.inputTokens;
     this.spent.outputTokens += usage.outputTokens;
     if (costMicros === undefined || this.spent.costMicros === null) this.spent.costMicros = null;
