@@ -37,8 +37,14 @@ const warning =
 export function signsOfInjection(text: string): readonly string[] {
   const read = text.normalize("NFKC").replaceAll(invisible, "").replaceAll(/\s+/g, " ");
   const found = signs.filter(({ pattern }) => pattern.test(read)).map(({ name }) => name);
+  if (imagesIn(read).some((url) => /\?.*(?:=$|[{<$])/.test(url))) found.push("carries-data-away");
   if (hiddenText.test(text)) found.push("invisible-text");
-  return found;
+  return [...new Set(found)];
+}
+
+/** Addresses of images in Markdown: whoever shows the text fetches them, with whatever the model was made to put in. */
+function imagesIn(text: string): readonly string[] {
+  return [...text.matchAll(/!\[[^\]]{0,200}\]\(\s{0,3}(https?:\/\/[^)\s]{1,800})/gi)].map(([, url = ""]) => url);
 }
 
 const subject = "(?:instructions?|prompts?|rules|directives?|guidelines|messages?|context|orders)";
@@ -85,10 +91,6 @@ const signs: readonly { readonly name: string; readonly pattern: RegExp }[] = [
     name: "addresses-the-model",
     pattern:
       /\b(?:attention|note|message|instructions?|important)\b.{0,20}\b(?:to|for) (?:any |all |the )?(?:ai|llm|language model|assistant|agent|chatbot)s?\b/i,
-  },
-  {
-    name: "carries-data-away",
-    pattern: /!\[[^\]]{0,200}\]\(\s{0,3}https?:\/\/[^)\s]{1,500}[?&][^)\s=]{1,50}=(?:[^)\s]{0,300}[{<$]|\s?\))/i,
   },
 ];
 

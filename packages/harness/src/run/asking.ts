@@ -147,11 +147,11 @@ export class Asking {
       screen: {
         holdsText: holdsOutput(gates),
         judge: async ({ content, refusal, reasoning }) => {
-          const text = content || (refusal ?? "");
+          const text = refusal === undefined ? content : `${content}${refusal}`;
           const subject = { point: "output" as const, text, ...(reasoning !== undefined && { reasoning }) };
           const decision = await decideGates(this.#run, gates, subject, this.forGate);
           if (decision.decision === "deny") throw refusedBy(decision, "output");
-          return decision.decision === "allow" ? (decision.text ?? content) : content;
+          return decision.decision === "allow" ? decision.text : undefined;
         },
       },
     };

@@ -58,11 +58,11 @@ export interface Prompt {
   readonly readAttachment?: (sha256: string) => Promise<Uint8Array>;
 }
 
-/** Judges what a model said before the call is closed; gives the text to keep, or throws. */
+/** Judges what a model said before the call is closed; gives the text to keep in its place, nothing where it passes as it is, or throws. */
 export interface Screen {
   /** No text may be seen before it was judged. */
   readonly holdsText: boolean;
-  judge(message: AssistantMessage): Promise<string>;
+  judge(message: AssistantMessage): Promise<string | undefined>;
 }
 
 /** How a call ended. A failure is a value here, since whoever made the call decides what comes of it. */
@@ -263,11 +263,15 @@ class OpenCall {
     this.#run.write({ type: "OutputDelta", callId: this.#callId, channel, text, spanId: this.#spanId });
   }
 
-  /** The text that was judged takes the place of what was said, and is seen now where it was held back. */
-  #pass(text: string, { holdsText }: Screen): void {
-    const changed = text !== this.#said.text;
-    if (changed) this.#said = { text, reasoning: "", refusal: "" };
-    if (changed) this.#continuation = undefined;
+  /**
+   * A redacted text takes the place of all that was said (what was thought may hold what had to go, though the text does not),
+   * and what passed is seen now where it was held back.
+   */
+  #pass(redacted: string | undefined, { holdsText }: Screen): void {
+    if (redacted !== undefined) {
+      this.#said = { text: redacted, reasoning: "", refusal: "" };
+      this.#continuation = undefined;
+    }
     if (!holdsText) return;
     for (const channel of ["reasoning", "refusal", "text"] as const) {
       if (this.#said[channel] !== "") this.#writeText(channel, this.#said[channel]);
