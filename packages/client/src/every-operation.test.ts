@@ -82,6 +82,20 @@ test("runs", async () => {
   expect(await call("runs.verify", { runId })).toMatchObject({ ok: true });
 });
 
+test("retention", async () => {
+  const { runId } = await call("runs.start", { model: "loop/gpt-5.2", prompt: "say hello and be forgotten" });
+  await finished(runId);
+  const before = new Date(Date.now() + 60_000).toISOString();
+  const dry = await call("runs.prune", { before, kinds: ["nothing"], dryRun: true });
+  expect(dry).toEqual({ dryRun: true, runs: 0, events: 0, kept: 0, blobs: null, bytes: null });
+  expect(await call("runs.prune", { before, kinds: ["nothing"] })).toMatchObject({ runs: 0, blobs: 0 });
+  const { eventCount } = await call("runs.get", { runId });
+  expect(await call("runs.delete", { runId, force: true })).toEqual({ runId, events: eventCount });
+  expect(await call("runs.get", { runId })).toMatchObject({ title: "", deletedAt: expect.any(String) });
+  await expect(call("runs.eventPage", { runId })).rejects.toMatchObject({ code: "NOT_FOUND" });
+  await expect(call("runs.delete", { runId })).rejects.toMatchObject({ code: "NOT_FOUND" });
+});
+
 test("workbenches and files", async () => {
   const { workbenchId, publishedDir } = await call("workbenches.create", { name: "files" });
   expect(await call("workbenches.rename", { workbenchId, name: "Files" })).toMatchObject({ name: "Files" });

@@ -1,6 +1,7 @@
 import { draftOperations } from "./draft.ts";
 import { evalOperations } from "./evals.ts";
 import { providerOperations } from "./providers.ts";
+import { retentionOperations } from "./retention.ts";
 import { runOperations } from "./runs.ts";
 import { systemOperations } from "./system.ts";
 import { workbenchOperations } from "./workbenches.ts";
@@ -11,6 +12,7 @@ export const operations = {
   ...systemOperations,
   ...providerOperations,
   ...runOperations,
+  ...retentionOperations,
   ...workbenchOperations,
   ...draftOperations,
   ...workshopOperations,
@@ -25,6 +27,7 @@ export * from "./draft.ts";
 export * from "./evals.ts";
 export * from "./pagination.ts";
 export * from "./providers.ts";
+export * from "./retention.ts";
 export * from "./runs.ts";
 export * from "./system.ts";
 export * from "./workbenches.ts";

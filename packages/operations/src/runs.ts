@@ -75,6 +75,8 @@ export const Run = z.object({
   title: z.string(),
   startedAt: z.string(),
   finishedAt: z.string().nullable(),
+  /** When its journal was deleted. */
+  deletedAt: z.string().nullable(),
   eventCount: z.int(),
   headHash: z.string(),
   suspension: Suspension.nullable(),

@@ -92,6 +92,8 @@ export interface RunFilter {
   readonly traceId?: string | undefined;
   /** Only runs that wait for a person to decide. */
   readonly suspended?: boolean | undefined;
+  /** Runs whose journal was deleted, too; they are left out otherwise. */
+  readonly deleted?: boolean | undefined;
   /** What the page before gave as `nextCursor`. */
   readonly cursor?: string | undefined;
   /** 1 to 1000; 100 when absent. */

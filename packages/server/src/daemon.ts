@@ -21,6 +21,7 @@ import { takeHomeLock } from "./home/lock.ts";
 import { Identities } from "./identity/identities.ts";
 import { openLog } from "./log/log.ts";
 import { outboundConnections, type OutboundOptions } from "./outbound/outbound.ts";
+import { startDailyRetention } from "./retention/daily.ts";
 import { traceSinks } from "./trace/trace-config.ts";
 import { TraceExport } from "./trace/trace-export.ts";
 import { version } from "./version.ts";
@@ -118,6 +119,9 @@ export async function startDaemon(options: DaemonOptions): Promise<Daemon> {
       opened.defer(() => atMost(2000, traced.close()));
       traces.push(traced);
     }
+
+    const retention = startDailyRetention({ retention: store.retention, days: config.retention?.days, log });
+    opened.defer(() => atMost(2000, retention.close()));
 
     const identities = new Identities({ db: store.db, bootstrapToken: token });
     const limits = { ...defaultBodyLimits, maxUploadBytes: config.limits.maxFileBytes, ...options.limits };

@@ -10,6 +10,7 @@ import { printFacts, printTable } from "../output/table.ts";
 import { addAgainCommands } from "./again.ts";
 import { addCommand, addGroup, positiveNumber, wholeNumber } from "./command.ts";
 import { orderedMap } from "./ordered-map.ts";
+import { addRetentionCommands } from "./retention.ts";
 
 const statuses = ["pending", "success", "error", "budget_exceeded", "replay"] as const;
 
@@ -60,6 +61,8 @@ export function addRunsCommands(program: Command, invocation: Invocation): void 
   addCommand(runs, "hint <id> <text>", "Tell a running agent something; it reads it before its next turn.", [
     'benchtop runs hint run_01k… "use euros, not dollars"',
   ]).action((id: string, text: string) => hint(invocation, id, text));
+
+  addRetentionCommands(runs, invocation);
 }
 
 interface ListOptions {
@@ -125,7 +128,7 @@ async function showRun(invocation: Invocation, runId: string, withEvents: boolea
   const { terminal } = invocation;
   const run = await client.call("runs.get", { runId });
   const events: RunEvent[] = [];
-  for await (const event of storedEvents(invocation, runId, -1)) events.push(event);
+  if (run.deletedAt === null) for await (const event of storedEvents(invocation, runId, -1)) events.push(event);
   const last = events.at(-1);
   const output = last?.type === "Completed" ? last.output : undefined;
   if (invocation.json) return invocation.printJson(withEvents ? { ...run, events } : run);
@@ -148,7 +151,10 @@ async function showRun(invocation: Invocation, runId: string, withEvents: boolea
     ["Cost", run.costMicros === null ? "unknown (the provider has no prices)" : formatCost(run.costMicros)],
     ["Steps", `${run.steps}, ${formatCount(run.toolCalls, "tool call")}`],
     ["Trace", run.traceId],
-    ["Journal", `${formatCount(run.eventCount, "event")}, head ${run.headHash.slice(0, 16)}`],
+    [
+      "Journal",
+      `${formatCount(run.eventCount, "event")}, head ${run.headHash.slice(0, 16)}${run.deletedAt === null ? "" : `; deleted ${run.deletedAt}`}`,
+    ],
   ]);
   if (withEvents) {
     terminal.line();

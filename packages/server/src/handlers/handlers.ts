@@ -3,6 +3,7 @@ import type { Handlers } from "../api/handler.ts";
 import { draftHandlers } from "./draft.ts";
 import { evalHandlers } from "./evals.ts";
 import { providerHandlers } from "./providers.ts";
+import { retentionHandlers } from "./retention.ts";
 import { runHandlers } from "./runs.ts";
 import type { Services } from "./services.ts";
 import { systemHandlers } from "./system.ts";
@@ -15,6 +16,7 @@ export function bindHandlers(services: Services): Handlers {
     ...systemHandlers(services),
     ...providerHandlers(services),
     ...runHandlers(services),
+    ...retentionHandlers(services),
     ...workbenchHandlers(services),
     ...draftHandlers(services),
     ...workshopHandlers(services),

@@ -29,6 +29,8 @@ test.each([
   ['{"limits":{"maxFiles":0}}', /limits\.maxFiles/],
   ['{"limits":{"maxFiles":"many"}}', /limits\.maxFiles/],
   ['{"limits":{"maxFileBytes":1.5}}', /limits\.maxFileBytes/],
+  ['{"retention":{"days":0}}', /retention\.days/],
+  ['{"retention":{"weeks":1}}', /retention/],
   ['{"gates":[{"policy":"secret","mode":"shadow"}]}', /gates\.0\.policy/],
   ['{"gates":[{"policy":"secrets"}]}', /gates\.0\.mode/],
   ['{"gates":[{"policy":"secrets","mode":"shadow","options":{"point":["input"]}}]}', /gates\.0\.options.*point/],

@@ -14,6 +14,7 @@ const Config = z.strictObject({
   limits: z.strictObject(Object.fromEntries(limitNames.map((name) => [name, limit]))).default({}),
   gates: z.array(GateConfig).max(100).optional(),
   trace: TraceConfig.optional(),
+  retention: z.strictObject({ days: z.int().min(1).max(36_500) }).optional(),
 });
 
 /** What an operator may set for one home. */
@@ -23,6 +24,8 @@ export interface HomeConfig {
   readonly gates: readonly Gate[];
   /** Where traces go; nowhere when absent. */
   readonly trace?: TraceConfig;
+  /** Runs that ended so many days ago are deleted, once a day; they are kept for ever when absent. */
+  readonly retention?: { readonly days: number };
 }
 
 /**
@@ -37,11 +40,12 @@ export async function readConfig(home: string): Promise<HomeConfig> {
     const problems = parsed.error.issues.map((issue) => `${issue.path.join(".") || "the file"}: ${issue.message}`);
     throw invalid(path, problems.join("; "));
   }
-  const { limits, gates = defaultGates, trace } = parsed.data;
+  const { limits, gates = defaultGates, trace, retention } = parsed.data;
   return {
     limits: { ...defaultLimits, ...(limits as Partial<Limits>) },
     gates: gatesOf(path, gates),
     ...(trace && { trace }),
+    ...(retention && { retention }),
   };
 }
 

@@ -35,6 +35,7 @@ export class Ledger implements RunStore, SessionStore {
     const limit = Math.max(1, Math.min(filter.limit ?? 100, 1000));
     let query = this.#rows();
     for (const [column, value] of filters(filter)) query = query.where(`entry.${column}`, "=", value);
+    if (filter.deleted !== true) query = query.where("runs.deleted_at", "is", null);
     if (filter.suspended === true) {
       // Whoever waits has not ended; the ledger is indexed by that.
       query = query.where("entry.status", "=", "pending").where("runs.suspension", "is not", null);

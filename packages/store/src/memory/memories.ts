@@ -175,7 +175,7 @@ async function makeRoom(
     .where("lane", "=", lane)
     .where("scope", "=", scope)
     .executeTakeFirstOrThrow();
-  if (items <= maxItems && Number(characters) <= maxCharacters) return [];
+  if (items <= maxItems && characters <= maxCharacters) return [];
   const { rows } = await sql<{ id: string }>`
     DELETE FROM memories WHERE number IN (
       SELECT number FROM (

@@ -42,7 +42,15 @@ export function retentionSuite(subject: SuiteSubject): void {
       const after = (await ledger.get(runId))!;
       assert.ok(after.deletedAt);
       assert.deepEqual(after, { ...before, title: "", deletedAt: after.deletedAt });
-      assert.ok((await ledger.list()).items.every(({ title }) => title === ""));
+      const rows = (await ledger.list({ deleted: true })).items;
+      assert.deepEqual(
+        rows.map(({ title, status }) => [title, status]),
+        [
+          ["", "replay"],
+          ["", "success"],
+        ],
+      );
+      assert.ok((await ledger.list()).items.every(({ status }) => status === "replay"));
       await rejectsWith("NOT_FOUND", journal.read(runId));
       await rejectsWith("NOT_FOUND", journal.read(runId, { after: 100 }));
       await rejectsWith("NOT_FOUND", journal.verify(runId));
@@ -114,7 +122,7 @@ export function retentionSuite(subject: SuiteSubject): void {
 
       const { runs, events } = await retention.prune(rules);
       assert.deepEqual([runs, events], [4, 8]);
-      const deleted = (await ledger.list()).items.filter(({ deletedAt }) => deletedAt !== null);
+      const deleted = (await ledger.list({ deleted: true })).items.filter(({ deletedAt }) => deletedAt !== null);
       assert.deepEqual(
         new Set(deleted.map(({ runId }) => runId)),
         new Set([parent, child, ...conversation.slice(0, 2)]),
