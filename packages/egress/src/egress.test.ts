@@ -255,10 +255,14 @@ describe("S8 the gate of a provider elsewhere", () => {
         egress.fetch("https://api.example.com/v1/models", { method: "POST", body: "private words" }, context),
         egress.fetch("https://api.example.com/v1/models", { method: "POST" }, context),
         egress.fetch("https://api.example.com/v1/models?q=private", {}, context),
+        egress.fetch("https://api.example.com/v1/models?limit=10&q=private", {}, context),
+        egress.fetch("https://api.example.com/v1/models?limit=4711471147114711", {}, context),
       ]) {
         expect((await failureOf(attempt)).code).toBe("EGRESS_BLOCKED_BY_POLICY");
       }
       expect(lookups).toHaveLength(1);
+      await failureOf(egress.fetch("https://api.example.com/v1/models?limit=1000", {}, context));
+      expect(lookups).toHaveLength(2);
     });
   });
 });

@@ -149,6 +149,9 @@ function checkAllowed(url: URL, context: EgressContext, options: EgressOptions):
   );
 }
 
+/** No query, or how many entries a list is to have: lists of some providers are short unless asked for more. */
+const countQuery = /^(\?limit=\d{1,4})?$/;
+
 /** Only a model call may carry content; otherwise the other purposes would be a way around consent. */
 function checkContentFree(url: URL, method: string, init: RequestInit, context: EgressContext): void {
   if (!methods.has(method)) {
@@ -157,7 +160,7 @@ function checkContentFree(url: URL, method: string, init: RequestInit, context: 
     });
   }
   if (context.purpose !== "provider-test" && context.purpose !== "model-list") return;
-  if (method === "GET" && (init.body === undefined || init.body === null) && url.search === "") return;
+  if (method === "GET" && (init.body === undefined || init.body === null) && countQuery.test(url.search)) return;
   throw new BenchtopError(
     "EGRESS_BLOCKED_BY_POLICY",
     "A provider is tested and listed by GET alone, without content.",

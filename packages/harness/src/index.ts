@@ -62,7 +62,7 @@ export type {
   ToolResult,
   ToolSpec,
 } from "./tools/tool.ts";
-export { anthropicMessages, type AnthropicMessagesOptions } from "./provider/anthropic-messages.ts";
+export { anthropicHeaders, anthropicMessages, type AnthropicMessagesOptions } from "./provider/anthropic-messages.ts";
 export { openaiChat, type OpenAiChatOptions } from "./provider/openai-chat.ts";
 export { openaiResponses } from "./provider/openai-responses.ts";
 export type { ProviderOptions } from "./provider/event-stream.ts";

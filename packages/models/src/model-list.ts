@@ -1,10 +1,13 @@
 import type { Egress, EgressContext } from "@benchtop/egress";
+import { anthropicHeaders } from "@benchtop/harness";
 import { BenchtopError } from "@benchtop/protocol";
+import type { ProviderKind } from "./providers.ts";
 import type { Secret } from "./secret.ts";
 
 /** Who is asked, and with which key. */
 export interface ListingProvider {
   readonly name: string;
+  readonly kind: ProviderKind;
   readonly baseUrl: string;
   readonly local: boolean;
   readonly apiKey: Secret | undefined;
@@ -26,14 +29,8 @@ export async function listModels(
   const timer = setTimeout(() => timeout.abort(tooSlow(host, provider.name, timeoutMs)), timeoutMs);
   try {
     const response = await egress.fetch(
-      `${provider.baseUrl}/models`,
-      {
-        headers: {
-          accept: "application/json",
-          ...(provider.apiKey && { authorization: `Bearer ${provider.apiKey.reveal()}` }),
-        },
-        signal: timeout.signal,
-      },
+      `${provider.baseUrl}/models${provider.kind === "anthropic-messages" ? "?limit=1000" : ""}`,
+      { headers: { accept: "application/json", ...authorizationOf(provider) }, signal: timeout.signal },
       context,
     );
     if (!response.ok) {
@@ -44,6 +41,11 @@ export async function listModels(
   } finally {
     clearTimeout(timer);
   }
+}
+
+function authorizationOf({ kind, apiKey }: ListingProvider): Record<string, string> {
+  if (kind === "anthropic-messages") return anthropicHeaders(apiKey?.reveal());
+  return apiKey ? { authorization: `Bearer ${apiKey.reveal()}` } : {};
 }
 
 function refusedBy(response: Response, host: string, provider: ListingProvider): BenchtopError {

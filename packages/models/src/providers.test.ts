@@ -5,6 +5,8 @@ import type { AddressInfo } from "node:net";
 import { tmpdir } from "node:os";
 import { join } from "node:path";
 import { createEgress, type ConsentQuestion, type Egress, type EgressRecord } from "@benchtop/egress";
+import { costMicrosOf, type ProviderPart } from "@benchtop/harness";
+import { anthropicMessagesDialect, frames, LoopbackServer } from "@benchtop/harness/conformance";
 import { BenchtopError } from "@benchtop/protocol";
 import { openStore, type Store } from "@benchtop/store";
 import { afterEach, beforeEach, describe, expect, test } from "vitest";
@@ -222,6 +224,19 @@ describe("testing a provider", () => {
     expect(questions).toEqual([]);
   });
 
+  test("of Anthropic's protocol asks with its headers, for all models at once", async () => {
+    const requests: unknown[] = [];
+    const baseUrl = await modelServer((request, response) => {
+      const { url, headers } = request;
+      requests.push([url, headers["x-api-key"], headers["anthropic-version"], headers.authorization]);
+      response.setHeader("content-type", "application/json");
+      response.end(JSON.stringify({ data: [{ type: "model", id: "claude-opus-5-5" }], has_more: false }));
+    });
+    await providers.add({ name: "anthropic", kind: "anthropic-messages", baseUrl, local: true, apiKey });
+    expect(await providers.test("anthropic")).toMatchObject({ models: ["claude-opus-5-5"] });
+    expect(requests).toEqual([["/v1/models?limit=1000", apiKey, "2023-06-01", undefined]]);
+  });
+
   test.each([
     [401, "PROVIDER_AUTH_FAILED", /does not accept the API key/],
     [403, "PROVIDER_AUTH_FAILED", /does not accept the API key/],
@@ -343,6 +358,45 @@ describe("resolving a model", () => {
         { purpose: "model-call", outcome: "sent", runId: "run_7", workbenchId: "wb_7", scopeHash: "abc" },
       ]);
     expect(JSON.stringify([records, model, adapter])).not.toContain(apiKey);
+  });
+
+  test("gives an adapter that speaks Anthropic's protocol, with prices for its prompt cache", async () => {
+    const server = await LoopbackServer.start(({ path, headers }) => {
+      expect([path, headers["x-api-key"]]).toEqual(["/v1/messages", apiKey]);
+      const usage = { inputTokens: 100, outputTokens: 1, cacheWriteInputTokens: 80 };
+      return { chunks: [frames(anthropicMessagesDialect.events({ text: ["hel", "lo"], usage }))] };
+    });
+    try {
+      const prices = {
+        inputPerMillion: 5,
+        outputPerMillion: 25,
+        cachedInputPerMillion: 0.5,
+        cacheWritePerMillion: 6.25,
+      };
+      const added = {
+        name: "anthropic",
+        kind: "anthropic-messages",
+        baseUrl: server.url,
+        local: true,
+        apiKey,
+        prices,
+      } as const;
+      await providers.add(added);
+      await restart();
+      const model = await providers.resolve("anthropic/claude-opus-5-5");
+      expect(model.prices).toEqual(prices);
+      const adapter = model.adapter({ runId: "run_7", scopeHash: "abc" });
+      const parts: ProviderPart[] = [];
+      for await (const batch of adapter.stream({ ...request, modelId: model.modelId }, new AbortController().signal)) {
+        parts.push(...batch);
+      }
+      expect(parts.map((part) => (part.type === "text" ? part.text : "")).join("")).toBe("hello");
+      const usage = parts.find((part) => part.type === "usage")?.usage;
+      expect(usage && costMicrosOf(usage, prices)).toBe(20 * 5 + 80 * 6.25 + 25);
+      await expect.poll(() => records).toMatchObject([{ purpose: "model-call", outcome: "sent", runId: "run_7" }]);
+    } finally {
+      await server.close();
+    }
   });
 
   test("S7 an adapter to a provider elsewhere asks for consent before anything is looked up or sent", async () => {

@@ -1,14 +1,28 @@
 import { randomUUID } from "node:crypto";
 import { checkProviderUrl, type Egress } from "@benchtop/egress";
-import { openaiChat, openaiResponses, parseModelRef, type Prices, type ProviderAdapter } from "@benchtop/harness";
+import {
+  anthropicMessages,
+  openaiChat,
+  openaiResponses,
+  parseModelRef,
+  type Prices,
+  type ProviderAdapter,
+  type ProviderOptions,
+} from "@benchtop/harness";
 import { BenchtopError } from "@benchtop/protocol";
 import type { ProvidersTable, Store } from "@benchtop/store";
 import { listModels } from "./model-list.ts";
 import type { Secret } from "./secret.ts";
 import type { Secrets } from "./secrets.ts";
 
-export const providerKinds = ["openai-responses", "openai-chat"] as const;
-export type ProviderKind = (typeof providerKinds)[number];
+/** The protocols that a provider may speak, and what speaks them. */
+const adapters = {
+  "openai-responses": openaiResponses,
+  "openai-chat": openaiChat,
+  "anthropic-messages": anthropicMessages,
+} as const satisfies Record<string, (options: ProviderOptions) => ProviderAdapter>;
+export type ProviderKind = keyof typeof adapters;
+export const providerKinds = Object.keys(adapters) as readonly ProviderKind[];
 
 /** A provider as surfaces show it. The key itself is never shown again. */
 export interface Provider {
@@ -163,8 +177,12 @@ export class Providers {
       prices: pricesOf(row) ?? (local ? free : null),
       adapter: (context) => {
         const fetch = this.#egress.bind({ ...context, purpose: "model-call", providerId, modelId, local });
-        const make = row.kind === "openai-responses" ? openaiResponses : openaiChat;
-        return make({ id: providerId, baseUrl: row.base_url, apiKey: apiKey?.reveal(), fetch });
+        return adapters[row.kind as ProviderKind]({
+          id: providerId,
+          baseUrl: row.base_url,
+          apiKey: apiKey?.reveal(),
+          fetch,
+        });
       },
     };
   }
@@ -244,7 +262,8 @@ export class Providers {
   }
 
   async #listing(row: ProvidersTable) {
-    return { name: row.name, baseUrl: row.base_url, local: row.local === 1, apiKey: await this.#key(row) };
+    const { name, kind, base_url: baseUrl, local } = row;
+    return { name, kind: kind as ProviderKind, baseUrl, local: local === 1, apiKey: await this.#key(row) };
   }
 
   async #key(row: ProvidersTable): Promise<Secret | undefined> {

@@ -5,7 +5,7 @@ import { Empty } from "./pagination.ts";
 export const ProviderName = z
   .string()
   .regex(/^[a-z0-9][a-z0-9-]{0,39}$/, "lower-case letters, digits and dashes, 40 at most");
-export const ProviderKind = z.enum(["openai-responses", "openai-chat"]);
+export const ProviderKind = z.enum(["openai-responses", "openai-chat", "anthropic-messages"]);
 export type ProviderKind = z.infer<typeof ProviderKind>;
 
 /** `provider/model`; the model's own name may hold slashes and colons. */
@@ -19,6 +19,8 @@ export const Prices = z.object({
   inputPerMillion: z.number().nonnegative(),
   outputPerMillion: z.number().nonnegative(),
   cachedInputPerMillion: z.number().nonnegative().optional(),
+  /** Of input that the provider's prompt cache keeps; as input when absent. */
+  cacheWritePerMillion: z.number().nonnegative().optional(),
 });
 export type Prices = z.infer<typeof Prices>;
 

@@ -1,5 +1,6 @@
 import type { Command } from "commander";
 import { Option } from "commander";
+import type { InputOf, Operations, ProviderKind } from "@benchtop/operations";
 import { BenchtopError } from "@benchtop/protocol/errors";
 import type { Invocation } from "../invocation.ts";
 import { formatCount, formatDuration, printable } from "../output/format.ts";
@@ -16,19 +17,19 @@ export function addProviderCommands(program: Command, invocation: Invocation): v
     [
       "benchtop providers add openai --kind openai-responses \\",
       "    --base-url https://api.openai.com/v1 --api-key-env OPENAI_API_KEY",
+      "benchtop providers add anthropic --kind anthropic-messages \\",
+      "    --base-url https://api.anthropic.com/v1 --api-key-env ANTHROPIC_API_KEY",
       "benchtop providers add ollama --kind openai-chat --base-url http://127.0.0.1:11434/v1 --local",
     ],
   )
-    .addOption(
-      new Option("--kind <kind>", "the protocol it speaks")
-        .choices(["openai-responses", "openai-chat"])
-        .makeOptionMandatory(),
-    )
-    .requiredOption("--base-url <url>", "its address, up to and without /responses or /chat/completions")
+    .addOption(new Option("--kind <kind>", "the protocol it speaks").choices(kinds).makeOptionMandatory())
+    .requiredOption("--base-url <url>", "its address, up to and without /responses, /chat/completions or /messages")
     .option("--api-key-env <variable>", "environment variable that holds the key; it is read once and kept encrypted")
     .option("--local", "a server on this machine's loopback: http:// is allowed, and no consent is needed")
     .option("--price-in <usd>", "US dollars per million input tokens, to show costs", dollars)
     .option("--price-out <usd>", "US dollars per million output tokens", dollars)
+    .option("--price-cached-in <usd>", "US dollars per million input tokens read from the prompt cache", dollars)
+    .option("--price-cache-write <usd>", "US dollars per million input tokens written to it", dollars)
     .action((name: string, options: AddOptions) => addProvider(invocation, name, options));
 
   addCommand(providers, "list", "Configured providers.").action(() => listProviders(invocation));
@@ -49,23 +50,23 @@ export function addProviderCommands(program: Command, invocation: Invocation): v
   );
 }
 
+const kinds = ["openai-responses", "openai-chat", "anthropic-messages"] as const satisfies readonly ProviderKind[];
+
 interface AddOptions {
-  readonly kind: "openai-responses" | "openai-chat";
+  readonly kind: ProviderKind;
   readonly baseUrl: string;
   readonly apiKeyEnv?: string;
   readonly local?: boolean;
   readonly priceIn?: number;
   readonly priceOut?: number;
+  readonly priceCachedIn?: number;
+  readonly priceCacheWrite?: number;
 }
 
 async function addProvider(invocation: Invocation, name: string, options: AddOptions): Promise<void> {
   invocation.about({ provider: name });
   const apiKey = options.apiKeyEnv === undefined ? undefined : keyFrom(options.apiKeyEnv);
-  if ((options.priceIn === undefined) !== (options.priceOut === undefined)) {
-    throw new BenchtopError("VALIDATION_FAILED", "Give both --price-in and --price-out, or neither.", {
-      phase: "settings",
-    });
-  }
+  const prices = pricesOf(options);
   const client = await invocation.client();
   const provider = await client.call("providers.add", {
     name,
@@ -73,15 +74,29 @@ async function addProvider(invocation: Invocation, name: string, options: AddOpt
     baseUrl: options.baseUrl,
     local: options.local ?? false,
     ...(apiKey !== undefined && { apiKey }),
-    ...(options.priceIn !== undefined &&
-      options.priceOut !== undefined && {
-        prices: { inputPerMillion: options.priceIn, outputPerMillion: options.priceOut },
-      }),
+    ...(prices && { prices }),
   });
   if (invocation.json) return invocation.printJson(provider);
   const key = provider.hasApiKey ? "with a key" : "without a key";
   invocation.terminal.line(`Added ${provider.name} (${provider.kind}, ${key}): ${provider.baseUrl}`);
   invocation.terminal.line(`Check it with \`benchtop providers test ${provider.name}\`.`);
+}
+
+/** Throws `VALIDATION_FAILED` where a cost could not be worked out from what is given. */
+function pricesOf(options: AddOptions): InputOf<Operations["providers.add"]>["prices"] {
+  const { priceIn, priceOut, priceCachedIn, priceCacheWrite } = options;
+  if (priceIn !== undefined && priceOut !== undefined) {
+    return {
+      inputPerMillion: priceIn,
+      outputPerMillion: priceOut,
+      ...(priceCachedIn !== undefined && { cachedInputPerMillion: priceCachedIn }),
+      ...(priceCacheWrite !== undefined && { cacheWritePerMillion: priceCacheWrite }),
+    };
+  }
+  if ([priceIn, priceOut, priceCachedIn, priceCacheWrite].every((price) => price === undefined)) return undefined;
+  throw new BenchtopError("VALIDATION_FAILED", "Give both --price-in and --price-out, or no price at all.", {
+    phase: "settings",
+  });
 }
 
 function keyFrom(variable: string): string {

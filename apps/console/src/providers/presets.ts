@@ -1,9 +1,9 @@
 import type { ProviderKind } from "@benchtop/operations";
 import { Cloud, HardDrive, Server } from "lucide-react";
 
-/** The three ways to reach a model, as a person would name them. */
+/** The ways to reach a model, as a person would name them. */
 export interface Preset {
-  readonly id: "openai" | "compatible" | "local";
+  readonly id: "openai" | "anthropic" | "compatible" | "local";
   readonly title: string;
   readonly summary: string;
   readonly icon: typeof Cloud;
@@ -13,6 +13,13 @@ export interface Preset {
   readonly local: boolean;
   readonly key: "required" | "optional";
 }
+
+/** Protocols as a person would name them. */
+export const kindNames: Readonly<Record<ProviderKind, string>> = {
+  "openai-chat": "Chat completions",
+  "openai-responses": "Responses",
+  "anthropic-messages": "Messages",
+};
 
 export const presets: readonly Preset[] = [
   {
@@ -27,9 +34,20 @@ export const presets: readonly Preset[] = [
     key: "required",
   },
   {
+    id: "anthropic",
+    title: "Anthropic",
+    summary: "With an API key of platform.claude.com.",
+    icon: Cloud,
+    name: "anthropic",
+    kind: "anthropic-messages",
+    baseUrl: "https://api.anthropic.com/v1",
+    local: false,
+    key: "required",
+  },
+  {
     id: "compatible",
-    title: "OpenAI-compatible",
-    summary: "Any gateway or server that speaks the same protocol, over HTTPS.",
+    title: "Compatible",
+    summary: "Any gateway or server that speaks a protocol of these, over HTTPS.",
     icon: Server,
     name: "gateway",
     kind: "openai-chat",

@@ -9,7 +9,12 @@ import { ErrorNotice } from "../components/error-notice.tsx";
 import { TextField } from "../components/field.tsx";
 import { formatCount, formatDuration } from "../components/format.ts";
 import { Segmented } from "../components/segmented.tsx";
-import { presets, type Preset } from "./presets.ts";
+import { kindNames, presets, type Preset } from "./presets.ts";
+
+const kinds = (["openai-chat", "openai-responses", "anthropic-messages"] as const).map((value) => ({
+  value,
+  label: kindNames[value],
+}));
 
 type Step =
   | { readonly name: "editing" }
@@ -17,7 +22,7 @@ type Step =
   | { readonly name: "failed"; readonly failure: Failure }
   | { readonly name: "connected"; readonly models: readonly string[]; readonly latencyMs: number };
 
-/** Three cards, then a short form that saves the provider and proves that it answers. */
+/** A card for each way, then a short form that saves the provider and proves that it answers. */
 export function ProviderSetup(props: { readonly onDone?: () => void; readonly doneLabel?: string }) {
   const [preset, setPreset] = useState<Preset>();
   if (preset !== undefined) {
@@ -32,7 +37,7 @@ export function ProviderSetup(props: { readonly onDone?: () => void; readonly do
     );
   }
   return (
-    <div className="grid gap-2.5 sm:grid-cols-3">
+    <div className="grid gap-2.5 sm:grid-cols-2 xl:grid-cols-4">
       {presets.map((each) => (
         <button
           key={each.id}
@@ -60,6 +65,8 @@ function ProviderForm(props: {
   readonly doneLabel: string;
 }) {
   const { preset } = props;
+  // The maker's own address speaks the maker's own protocol.
+  const isFixed = preset.key === "required";
   const [name, setName] = useState(preset.name);
   const [baseUrl, setBaseUrl] = useState(preset.baseUrl);
   const [kind, setKind] = useState(preset.kind);
@@ -107,7 +114,7 @@ function ProviderForm(props: {
         <h3 className="font-semibold">{preset.title}</h3>
       </div>
       <div className="grid gap-3 sm:grid-cols-2">
-        {preset.id !== "openai" && (
+        {!isFixed && (
           <TextField
             label="Base URL"
             name="baseUrl"
@@ -130,7 +137,7 @@ function ProviderForm(props: {
           ref={keyField}
           type="password"
           autoComplete="off"
-          autoFocus={preset.id === "openai"}
+          autoFocus={isFixed}
           required={preset.key === "required"}
           value={apiKey}
           onChange={(event) => setApiKey(event.target.value)}
@@ -147,18 +154,10 @@ function ProviderForm(props: {
           required
           hint={`Models are then called ${name === "" ? "name" : name}/model.`}
         />
-        {preset.id !== "openai" && (
+        {!isFixed && (
           <div>
             <p className="mb-1 text-sm font-medium text-muted">Protocol</p>
-            <Segmented
-              label="Protocol"
-              value={kind}
-              onChange={setKind}
-              options={[
-                { value: "openai-chat", label: "Chat completions" },
-                { value: "openai-responses", label: "Responses" },
-              ]}
-            />
+            <Segmented label="Protocol" value={kind} onChange={setKind} options={kinds} />
           </div>
         )}
       </div>

@@ -12,6 +12,7 @@ import { formatCount, formatDuration } from "../components/format.ts";
 import { RelativeTime } from "../components/relative-time.tsx";
 import { SkeletonRows } from "../components/skeleton.tsx";
 import { ProviderSetup } from "../providers/provider-setup.tsx";
+import { kindNames } from "../providers/presets.ts";
 
 export function ProvidersSection() {
   const providers = useQuery(query("providers.list", {}));
@@ -110,8 +111,7 @@ function ProviderRow(props: { readonly provider: Provider; readonly onRemove: ()
             </Chip>
           </h3>
           <p className="text-sm break-all text-muted">
-            <span className="font-mono text-xs">{provider.baseUrl}</span> ·{" "}
-            {provider.kind === "openai-responses" ? "Responses" : "Chat completions"} ·{" "}
+            <span className="font-mono text-xs">{provider.baseUrl}</span> · {kindNames[provider.kind]} ·{" "}
             {provider.hasApiKey ? "key kept" : "no key"} ·{" "}
             <RelativeTime at={provider.createdAt} className="text-faint" />
           </p>

@@ -31,11 +31,16 @@ export function anthropicMessages(options: AnthropicMessagesOptions): ProviderAd
   });
   return eventStreamAdapter(options, {
     path: "/messages",
-    headers: { "anthropic-version": "2023-06-01" },
-    authorization: (apiKey) => ({ "x-api-key": apiKey }),
+    headers: anthropicHeaders(),
+    authorization: anthropicHeaders,
     bodyOf: (request) => anthropicBody(request, originOf(request), options),
     readerOf: (request, context) => new MessagesReader(originOf(request), context),
   });
+}
+
+/** What every request to Anthropic says besides its body, the list of models included. */
+export function anthropicHeaders(apiKey?: string): Record<string, string> {
+  return { "anthropic-version": "2023-06-01", ...(apiKey !== undefined && { "x-api-key": apiKey }) };
 }
 
 /** A content block of the answer while its events come in. */
