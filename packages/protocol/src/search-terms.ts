@@ -38,7 +38,7 @@ const unseparated = new RegExp(`^[${unseparatedScripts}]`, "u");
 const wordsOrUnseparated = new RegExp(`[${unseparatedScripts}]+|[^${unseparatedScripts}]+`, "gu");
 
 function pairsOf(text: string): string[] {
-  const characters = [...text];
+  const characters = Array.from(text);
   if (characters.length === 1) return characters;
   return characters.slice(1).map((character, place) => `${characters[place] ?? ""}${character}`);
 }

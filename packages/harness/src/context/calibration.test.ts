@@ -5,6 +5,7 @@ import { exactCounter } from "./exact-counter.ts";
 import { attachmentTokens, estimateMessageTokens, estimateTokens } from "./estimate.ts";
 
 const model = { providerId: "p", modelId: "m" };
+const base64 = (bytes: number) => Buffer.alloc(bytes).toString("base64");
 const used = (inputTokens: number, more = {}) => ({ inputTokens, outputTokens: 1, ...more });
 
 describe("H5 an estimate of tokens", () => {
@@ -51,7 +52,6 @@ describe("H5 an estimate of tokens", () => {
   });
 
   test("counts attachments by their kind and size, and what a protocol wants to see again", () => {
-    const base64 = (bytes: number) => Buffer.alloc(bytes).toString("base64");
     expect(attachmentTokens({ mediaType: "image/png", sha256: "0" })).toBe(1600);
     expect(attachmentTokens({ mediaType: "text/plain", data: base64(4000) })).toBe(1000);
     expect(attachmentTokens({ mediaType: "application/pdf", data: base64(100) })).toBe(1500);

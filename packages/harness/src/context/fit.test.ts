@@ -1,5 +1,5 @@
 import { BenchtopError, type EventInput, type Message } from "@benchtop/protocol";
-import fc from "fast-check";
+import * as fc from "fast-check";
 import { describe, expect, test } from "vitest";
 import { Conversation } from "./conversation.ts";
 import { fitContext, type ContextScope } from "./fit.ts";
@@ -210,7 +210,7 @@ describe("H5 whatever the conversation", () => {
       fc.asyncProperty(anyConversation, async ({ history, memories, steps, summary, ...limits }) => {
         let calls = 0;
         const pinned: string[] = ["Be brief.", "asked"];
-        const messagesOf = ({ text, results }: { text: string; results: string[] }): Message[] => {
+        const messagesOf = ({ text, results }: { text: string; results: string[] }): [Message, ...Message[]] => {
           const ids = results.map(() => `call_${(calls += 1)}`);
           const toolCalls = ids.map((callId) => ({ callId, name: "tool", arguments: {} }));
           return [
@@ -247,12 +247,15 @@ describe("H5 whatever the conversation", () => {
             pinned.push(`hint ${step.hint}`);
           }
           const [answer, ...results] = messagesOf(step);
-          if (answer) made.addAnswer(answer);
+          made.addAnswer(answer);
           for (const result of results) made.addToolResult(result);
           const before = made.messages;
           const fitted = await fitContext(run, made, target, ask).then(
             () => true,
-            (error: unknown) => BenchtopError.is(error) && error.code === "CONTEXT_EXHAUSTED" && false,
+            (error: unknown) => {
+              if (BenchtopError.is(error) && error.code === "CONTEXT_EXHAUSTED") return false;
+              throw error;
+            },
           );
 
           const called = made.messages.flatMap((m) =>
@@ -262,7 +265,7 @@ describe("H5 whatever the conversation", () => {
           expect(answered).toEqual(called);
           const contents = made.messages.map(({ content }) => content);
           for (const text of pinned) expect(contents).toContain(text);
-          if (answer) expect(made.messages).toContain(answer);
+          expect(made.messages).toContain(answer);
           expect(fitted).toBe(made.promptTokens <= limits.maxTokens - Math.min(10, Math.floor(limits.maxTokens / 2)));
           const shown = new Set(made.messages);
           const order = before.filter((message) => shown.has(message));

@@ -50,6 +50,7 @@ const trimmed = (keptHistory: number, keptAnswers: number, summary?: string): Sa
   keptAnswers,
   ...(summary !== undefined && { summary, summaryCallId: "c" }),
 });
+const result = (content: string): Message => ({ role: "tool", callId: "c", name: "look", content });
 const texts = (messages: readonly Message[]) => messages.map(({ content }) => content);
 
 describe("the conversation read from a journal", () => {
@@ -160,7 +161,6 @@ describe("H5 a conversation that goes on after a run", () => {
 
   test("never begins with the result of a call that went", () => {
     const call = { callId: "c", name: "look", arguments: {} };
-    const result = (content: string): Message => ({ role: "tool", callId: "c", name: "look", content });
     const history: Message[] = [
       { role: "user", content: "q" },
       { role: "assistant", content: "", toolCalls: [call, call] },

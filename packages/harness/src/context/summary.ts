@@ -79,28 +79,21 @@ function piecesOf(blocks: readonly Block[], readableTokens: number): string[] {
 }
 
 function transcriptOf(message: Message): string {
-  switch (message.role) {
-    case "system":
-      return `[instructions] ${cut(message.content)}`;
-    case "user": {
-      const attached = (message.attachments ?? []).map(({ name, mediaType }) => ` (attached: ${name ?? mediaType})`);
-      return `[user] ${cut(message.content)}${attached.join("")}`;
-    }
-    case "assistant": {
-      const calls = (message.toolCalls ?? []).map(
-        (call) => `\n[calls ${call.name}] ${cut(JSON.stringify(call.arguments))}`,
-      );
-      return `[assistant] ${cut(message.content)}${calls.join("")}`;
-    }
-    case "tool":
-      return `[${message.isError === true ? "error" : "result"} of ${message.name}] ${cut(message.content)}`;
+  const said = cut(message.content);
+  if (message.role === "system") return `[instructions] ${said}`;
+  if (message.role === "tool") return `[${message.isError === true ? "error" : "result"} of ${message.name}] ${said}`;
+  if (message.role === "assistant") {
+    const calls = message.toolCalls ?? [];
+    return `[assistant] ${said}${calls.map((call) => `\n[calls ${call.name}] ${cut(JSON.stringify(call.arguments))}`).join("")}`;
   }
+  const attached = (message.attachments ?? []).map(({ name, mediaType }) => ` (attached: ${name ?? mediaType})`);
+  return `[user] ${said}${attached.join("")}`;
 }
 
 function cut(text: string): string {
   if (text.length <= mostCharacters) return text;
   const half = mostCharacters / 2;
-  return `${text.slice(0, half)} [… ${text.length - mostCharacters} characters …] ${text.slice(-half)}`;
+  return `${text.slice(0, half)} [… ${text.length - mostCharacters} characters …] ${text.slice(-half)}`.toWellFormed();
 }
 
 /** A text of at most so many tokens; it says when it is not whole. */

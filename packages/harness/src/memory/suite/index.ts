@@ -153,12 +153,12 @@ function searchSuite({ test, withMemory }: MemorySubject): void {
     }));
 }
 
-function notesSuite({ test, withMemory }: MemorySubject): void {
-  const notes = async (memory: Memory) => {
-    const { items } = await memory.retrieve({ lane: "working", scope });
-    return items.map(({ key, text }) => [key, text]);
-  };
+async function notes(memory: Memory): Promise<(readonly [string | undefined, string])[]> {
+  const { items } = await memory.retrieve({ lane: "working", scope });
+  return items.map(({ key, text }) => [key, text]);
+}
 
+function notesSuite({ test, withMemory }: MemorySubject): void {
   test("H5 notes are all given, by key, and a later one takes the place of an earlier", () =>
     withMemory({}, async (memory) => {
       const note = (key: string, text: string) => memory.write({ lane: "working", scope, key, text });
