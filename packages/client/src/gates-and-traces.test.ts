@@ -1,6 +1,9 @@
+import { spawn } from "node:child_process";
+import { once } from "node:events";
 import { mkdir, mkdtemp, readFile, rm, writeFile } from "node:fs/promises";
 import { tmpdir } from "node:os";
 import { join } from "node:path";
+import { createInterface } from "node:readline";
 import type { RunEvent } from "@benchtop/protocol";
 import { startDaemon } from "@benchtop/server";
 import { afterEach, beforeEach, expect, test } from "vitest";
@@ -53,6 +56,12 @@ async function daemonWith(config: object): Promise<Started> {
 }
 
 const decisionsIn = (events: readonly RunEvent[]) => events.filter((event) => event.type === "GateDecided");
+
+async function completed(client: Client): Promise<string> {
+  const { runId } = await client.call("runs.start", { model: "loop/gpt-5.2", prompt: "hello" });
+  for await (const event of client.follow(runId)) if (event.type === "Completed") return runId;
+  throw new Error("The run did not complete.");
+}
 
 test("H6 a daemon without configuration notices secrets on their way to a model, and changes nothing", async () => {
   await using daemon = await daemonWith({});
@@ -131,6 +140,48 @@ test("H6 what a collector that was away did not get, it gets after a restart, an
   expect(ids).toEqual(expect.arrayContaining([first, last]));
   expect(JSON.stringify(collector.spans)).toContain("while it was away");
   expect(JSON.stringify(collector.spans)).not.toContain(key);
+});
+
+test("H6 kill -9 loses no span: the next daemon passes on what the collector had not taken", async () => {
+  const home = join(folder, "home");
+  await mkdir(home, { recursive: true });
+  await writeFile(join(home, "config.json"), JSON.stringify({ trace: { otlp: { url: collector.url } } }));
+  const program = join(import.meta.dirname, "../../server/test/daemon-process.ts");
+  const spawned = async () => {
+    const child = spawn(process.execPath, [program, home, join(folder, "config")], {
+      stdio: ["ignore", "pipe", "inherit"],
+    });
+    const [line] = (await once(createInterface(child.stdout), "line")) as [string];
+    return { child, client: createClient(JSON.parse(line) as { url: string; token: string }) };
+  };
+  const first = await spawned();
+  const ids: string[] = [];
+  try {
+    await first.client.call("providers.add", { name: "loop", kind: "openai-chat", baseUrl: models.url, local: true });
+    collector.answers.push(...Array.from({ length: 50 }, () => status(503)));
+    ids.push(await completed(first.client));
+    await expect.poll(() => collector.requests.length, { timeout: 10_000 }).toBeGreaterThan(0);
+    ids.push(await completed(first.client));
+  } finally {
+    const exited = once(first.child, "exit");
+    first.child.kill("SIGKILL");
+    await exited;
+  }
+  expect(collector.spans).toEqual([]);
+  collector.answers.length = 0;
+
+  const second = await spawned();
+  try {
+    const roots = () => collector.spans.filter(({ name }) => name === "invoke_agent prompt");
+    await expect
+      .poll(() => new Set(roots().map(({ attributes }) => attributes["benchtop.run.id"])), { timeout: 20_000 })
+      .toEqual(new Set(ids));
+    expect(collector.spans).toHaveLength(4);
+  } finally {
+    const exited = once(second.child, "exit");
+    second.child.kill("SIGKILL");
+    await exited;
+  }
 });
 
 test("H6 headers for a collector come from the environment, and their absence stops the start", async () => {

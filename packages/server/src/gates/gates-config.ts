@@ -119,7 +119,7 @@ function gateOf(config: GateConfig): Gate {
       return promptInjection({ ...common, ...config.options });
     case "approval":
       return approval({ ...common, ...config.options });
-    case "model":
+    default:
       return modelGraded({ mode, name: name ?? "model", ...config.options });
   }
 }

@@ -46,8 +46,11 @@ export class TraceExport {
   /** Begins where the last process was; without one, with the runs from now on. Throws `FILE_READ_FAILED` for a damaged cursor. */
   static async start(options: TraceExportOptions): Promise<TraceExport> {
     const now = new Date().toISOString();
-    const cursor = await readCursor(pathOf(options));
-    return new TraceExport(options, cursor ?? { from: now, since: now, runs: {}, done: {} });
+    const path = pathOf(options);
+    const known = await readCursor(path);
+    const cursor = known ?? { from: now, since: now, runs: {}, done: {} };
+    if (!known) await writeCursor(path, JSON.stringify(cursor));
+    return new TraceExport(options, cursor);
   }
 
   get state(): TraceState & { readonly target: string; readonly runs: number } {
@@ -98,7 +101,7 @@ export class TraceExport {
     const { since, runs, done } = this.#cursor;
     const back = new Date(Date.parse(since) - overlapMs).toISOString();
     let newest = since;
-    let page = await ledger.list({ limit: 200 });
+    let page = await ledger.list({ limit: 50 });
     for (;;) {
       const fresh = page.items.filter(({ startedAt }) => startedAt > back);
       for (const { runId, startedAt, status, deletedAt } of fresh) {
