@@ -24,6 +24,7 @@ import { isSettled, recoverFolders } from "./published/recovery.ts";
 import { Review } from "./review/review.ts";
 import { Thread } from "./threads/thread.ts";
 import { conversation } from "./workshop/conversation.ts";
+import { Programs } from "./workshop/programs.ts";
 import { Workshop } from "./workshop/workshop.ts";
 
 type In<Method extends (...input: never) => unknown> = Parameters<Method>[0];
@@ -75,7 +76,10 @@ export class Workbenches {
     const catalogue = (this.#catalogue = new Catalogue(environment));
     const drafts = (this.#drafts = new Drafts(environment));
     const consent = (this.consent = new Consent(environment, catalogue, providers));
-    this.evals = new Evals(environment, { consent, providers });
+    const gates = options.gates ?? [];
+    const breaker = new CircuitBreaker();
+    const programs = new Programs({ environment, catalogue, drafts, consent, gates, breaker });
+    this.evals = new Evals(environment, { consent, providers, programs });
     this.#files = new Files(environment, catalogue, drafts, agents, reader);
     this.#outside = new OutsideChanges(environment, catalogue, agents, reader);
     this.#review = new Review(environment, catalogue, drafts);
@@ -86,8 +90,8 @@ export class Workbenches {
       agents,
       consent,
       providers,
-      gates: options.gates ?? [],
-      breaker: new CircuitBreaker(),
+      gates,
+      breaker,
     });
   }
 

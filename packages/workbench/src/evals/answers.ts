@@ -45,8 +45,13 @@ export class KeptAnswers implements EvalCache {
     };
   }
 
-  async set(key: string, { runId }: CaseResult): Promise<void> {
-    if (runId === undefined) return;
+  /** Nothing to do: the run was noted when it was started. */
+  async set(): Promise<void> {
+    await Promise.resolve();
+  }
+
+  /** Remembers which run answers a question. */
+  async note(key: string, runId: string): Promise<void> {
     const path = this.#pathOf(key);
     const temporary = `${path}.${randomUUID()}`;
     try {

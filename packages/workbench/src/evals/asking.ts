@@ -1,15 +1,19 @@
-import { agentLoop, type RunBody, type RunHandle, type RunResult, type RunScope } from "@benchtop/harness";
-import type { CaseRequest, CaseResult } from "@benchtop/harness/evals";
+import type { RunHandle, RunResult, RunScope } from "@benchtop/harness";
+import { cacheKey, type CaseRequest, type CaseResult } from "@benchtop/harness/evals";
 import type { ResolvedModel } from "@benchtop/models";
-import { BenchtopError, newId } from "@benchtop/protocol";
-import { noWorkbench, promptScope, type Consent, type ConsentChoice } from "../consent/consent.ts";
+import { BenchtopError, newId, type Json } from "@benchtop/protocol";
+import type { Consent, ConsentChoice } from "../consent/consent.ts";
 import type { Environment } from "../environment.ts";
+import type { Programs } from "../workshop/programs.ts";
 import type { Allowances } from "./allowances.ts";
+import type { KeptAnswers } from "./answers.ts";
 
 /** What the questions of one evaluation share. */
 export interface Asker {
   readonly environment: Environment;
   readonly consent: Consent;
+  readonly programs: Programs;
+  readonly answers: KeptAnswers;
   readonly models: ReadonlyMap<string, ResolvedModel>;
   readonly allowances: Allowances;
   readonly choice: ConsentChoice | undefined;
@@ -33,7 +37,8 @@ export async function askInRun(
   const { contract, share } = takeShare(asker, model.prices !== null);
   const runId = newId("run");
   const { environment, userId } = asker;
-  const { prompt, instructions } = request;
+  // Before it is asked, so that an answer that a crash kept from being judged is found all the same.
+  await asker.answers.note(cacheKey(request), runId);
   const name = request.purpose === "grading" ? `grade ${request.caseId}` : request.caseId;
   const handle = await environment.runs.start(
     {
@@ -44,9 +49,13 @@ export async function askInRun(
       userId,
       model: request.model,
       contract,
-      input: { prompt, ...(instructions !== undefined && { instructions }) },
+      input: inputOf(request),
     },
-    promptBody(asker, model, request, runId),
+    // The evaluation was admitted; what was agreed to for it holds for each of its questions.
+    {
+      body: asker.programs.live({ model, userId, consent: asker.choice }),
+      ended: async () => asker.consent.forget(runId),
+    },
   );
   parent.write({ type: "SubRunStarted", childRunId: runId, name });
   const result = await abortedWith(handle, signal);
@@ -92,31 +101,14 @@ function settle(asker: Asker, account: () => void): void {
   }
 }
 
-function promptBody(asker: Asker, model: ResolvedModel, request: CaseRequest, runId: string): RunBody {
-  const scope = promptScope();
-  const { instructions, maxOutputTokens, temperature, output } = request;
-  return async (run) => {
-    try {
-      // The evaluation was admitted; what was agreed to for it holds for each of its questions.
-      await asker.consent.admit({ runId, workbenchId: noWorkbench, userId: asker.userId }, model, scope, asker.choice);
-      return await agentLoop({
-        candidates: [
-          {
-            provider: model.adapter({ runId, scopeHash: scope.hash }),
-            modelId: model.modelId,
-            local: model.local,
-            ...(model.prices && { prices: model.prices }),
-          },
-        ],
-        input: request.prompt,
-        ...(instructions !== undefined && { instructions }),
-        ...(maxOutputTokens !== undefined && { maxOutputTokens }),
-        ...(temperature !== undefined && { temperature }),
-        ...(output && { output }),
-      })(run);
-    } finally {
-      asker.consent.forget(runId);
-    }
+/** What the run is started with: the same program as any prompt, so that it can be replayed and resumed like one. */
+function inputOf({ prompt, instructions, maxOutputTokens, temperature, output }: CaseRequest): Json {
+  return {
+    prompt,
+    ...(instructions !== undefined && { instructions }),
+    ...(maxOutputTokens !== undefined && { maxOutputTokens }),
+    ...(temperature !== undefined && { temperature }),
+    ...(output && { output: { name: output.name, schema: { ...output.schema } } }),
   };
 }
 

@@ -23,6 +23,7 @@ import { noWorkbench, promptScope, type Consent, type ConsentChoice } from "../c
 import type { Environment } from "../environment.ts";
 import type { Page, PageInput } from "../page.ts";
 import { journalOf } from "../workshop/journals.ts";
+import type { Programs } from "../workshop/programs.ts";
 import { Allowances } from "./allowances.ts";
 import { KeptAnswers } from "./answers.ts";
 import { askInRun } from "./asking.ts";
@@ -48,11 +49,16 @@ export class Evals {
   readonly #environment: Environment;
   readonly #consent: Consent;
   readonly #providers: Providers;
+  readonly #programs: Programs;
 
-  constructor(environment: Environment, parts: { readonly consent: Consent; readonly providers: Providers }) {
+  constructor(
+    environment: Environment,
+    parts: { readonly consent: Consent; readonly providers: Providers; readonly programs: Programs },
+  ) {
     this.#environment = environment;
     this.#consent = parts.consent;
     this.#providers = parts.providers;
+    this.#programs = parts.programs;
   }
 
   /** Starts an evaluation; resolves once it is in the journal. Throws `VALIDATION_FAILED` for a suite that cannot be run. */
@@ -196,6 +202,8 @@ export class Evals {
     const asker = {
       environment: this.#environment,
       consent: this.#consent,
+      programs: this.#programs,
+      answers,
       models,
       allowances: new Allowances(run.ceilings, suite.concurrency),
       choice: request.consent,

@@ -5,6 +5,7 @@ import {
   type CircuitBreaker,
   type Gate,
   type LoopConfig,
+  type OutputSchema,
   type RunBody,
   type RunScope,
 } from "@benchtop/harness";
@@ -92,7 +93,9 @@ export class Programs {
   #configOf(init: RunInit, { workbench, history }: FrozenContext, candidate: Candidate): LoopConfig {
     const { gates, breaker, environment } = this.#parts;
     const { asked, instructions } = askedIn(init.input);
-    const told = workbench ? agentInstructions(workbench.name, workbench.files as unknown as DraftFile[]) : instructions;
+    const told = workbench
+      ? agentInstructions(workbench.name, workbench.files as unknown as DraftFile[])
+      : instructions;
     return {
       candidates: [candidate],
       input: asked,
@@ -101,7 +104,7 @@ export class Programs {
       breaker,
       readAttachment: (sha256) => environment.store.blobs.read(sha256),
       ...(told !== undefined && { instructions: told }),
-      ...(workbench && { tools: this.toolsOf(init) }),
+      ...(workbench ? { tools: this.toolsOf(init) } : answerAskedIn(init.input)),
     };
   }
 
@@ -164,6 +167,17 @@ export function askedIn(input: Json): { readonly asked: string; readonly instruc
   return {
     asked: typeof asked === "string" ? asked : "",
     instructions: typeof instructions === "string" ? instructions : undefined,
+  };
+}
+
+/** How a prompt wants to be answered: what it may cost in tokens, how freely, and as JSON of which schema. */
+function answerAskedIn(input: Json): Pick<LoopConfig, "maxOutputTokens" | "temperature" | "output"> {
+  const { maxOutputTokens, temperature, output } =
+    typeof input === "object" && input !== null && !Array.isArray(input) ? input : ({} as { [key: string]: Json });
+  return {
+    ...(typeof maxOutputTokens === "number" && { maxOutputTokens }),
+    ...(typeof temperature === "number" && { temperature }),
+    ...(typeof output === "object" && output !== null && { output: output as unknown as OutputSchema }),
   };
 }
 
