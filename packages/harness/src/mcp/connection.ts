@@ -62,6 +62,8 @@ export class McpConnection {
   readonly maxCallMs: number;
   readonly #options: ConnectionOptions;
   #session: Promise<Session> | undefined;
+  /** Sessions that were lost and are being closed. */
+  readonly #ending = new Set<Promise<void>>();
   #closed = false;
 
   constructor(options: ConnectionOptions) {
@@ -110,6 +112,7 @@ export class McpConnection {
     } catch {
       // It never opened; whoever asked for it was told.
     }
+    await Promise.all(this.#ending);
   }
 
   #callOnce(client: Client, call: ServerCall): Promise<{ readonly [key: string]: unknown }> {
@@ -130,10 +133,13 @@ export class McpConnection {
     if (this.#closed) {
       throw new BenchtopError("TOOL_FAILED", `The MCP server ${this.name} has been closed.`, { retryable: false });
     }
-    const known = await this.#session?.catch(() => undefined);
+    const current = this.#session;
+    const known = await current?.catch(() => undefined);
     if (known && !known.lost) return known;
-    if (!this.#session || known?.lost === true) this.#session = this.#connect();
-    const connecting = this.#session;
+    // Whoever finds it lost first connects for all that wait.
+    const connecting = this.#session === current && !this.#closed ? this.#connect() : this.#session;
+    if (!connecting) return this.#connected();
+    this.#session = connecting;
     try {
       return await connecting;
     } catch (error) {
@@ -181,7 +187,10 @@ export class McpConnection {
 
   #forget(session: Session): void {
     session.lost = true;
-    void closeSession(session).catch(() => undefined);
+    const ending = closeSession(session)
+      .catch(() => undefined)
+      .finally(() => this.#ending.delete(ending));
+    this.#ending.add(ending);
   }
 
   /** What the server says of a failure may be anything, so it is logged and never part of an error. */

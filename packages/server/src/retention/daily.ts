@@ -27,9 +27,7 @@ export function startDailyRetention(options: {
   let timer: NodeJS.Timeout;
   const schedule = (delayMs: number) => {
     timer = setTimeout(() => {
-      working = work().then(() => {
-        if (!stop.signal.aborted) schedule(dayMs);
-      });
+      working = work();
     }, delayMs);
     timer.unref();
   };
@@ -44,6 +42,8 @@ export function startDailyRetention(options: {
     } catch (thrown) {
       // Tomorrow is another day; nothing is half deleted for readers.
       log.warn("retention.failed", { code: BenchtopError.from(thrown).code });
+    } finally {
+      if (!stop.signal.aborted) schedule(dayMs);
     }
   }
 
