@@ -51,6 +51,34 @@ describe("H5 an estimate of tokens", () => {
     expect(calibration.ratioOf({ ...model, modelId: "third", tokenRatio: 1.25 })).toBe(1.25);
   });
 
+  test("keeps what it learned of estimates apart from what it learned of a tokenizer", () => {
+    const made = new Conversation();
+    const exact = { count: (text: string) => text.length, exact: true };
+    made.addInput({ role: "user", content: "a word ".repeat(500) });
+    made.aimAt(model);
+    const estimated = made.promptTokens;
+    made.observe(used(estimated * 2));
+    expect(made.promptTokens).toBe(estimated * 2);
+    made.aimAt(model, exact);
+    expect(made.promptTokens).toBe(3504);
+    made.observe(used(7008));
+    expect(made.promptTokens).toBe(7008);
+    made.aimAt(model);
+    expect(made.promptTokens).toBe(estimated * 2);
+  });
+
+  test("learns of the model that answered, not of the one that was meant to", () => {
+    const made = new Conversation();
+    made.addInput({ role: "user", content: "a word ".repeat(500) });
+    made.aimAt(model);
+    const estimated = made.promptTokens;
+    const other = { providerId: "p", modelId: "fallback" };
+    made.observe(used(estimated * 2), other);
+    expect(made.promptTokens).toBe(estimated);
+    made.aimAt(other);
+    expect(made.promptTokens).toBe(estimated * 2);
+  });
+
   test("counts attachments by their kind and size, and what a protocol wants to see again", () => {
     expect(attachmentTokens({ mediaType: "image/png", sha256: "0" })).toBe(1600);
     expect(attachmentTokens({ mediaType: "text/plain", data: base64(4000) })).toBe(1000);

@@ -8,17 +8,17 @@ import type { ContextTarget } from "./policy.ts";
 export class Calibration {
   readonly #ratios = new Map<string, number>();
 
-  /** Tokens that the model's provider counts for each one counted here. */
-  ratioOf(target: ContextTarget): number {
-    return this.#ratios.get(nameOf(target)) ?? bounded(target.tokenRatio ?? 1);
+  /** Tokens that the model's provider counts for each one counted here. An estimate has its ratio, a tokenizer another. */
+  ratioOf(target: ContextTarget, isExact = false): number {
+    return this.#ratios.get(nameOf(target, isExact)) ?? bounded(startOf(target, isExact) ?? 1);
   }
 
   /** Learns from one call. `counted` are the tokens of its whole prompt before any ratio. */
-  observe(target: ContextTarget, counted: number, usage: Usage | undefined): void {
+  observe(target: ContextTarget, counted: number, usage: Usage | undefined, isExact = false): void {
     if (!usage || usage.estimated === true || usage.inputTokens === 0 || counted < leastCounted) return;
     const seen = bounded(usage.inputTokens / counted);
-    const name = nameOf(target);
-    const before = this.#ratios.get(name) ?? target.tokenRatio;
+    const name = nameOf(target, isExact);
+    const before = this.#ratios.get(name) ?? startOf(target, isExact);
     this.#ratios.set(name, before === undefined ? seen : bounded(before) * (1 - weight) + seen * weight);
   }
 }
@@ -33,6 +33,10 @@ function bounded(ratio: number): number {
   return Math.min(Math.max(ratio, 0.5), 3);
 }
 
-function nameOf({ providerId, modelId }: ContextTarget): string {
-  return `${providerId}/${modelId}`;
+function startOf({ tokenRatio }: ContextTarget, isExact: boolean): number | undefined {
+  return isExact ? undefined : tokenRatio;
+}
+
+function nameOf({ providerId, modelId }: ContextTarget, isExact: boolean): string {
+  return `${isExact ? "exact" : "estimate"} ${providerId}/${modelId}`;
 }

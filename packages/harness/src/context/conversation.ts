@@ -110,7 +110,7 @@ export class Conversation {
 
   /** Tokens of the messages, as the target's provider would count them. */
   get estimatedTokens(): number {
-    return Math.ceil(this.#count(this.blocks) * this.#calibration.ratioOf(this.#target));
+    return this.tokensOf(this.blocks);
   }
 
   /** The same with the tools and what else is sent. */
@@ -120,7 +120,8 @@ export class Conversation {
 
   /** Tokens of some blocks, as the target's provider would count them. */
   tokensOf(blocks: readonly Block[], extraTokens = 0): number {
-    return Math.ceil((this.#count(blocks) + extraTokens) * this.#calibration.ratioOf(this.#target));
+    const ratio = this.#calibration.ratioOf(this.#target, this.#counter.exact);
+    return Math.ceil((this.#count(blocks, this.#counter) + extraTokens) * ratio);
   }
 
   /** From now on it has to fit this target; tokens are counted by this counter. */
@@ -130,9 +131,12 @@ export class Conversation {
     this.#counter = counter;
   }
 
-  /** Learns from the usage that the target's provider reported for the prompt as it is now: call it before the answer is added. */
-  observe(usage: Usage | undefined): void {
-    this.#calibration.observe(this.#target, this.#count(this.blocks) + (this.#target.extraTokens ?? 0), usage);
+  /** Learns from the usage that a provider reported for the prompt as it is now: call it before the answer is added. */
+  observe(usage: Usage | undefined, target = this.#target): void {
+    const isOther = target.providerId !== this.#target.providerId || target.modelId !== this.#target.modelId;
+    const counter = isOther ? estimatingCounter : this.#counter;
+    const counted = this.#count(this.blocks, counter) + (target.extraTokens ?? 0);
+    this.#calibration.observe(target, counted, usage, counter.exact);
   }
 
   /**
@@ -199,14 +203,14 @@ export class Conversation {
     this.#parts[part].push({ messages: [message], part, pinned });
   }
 
-  /** Each message is counted once a counter. */
-  #count(blocks: readonly Block[]): number {
-    const counted = this.#counted.get(this.#counter) ?? new WeakMap<Message, number>();
-    this.#counted.set(this.#counter, counted);
+  /** Each message is counted once by each counter. */
+  #count(blocks: readonly Block[], counter: TokenCounter): number {
+    const counted = this.#counted.get(counter) ?? new WeakMap<Message, number>();
+    this.#counted.set(counter, counted);
     let tokens = 0;
     for (const { messages } of blocks) {
       for (const message of messages) {
-        const known = counted.get(message) ?? estimateMessageTokens(message, this.#counter);
+        const known = counted.get(message) ?? estimateMessageTokens(message, counter);
         counted.set(message, known);
         tokens += known;
       }
