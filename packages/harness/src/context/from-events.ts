@@ -116,7 +116,7 @@ function read(events: readonly RunEvent[]): {
 interface Known {
   readonly requested: ReadonlySet<string>;
   readonly finished: ReadonlyMap<string, EventOf<"ToolCallFinished">>;
-  /** Provider calls that are no part of the conversation: for another purpose, made once more, or refused by a gate. */
+  /** Provider calls that are no part of the conversation: for another purpose, made once more after they failed, or refused by a gate. */
   readonly passedOver: ReadonlySet<string>;
   /** The input after redaction. */
   readonly input: string | undefined;
@@ -127,6 +127,7 @@ function indexOf(events: readonly RunEvent[]): Known {
   const requested = new Set<string>();
   const finished = new Map<string, EventOf<"ToolCallFinished">>();
   const passedOver = new Set<string>();
+  let failed: string | undefined;
   let input: string | undefined;
   let inputWasRefused = false;
   for (const event of events) {
@@ -139,12 +140,11 @@ function indexOf(events: readonly RunEvent[]): Known {
         break;
       case "ProviderCallStarted":
         if (event.purpose !== undefined) passedOver.add(event.callId);
+        else if (failed !== undefined) passedOver.add(failed);
         break;
       case "ProviderCallFinished":
         if (event.error?.error_code === "POLICY_DENIED") passedOver.add(event.callId);
-        break;
-      case "RetryScheduled":
-        passedOver.add(event.callId);
+        if (!passedOver.has(event.callId)) failed = event.error ? event.callId : undefined;
         break;
       case "GateDecided":
         if (event.point !== "input" || event.mode !== "enforcing") break;

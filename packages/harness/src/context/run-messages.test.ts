@@ -28,7 +28,7 @@ const answered = (callId: string, content: string, more: Partial<EventInput<"Pro
   durationMs: 1,
   ...more,
 });
-const failure = (error_code: "POLICY_DENIED" | "PROVIDER_UNAVAILABLE") => ({
+const failure = (error_code: "POLICY_DENIED" | "PROVIDER_UNAVAILABLE" | "RUN_INTERRUPTED") => ({
   outcome: "error" as const,
   error: { message: "No.", error_code, phase: "run" as const, retryable: true, actions: [] },
 });
@@ -97,6 +97,10 @@ describe("the conversation read from a journal", () => {
       answered("b", "half of it"),
     );
     expect(texts(messagesFromEvents(resumed))).toEqual(["asked", "half of it"]);
+    const closed = answered("a", "half of", failure("RUN_INTERRUPTED"));
+    expect(texts(messagesFromEvents(journal(started, calling("a"), cut, closed)))).toEqual(["asked", "half of"]);
+    const closedAndResumed = journal(started, calling("a"), cut, closed, calling("b"), answered("b", "half of it"));
+    expect(texts(messagesFromEvents(closedAndResumed))).toEqual(["asked", "half of it"]);
   });
 
   test("H6 holds what the gates let pass and nothing that they refused", () => {
