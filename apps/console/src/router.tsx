@@ -46,6 +46,11 @@ const evaluation = createRoute({
   validateSearch: readEvalSearch,
   component: lazyRouteComponent(() => import("./evals/eval-screen.tsx"), "EvalScreen"),
 });
+const approvals = createRoute({
+  getParentRoute: () => rootRoute,
+  path: "/approvals",
+  component: lazyRouteComponent(() => import("./approvals/approvals-screen.tsx"), "ApprovalsScreen"),
+});
 const egress = createRoute({
   getParentRoute: () => rootRoute,
   path: "/egress",
@@ -74,6 +79,7 @@ export const router = createRouter({
     run,
     evals,
     evaluation,
+    approvals,
     egress,
     settings,
     gallery,

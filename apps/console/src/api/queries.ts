@@ -99,9 +99,17 @@ export const activeRuns = queryOptions({
   queryKey: ["runs.list", { status: "pending", limit: 100 }],
   queryFn: async (): Promise<readonly Run[]> =>
     (await client.call("runs.list", { status: "pending", limit: 100 })).items.filter(
-      ({ parentRunId }) => parentRunId === null,
+      ({ parentRunId, suspension, kind }) => suspension === null && (parentRunId === null || kind === "agent"),
     ),
   refetchInterval: (query) => ((query.state.data?.length ?? 0) > 0 ? 1_500 : 5_000),
+  staleTime: 1_000,
+});
+
+/** Runs that wait for a person, newest first. */
+export const waitingRuns = queryOptions({
+  queryKey: ["runs.list", { waiting: true, limit: 200 }],
+  queryFn: async (): Promise<readonly Run[]> => (await client.call("runs.list", { waiting: true, limit: 200 })).items,
+  refetchInterval: 5_000,
   staleTime: 1_000,
 });
 

@@ -1,10 +1,11 @@
-import { CircleAlert, CircleCheck, CircleDashed, Copy, Gauge } from "lucide-react";
+import { CircleAlert, CircleCheck, CircleDashed, CircleHelp, Copy, Gauge } from "lucide-react";
 import { Chip, type Tone } from "./chip.tsx";
 
-export type StatusName = "pending" | "success" | "error" | "budget_exceeded" | "replay";
+export type StatusName = "pending" | "waiting" | "success" | "error" | "budget_exceeded" | "replay";
 
 const statuses: Record<StatusName, { readonly label: string; readonly tone: Tone; readonly icon: typeof Gauge }> = {
   pending: { label: "Running", tone: "accent", icon: CircleDashed },
+  waiting: { label: "Waits for you", tone: "draft", icon: CircleHelp },
   success: { label: "Done", tone: "good", icon: CircleCheck },
   error: { label: "Failed", tone: "bad", icon: CircleAlert },
   budget_exceeded: { label: "Over budget", tone: "draft", icon: Gauge },

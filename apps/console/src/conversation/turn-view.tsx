@@ -1,7 +1,16 @@
 import type { ConversationEntry } from "@benchtop/operations";
 import { Collapsible } from "@base-ui/react/collapsible";
 import { Link } from "@tanstack/react-router";
-import { ArchiveRestore, Brain, ChevronRight, CornerDownRight, History, Info, LoaderCircle } from "lucide-react";
+import {
+  ArchiveRestore,
+  Brain,
+  ChevronRight,
+  CornerDownRight,
+  History,
+  Info,
+  LoaderCircle,
+  ShieldQuestion,
+} from "lucide-react";
 import { memo, useEffect, useMemo, useState } from "react";
 import { useRunFeed } from "../api/run-feed.ts";
 import { Button } from "../components/button.tsx";
@@ -10,9 +19,10 @@ import { ErrorNotice, type ErrorHandlers } from "../components/error-notice.tsx"
 import { formatCost, formatCount, formatDuration, formatNumber } from "../components/format.ts";
 import { Markdown } from "../components/markdown.tsx";
 import { RelativeTime } from "../components/relative-time.tsx";
+import { DecisionCard } from "../approvals/decision-card.tsx";
 import { PhaseList } from "./phase-list.tsx";
 import { ToolRow } from "./tool-row.tsx";
-import { TurnReader, type Block, type Turn } from "./turn.ts";
+import { TurnReader, type Block, type DecisionBlock, type Turn } from "./turn.ts";
 
 export interface TurnActions {
   /** What an error's buttons do for this turn's task and model. */
@@ -40,7 +50,7 @@ export const TurnView = memo(function TurnView(props: {
   useEffect(() => {
     if (wasRunning && changed > 0) onProgress("draft");
   }, [wasRunning, changed, onProgress]);
-  const ended = turn.status !== "running";
+  const ended = turn.status === "success" || turn.status === "error";
   useEffect(() => {
     if (wasRunning && ended) onProgress("ended");
   }, [wasRunning, ended, onProgress]);
@@ -112,6 +122,12 @@ function BlockView(props: {
           {block.text}
         </p>
       );
+    case "decision":
+      return block.answer === undefined && turn.status === "waiting" ? (
+        <DecisionCard runId={entry.runId} suspension={block.asked} />
+      ) : (
+        <Decided block={block} />
+      );
     case "phases":
       return turn.status === "success" ? null : (
         <div className="rounded-lg border border-line bg-raised px-3 py-2.5 shadow-raised">
@@ -143,6 +159,27 @@ function BlockView(props: {
   }
 }
 
+const answers = {
+  approve: "You approved",
+  deny: "You denied",
+  retry: "You had it executed again",
+  skip: "You left it at that",
+} as const;
+
+function Decided(props: { readonly block: DecisionBlock }) {
+  const { asked, answer } = props.block;
+  const said = answer?.decision === undefined ? "Nobody answered" : answers[answer.decision];
+  return (
+    <p className="flex items-start gap-2 px-1.5 text-sm text-muted">
+      <ShieldQuestion size={13} aria-hidden className="mt-0.75 shrink-0 text-faint" />
+      <span>
+        <span className="font-medium text-ink">{said}</span>: {asked.question}
+        {answer?.note !== undefined && <span className="block">“{answer.note}”</span>}
+      </span>
+    </p>
+  );
+}
+
 const eventTitles: Readonly<Record<ConversationEntry["kind"], readonly [string, string, string]>> = {
   agent: ["Working", "Done", "Failed"],
   publish: ["Publishing…", "Published", "Publishing failed"],
@@ -158,7 +195,7 @@ function EventTitle(props: { readonly entry: ConversationEntry; readonly turn: T
     <p className="flex items-center gap-2 text-sm text-muted">
       <span className="h-px w-4 bg-line-strong" />
       <span className="font-medium text-ink">
-        {turn.status === "running" ? running : turn.status === "success" ? done : failed}
+        {turn.status === "running" || turn.status === "waiting" ? running : turn.status === "success" ? done : failed}
       </span>
       <RelativeTime at={entry.startedAt} className="text-faint" />
       <Link
@@ -180,7 +217,9 @@ function TurnFoot(props: { readonly entry: ConversationEntry; readonly turn: Tur
   const cost = turn.totals?.costMicros ?? turn.costMicros;
   return (
     <p className="tabular flex flex-wrap items-center gap-x-1 text-xs text-faint">
-      {turn.status === "running" ? (
+      {turn.status === "waiting" ? (
+        <span className="text-draft">waits for you</span>
+      ) : turn.status === "running" ? (
         <Elapsed since={entry.startedAt} className="text-accent-ink" />
       ) : (
         turn.totals !== undefined && <span>{formatDuration(turn.totals.durationMs)}</span>

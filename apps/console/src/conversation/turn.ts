@@ -3,7 +3,7 @@ import type { EventOf, Failure, Json, RunEvent, RunTotals } from "@benchtop/prot
 /** What one run says in a conversation: its journal, read as blocks in the order in which they came about. */
 export interface Turn {
   readonly blocks: readonly Block[];
-  readonly status: "running" | "success" | "error";
+  readonly status: "running" | "waiting" | "success" | "error";
   readonly startedAt: string | undefined;
   readonly endedAt: string | undefined;
   readonly totals: RunTotals | undefined;
@@ -21,9 +21,18 @@ export type Block =
   | ToolBlock
   | { readonly kind: "hint"; readonly id: string; readonly text: string }
   | { readonly kind: "note"; readonly id: string; readonly text: string }
+  | DecisionBlock
   | { readonly kind: "phases"; readonly id: string; readonly phases: PhaseState[] }
   | { readonly kind: "checkpoint"; readonly id: string; readonly event: EventOf<"CheckpointCreated"> }
   | { readonly kind: "error"; readonly id: string; readonly failure: Failure };
+
+/** What the run asked a person, and the answer once there is one. */
+export interface DecisionBlock {
+  readonly kind: "decision";
+  readonly id: string;
+  readonly asked: EventOf<"Suspended">;
+  readonly answer: EventOf<"Resumed"> | undefined;
+}
 
 export interface ToolBlock {
   readonly kind: "tool";
@@ -123,20 +132,25 @@ export class TurnReader {
       case "RetryScheduled":
         this.#note(
           event.seq,
-          `${event.error.message} Attempt ${event.attempt} in ${Math.ceil(event.delayMs / 1000)} s.`,
+          event.reason === "fallback"
+            ? `${event.error.message} Asking ${event.providerId}/${event.modelId} instead.`
+            : `${event.error.message} Attempt ${event.attempt} in ${Math.ceil(event.delayMs / 1000)} s.`,
         );
         break;
       case "ContextTrimmed":
         this.#note(
           event.seq,
-          `${event.droppedMessages} earlier messages were left out: the conversation is longer than the model can read.`,
+          event.summary === undefined
+            ? `${event.droppedMessages} earlier messages were left out: the conversation is longer than the model can read.`
+            : `${event.droppedMessages} earlier messages were summarized: the conversation is longer than the model can read.`,
         );
         break;
       case "Suspended":
-        this.#note(event.seq, event.question);
+        this.#status = "waiting";
+        this.#add({ kind: "decision", id: `decision:${event.callId}`, asked: event, answer: undefined });
         break;
       case "Resumed":
-        this.#note(event.seq, event.decision === undefined ? `Resumed: ${event.reason}` : `Decided: ${event.decision}`);
+        this.#resume(event);
         break;
       case "Completed":
         this.#end("success", event.at, event.totals);
@@ -195,6 +209,14 @@ export class TurnReader {
     }
     this.#settle(`${callId}:reasoning`);
     this.#settle(`${callId}:text`);
+  }
+
+  #resume(event: EventOf<"Resumed">): void {
+    this.#status = "running";
+    const block = this.#get(`decision:${event.callId ?? ""}`);
+    if (block?.kind === "decision") return this.#replace({ ...block, answer: event });
+    if (event.reason === "crash") this.#note(event.seq, "Benchtop stopped here, and went on from its journal.");
+    if (event.reason === "fork") this.#note(event.seq, "Up to here as in the run that this one was forked from.");
   }
 
   #takePhase(event: EventOf<"PhaseChanged">): void {

@@ -1,4 +1,4 @@
-import { FlaskConical, Globe, House, LayoutGrid, Settings, SquareActivity } from "lucide-react";
+import { FlaskConical, Globe, House, LayoutGrid, Settings, ShieldQuestion, SquareActivity } from "lucide-react";
 
 /** The sections of the console, in the order of the rail. */
 export const sections = [
@@ -6,6 +6,7 @@ export const sections = [
   { to: "/workbenches", label: "Workbenches", icon: LayoutGrid, keys: "g w" },
   { to: "/runs", label: "Runs", icon: SquareActivity, keys: "g r" },
   { to: "/evals", label: "Evals", icon: FlaskConical, keys: "g v" },
+  { to: "/approvals", label: "Approvals", icon: ShieldQuestion, keys: "g a" },
   { to: "/egress", label: "Egress", icon: Globe, keys: "g e" },
   { to: "/settings", label: "Settings", icon: Settings, keys: "g s" },
 ] as const;

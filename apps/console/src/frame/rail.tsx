@@ -2,7 +2,7 @@ import { useQuery } from "@tanstack/react-query";
 import { Link } from "@tanstack/react-router";
 import { ChevronsLeft, ChevronsRight, Keyboard, LogOut, Search, UserRound } from "lucide-react";
 import { client } from "../api/client.ts";
-import { query, queryClient } from "../api/queries.ts";
+import { query, queryClient, waitingRuns } from "../api/queries.ts";
 import { IconButton } from "../components/button.tsx";
 import { classes } from "../components/classes.ts";
 import { commandKey, KeyCap } from "../components/key-cap.tsx";
@@ -61,8 +61,16 @@ export function Rail(props: {
               className={itemClass(wide)}
               aria-label={label}
             >
-              <Icon size={15} aria-hidden className="shrink-0" />
-              {wide && <span className="max-md:hidden">{label}</span>}
+              <span className="relative shrink-0">
+                <Icon size={15} aria-hidden />
+                {to === "/approvals" && <WaitingDot className={wide ? "md:hidden" : ""} />}
+              </span>
+              {wide && (
+                <span className="flex flex-1 items-center justify-between max-md:hidden">
+                  {label}
+                  {to === "/approvals" && <WaitingCount />}
+                </span>
+              )}
             </Link>
           </RailItem>
         ))}
@@ -100,7 +108,10 @@ export function BottomBar(props: { readonly onSearch: () => void }) {
           activeProps={{ className: "text-accent-ink!", "aria-current": "page" }}
           className="flex min-w-0 flex-1 flex-col items-center gap-0.5 rounded-md py-1 text-xs font-medium text-muted"
         >
-          <Icon size={18} aria-hidden />
+          <span className="relative">
+            <Icon size={18} aria-hidden />
+            {to === "/approvals" && <WaitingDot />}
+          </span>
           {label}
         </Link>
       ))}
@@ -113,6 +124,28 @@ export function BottomBar(props: { readonly onSearch: () => void }) {
         Search
       </button>
     </nav>
+  );
+}
+
+/** How much waits for a person; nothing when nothing does. */
+function WaitingCount() {
+  const count = useQuery(waitingRuns).data?.length ?? 0;
+  if (count === 0) return null;
+  return (
+    <span className="tabular rounded-full border border-draft-line bg-draft-soft px-1.5 text-xs font-medium text-draft">
+      {count}
+      <span className="sr-only"> waiting</span>
+    </span>
+  );
+}
+
+function WaitingDot(props: { readonly className?: string }) {
+  const count = useQuery(waitingRuns).data?.length ?? 0;
+  if (count === 0) return null;
+  return (
+    <span className={classes("absolute -top-1 -right-1 size-2 rounded-full bg-draft", props.className)}>
+      <span className="sr-only">{count} waiting</span>
+    </span>
   );
 }
 

@@ -1,6 +1,6 @@
 import type { Json, RunEvent } from "@benchtop/protocol";
 import { X } from "lucide-react";
-import { useMemo } from "react";
+import { useMemo, type ReactNode } from "react";
 import { CodeView } from "../code/code-view.tsx";
 import { Button, IconButton } from "../components/button.tsx";
 import { ArgumentsView, TextBlock } from "../components/arguments-view.tsx";
@@ -15,6 +15,8 @@ import type { EventRow } from "./event-rows.ts";
 export function Inspector(props: {
   readonly events: readonly RunEvent[];
   readonly row: EventRow;
+  /** What can be done from this event on. */
+  readonly actions?: ReactNode;
   readonly raw: boolean;
   readonly onRaw: (raw: boolean) => void;
   readonly onClose: () => void;
@@ -36,6 +38,7 @@ export function Inspector(props: {
           {formatClock(new Date(event.at))}
         </span>
         <span className="flex-1" />
+        {props.actions}
         <Segmented
           label="How the event is shown"
           value={raw ? "raw" : "rendered"}

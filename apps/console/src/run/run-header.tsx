@@ -10,6 +10,7 @@ import { Elapsed } from "../components/elapsed.tsx";
 import { formatCost, formatCount, formatDuration, formatNumber } from "../components/format.ts";
 import { RelativeTime } from "../components/relative-time.tsx";
 import type { Turn } from "../conversation/turn.ts";
+import { RunMenu } from "./run-again.tsx";
 
 /** The numbers of a run, true while it runs: what is not in the ledger yet is read from its events. */
 export function RunNumbers(props: { readonly run: Run; readonly turn: Turn; readonly events: number }) {
@@ -39,6 +40,20 @@ export function RunNumbers(props: { readonly run: Run; readonly turn: Turn; read
           <dd className="text-sm font-medium">{value}</dd>
         </div>
       ))}
+      {run.parentRunId !== null && (
+        <div>
+          <dt className="text-xs text-faint">{parentWords[run.kind] ?? "Part of"}</dt>
+          <dd className="text-sm font-medium">
+            <Link
+              to="/runs/$runId"
+              params={{ runId: run.parentRunId }}
+              className="rounded-sm text-accent-ink underline-offset-2 hover:underline"
+            >
+              another run
+            </Link>
+          </dd>
+        </div>
+      )}
       {run.workbenchId !== null && (
         <div>
           <dt className="text-xs text-faint">Workbench</dt>
@@ -57,8 +72,11 @@ export function RunNumbers(props: { readonly run: Run; readonly turn: Turn; read
   );
 }
 
-export function RunActions(props: { readonly run: Run; readonly running: boolean }) {
-  const { run, running } = props;
+/** What a run has to do with the one that it names as its parent. */
+const parentWords: Readonly<Record<string, string>> = { replay: "Replay of", undo: "Undo of" };
+
+export function RunActions(props: { readonly run: Run; readonly running: boolean; readonly waiting: boolean }) {
+  const { run, running, waiting } = props;
   const [proof, setProof] = useState<string>();
   const [busy, setBusy] = useState(false);
   const verify = async () => {
@@ -87,7 +105,7 @@ export function RunActions(props: { readonly run: Run; readonly running: boolean
           {proof}
         </span>
       )}
-      {running ? (
+      {running || waiting ? (
         <Button
           size="small"
           tone="danger"
@@ -107,6 +125,7 @@ export function RunActions(props: { readonly run: Run; readonly running: boolean
           Verify journal
         </Button>
       )}
+      <RunMenu run={run} ended={!running && !waiting} />
     </>
   );
 }

@@ -8,6 +8,7 @@ import { query, queryClient } from "../api/queries.ts";
 import { useRunFeed } from "../api/run-feed.ts";
 import { Button } from "../components/button.tsx";
 import { classes } from "../components/classes.ts";
+import { DecisionCard } from "../approvals/decision-card.tsx";
 import { EmptyState } from "../components/empty-state.tsx";
 import { ErrorNotice } from "../components/error-notice.tsx";
 import { formatNumber } from "../components/format.ts";
@@ -21,6 +22,7 @@ import { EventList } from "./event-list.tsx";
 import { EventRows } from "./event-rows.ts";
 import { Inspector } from "./inspector.tsx";
 import { RunActions, RunNumbers } from "./run-header.tsx";
+import { EventActions } from "./run-again.tsx";
 import { Spans } from "./spans.ts";
 import { Waterfall } from "./waterfall.tsx";
 
@@ -49,6 +51,10 @@ function RunView(props: { readonly runId: string }) {
     [rows, types],
   );
   const ended = feed.state === "ended";
+  const waits = turn.status === "waiting";
+  useEffect(() => {
+    if (waits) void queryClient.invalidateQueries({ queryKey: ["runs.get", { runId }] });
+  }, [waits, runId]);
   useEffect(() => {
     if (ended) void queryClient.invalidateQueries({ queryKey: ["runs.get", { runId }] });
   }, [ended, runId]);
@@ -91,10 +97,13 @@ function RunView(props: { readonly runId: string }) {
   }
   const title = run.data.title === "" ? (kindNames[run.data.kind] ?? run.data.kind) : run.data.title;
   const running = run.data.status === "pending" && turn.status === "running";
+  const suspension = turn.status === "waiting" ? run.data.suspension : null;
+  const over = !running && turn.status !== "waiting";
   const inspector = selectedRow !== undefined && (
     <Inspector
       events={feed.events}
       row={selectedRow}
+      actions={<EventActions run={run.data} seq={selectedRow.seq} ended={over} />}
       raw={search.inspect === "raw"}
       onRaw={(raw) =>
         void navigate({
@@ -119,22 +128,29 @@ function RunView(props: { readonly runId: string }) {
           <span className="ml-2">
             <RunStatus
               status={
-                running
-                  ? "pending"
-                  : run.data.status === "pending"
-                    ? turn.status === "success"
-                      ? "success"
-                      : "error"
-                    : run.data.status
+                turn.status === "waiting"
+                  ? "waiting"
+                  : running
+                    ? "pending"
+                    : run.data.status === "pending"
+                      ? turn.status === "success"
+                        ? "success"
+                        : "error"
+                      : run.data.status
               }
               errorCode={run.data.errorCode}
             />
           </span>
         </nav>
       }
-      actions={<RunActions run={run.data} running={running} />}
+      actions={<RunActions run={run.data} running={running} waiting={turn.status === "waiting"} />}
     >
       <RunNumbers run={run.data} turn={turn} events={feed.events.length} />
+      {suspension !== null && (
+        <div className="max-h-[50%] shrink-0 overflow-y-auto border-b border-line p-3">
+          <DecisionCard runId={runId} suspension={suspension} />
+        </div>
+      )}
       {feed.failure !== undefined && (
         <div className="p-3">
           <ErrorNotice failure={feed.failure} />

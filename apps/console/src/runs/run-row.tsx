@@ -21,7 +21,7 @@ export function RunRow(props: { readonly run: Run; readonly compact?: boolean })
       className="tabular flex h-10 items-center gap-3 border-b border-line px-4 text-sm hover:bg-hover focus-visible:-outline-offset-2"
     >
       <span className="w-26 shrink-0 max-sm:w-auto">
-        <RunStatus status={run.status} errorCode={run.errorCode} />
+        <RunStatus status={run.suspension === null ? run.status : "waiting"} errorCode={run.errorCode} />
       </span>
       <span className="min-w-0 flex-1 truncate text-base">
         <span className="font-medium">{run.title === "" ? (kindNames[run.kind] ?? run.kind) : run.title}</span>
@@ -32,7 +32,9 @@ export function RunRow(props: { readonly run: Run; readonly compact?: boolean })
         {run.modelId === null ? "" : `${run.providerId}/${run.modelId}`}
       </span>
       <span className="w-18 shrink-0 text-right text-muted max-sm:hidden">
-        {run.status === "pending" ? (
+        {run.suspension !== null ? (
+          ""
+        ) : run.status === "pending" ? (
           <Elapsed since={run.startedAt} />
         ) : run.durationMs === null ? (
           ""
@@ -57,4 +59,7 @@ export const kindNames: Readonly<Record<string, string>> = {
   eval: "Eval",
   publish: "Publish",
   restore: "Restore",
+  discard: "Discard",
+  replay: "Replay",
+  undo: "Undo",
 };
