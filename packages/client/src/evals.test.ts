@@ -259,3 +259,23 @@ test("H6 a run that is no evaluation has no report", async () => {
   await expect(client.downloadReport({ runId })).rejects.toMatchObject({ code: "NOT_FOUND" });
   await expect(client.call("evals.get", { runId })).rejects.toMatchObject({ code: "NOT_FOUND" });
 });
+
+test("H6 the question of a suite replays like any prompt, with its limits and its temperature", async () => {
+  const { runId } = await client.call("evals.run", {
+    suite: {
+      ...suite,
+      name: "replayed",
+      temperature: 0.5,
+      maxOutputTokens: 300,
+      instructions: "Say {{input}}.",
+      evaluators: [{ type: "model-graded", model: "loop/gpt-5.2", rubric: "Another rubric." }],
+    },
+  });
+  const events = await eventsOf(runId);
+  const children = events.flatMap((event) => (event.type === "SubRunStarted" ? [event.childRunId] : []));
+  expect(children).toHaveLength(6);
+  for (const child of children) {
+    expect((await client.call("runs.replay", { runId: child })).report).toMatchObject({ outcome: "identical" });
+  }
+  expect(models.requests.at(-1)?.body).toContain('"temperature":0');
+});

@@ -181,6 +181,27 @@ test("workshop, draft, review, checkpoints and consent", async () => {
   expect(await call("egress.revokeConsent", { workbenchId })).toEqual({});
 });
 
+test("evaluations", async () => {
+  const { runId } = await call("evals.run", {
+    suite: {
+      name: "one case",
+      models: ["loop/gpt-5.2"],
+      prompt: "repeat: {{input}}",
+      evaluators: [{ type: "exact" }],
+      cases: [{ id: "a", input: "yes", expected: "yes" }],
+    },
+  });
+  await finished(runId);
+  expect((await call("evals.list", { limit: 1 })).items).toMatchObject([
+    { runId, name: "one case", status: "success" },
+  ]);
+  expect(await call("evals.get", { runId })).toMatchObject({ summary: { outcome: "passed" } });
+  const report = await client.downloadReport({ runId });
+  called.add("evals.report");
+  expect(new TextDecoder().decode(await report.arrayBuffer())).toContain('"format":"benchtop.eval-report"');
+  expect(await call("evals.compare", { runId, otherRunId: runId })).toMatchObject({ models: [{ same: 1 }] });
+});
+
 test("no operation was left out", () => {
   expect([...called].toSorted()).toEqual(Object.keys(operations).toSorted());
 });

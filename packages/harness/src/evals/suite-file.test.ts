@@ -80,6 +80,12 @@ test("H6 a dataset is read from beside the suite, and its errors name its own li
 
 test.each([
   ["an unknown field", whole.replace("prompt:", "promt:"), "suite.yaml:3: promt: There is no such field"],
+  [
+    "a misspelt field that is needed",
+    whole.replace("evaluators:", "evaluator:"),
+    "suite.yaml:7: evaluator: There is no such field",
+  ],
+  ["a field that is missing", whole.replace("name: capitals\n", ""), "suite.yaml:1: name: This field is missing"],
   ["a wrong kind of value", `${whole}repeat: many\n`, "suite.yaml:9: repeat: "],
   [
     "an evaluator that does not exist",

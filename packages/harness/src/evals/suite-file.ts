@@ -183,14 +183,19 @@ interface Issue {
   readonly keys?: readonly string[];
 }
 
-/** An unknown field is reported at the object that holds it; its own name leads to its line. */
-function firstIssue(issues: readonly Issue[]): { path: readonly (string | number)[]; message: string } {
-  const [issue] = issues;
+/**
+ * The problem to look at first. A field that does not exist comes before all others, because a misspelt name is often why
+ * another is missing; its own name leads to its line.
+ */
+function firstIssue(issues: readonly Issue[]): SuiteProblem {
+  const issue = issues.find(({ code }) => code === "unrecognized_keys") ?? issues[0];
   if (!issue) return { path: [], message: "It is no suite" };
   const path = issue.path.map((part) => (typeof part === "symbol" ? String(part) : part));
   const [unknown] = issue.keys ?? [];
-  if (issue.code !== "unrecognized_keys" || unknown === undefined) return { path, message: issue.message };
-  return { path: [...path, unknown], message: "There is no such field" };
+  if (issue.code === "unrecognized_keys" && unknown !== undefined) {
+    return { path: [...path, unknown], message: "There is no such field" };
+  }
+  return { path, message: issue.message.endsWith("received undefined") ? "This field is missing" : issue.message };
 }
 
 function fieldOf(path: readonly (string | number)[]): string {
