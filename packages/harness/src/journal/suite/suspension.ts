@@ -1,6 +1,6 @@
 import assert from "node:assert/strict";
 import type { EventInput } from "@benchtop/protocol";
-import { completed, runInit } from "./events.ts";
+import { completed, failed, runInit } from "./events.ts";
 import type { JournalSubject } from "./subject.ts";
 
 const question = "Send this letter to everybody?";
@@ -30,7 +30,7 @@ export function suspensionSuite({ test, withJournal }: JournalSubject): void {
       await writer.committed();
       assert.equal((await runs.get(writer.runId))?.suspension, null);
       writer.write(suspended);
-      writer.write(completed());
+      writer.write(failed("USER_CANCELED"));
       await writer.close();
       assert.equal((await runs.get(writer.runId))?.suspension, null);
     }));
