@@ -93,6 +93,34 @@ test("H6 an enforcing gate of the configuration decides what a model gets, and w
   expect(models.requests).toHaveLength(sent);
 });
 
+test("H6 a call that needs approval waits for a person, across a restart, and is made once they say yes", async () => {
+  const gates = [{ policy: "approval", mode: "enforcing", options: { effects: ["draft"] } }];
+  let runId: string;
+  {
+    await using daemon = await daemonWith({ gates });
+    const { client } = daemon;
+    const { workbenchId } = await client.call("workbenches.create", { name: "budget" });
+    const { sha256 } = await client.upload(new TextEncoder().encode("item,amount\nrent,700\nfood,300\ntotal,900\n"));
+    await client.call("files.add", { workbenchId, uploads: [{ path: "data.csv", sha256 }] });
+    const task = "make the totals consistent";
+    ({ runId } = await client.call("workshop.runAgent", { workbenchId, model: "loop/gpt-5.2", task }));
+    await expect
+      .poll(async () => (await client.call("runs.get", { runId })).suspension)
+      .toMatchObject({
+        reason: "approval",
+        gate: "approval",
+      });
+    expect(await client.call("draft.getState", { workbenchId: "budget" })).toMatchObject({ exists: false });
+  }
+  await using daemon = await daemonWith({ gates });
+  const { client } = daemon;
+  await client.call("runs.resume", { runId, decision: "approve" });
+  await expect.poll(async () => (await client.call("runs.get", { runId })).status, { timeout: 10_000 }).toBe("success");
+  const { items } = await client.call("runs.eventPage", { runId });
+  expect(items.filter(({ type }) => type === "DraftChanged")).toHaveLength(1);
+  expect(decisionsIn(items).map(({ decision }) => decision)).toEqual(["allow", "allow", "ask"]);
+});
+
 test("H6 every run of a daemon is traced, without its content, and the status says how it goes", async () => {
   const trace = { otlp: { url: collector.url }, file: { path: "traces.jsonl" } };
   await using daemon = await daemonWith({ trace });
