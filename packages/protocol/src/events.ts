@@ -68,15 +68,29 @@ export const RunStarted = event("RunStarted", {
 export const StepStarted = event("StepStarted", { step: z.int().positive() });
 export const StepFinished = event("StepFinished", { step: z.int().positive(), durationMs: z.number().nonnegative() });
 
+export const RequestParts = z.object({
+  /** The system messages. */
+  instructions: z.string(),
+  messages: z.string(),
+  tools: z.string(),
+  /** All the rest: the model, the schema of the answer, limits. */
+  settings: z.string(),
+});
+export type RequestParts = z.infer<typeof RequestParts>;
+
+/** What a provider call is for, where it is not the run's own answer. */
+const callPurposes = ["compaction", "evaluation", "gate"] as const;
+
 export const ProviderCallStarted = event("ProviderCallStarted", {
   callId: z.string(),
-  /** What the call is for, where it is not the run's own answer. */
-  purpose: z.enum(["compaction", "evaluation", "gate"]).optional(),
+  purpose: z.enum(callPurposes).optional(),
   providerId: z.string(),
   modelId: z.string(),
   attempt: z.int().positive(),
   /** sha256 of the canonical request, so that a replay can prove that it asks the same. */
   requestHash: z.string(),
+  /** Hashes of the request's parts, 16 hex digits each, so that a replay can say what is another. */
+  requestParts: RequestParts.optional(),
   messageCount: z.int().nonnegative(),
 });
 
@@ -144,6 +158,7 @@ export const RetryScheduled = event("RetryScheduled", {
 
 /** Candidates of the plan that were passed over before this call, and why. */
 export const CandidatesSkipped = event("CandidatesSkipped", {
+  purpose: z.enum(callPurposes).optional(),
   skipped: z.array(z.object({ providerId: z.string(), modelId: z.string(), reason: z.string() })),
 });
 
@@ -190,6 +205,8 @@ export const MemoryRetrieved = event("MemoryRetrieved", {
 export const MemoryWritten = event("MemoryWritten", {
   lane: z.enum(["working", "episodic"]),
   id: z.string(),
+  /** What the note said before, so that it can be taken back. */
+  replaced: z.string().optional(),
   tokens: z.int().nonnegative(),
 });
 

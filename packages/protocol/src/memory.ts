@@ -27,6 +27,8 @@ export interface MemoryWriteResult {
   readonly id: string;
   /** Whether the same text (episodic) or a note of this key (working) was there already. */
   readonly known: boolean;
+  /** What the note of this key said before. */
+  readonly replaced?: string;
   /** Ids of what had to go to make room, the least recently used first. */
   readonly forgotten: readonly string[];
 }

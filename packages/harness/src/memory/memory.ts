@@ -37,9 +37,11 @@ class ProcessMemory implements Memory {
     const limits = this.#limits[entry.lane];
     const checked = checkedEntry(entry, limits);
     const shelf = this.#shelf(checked.lane, checked.scope);
+    const before = shelf.textOf(checked.id);
     const known = shelf.remove(checked.id);
     shelf.put(checked, new Date().toISOString());
-    return { id: checked.id, known, forgotten: shelf.makeRoom(limits) };
+    const replaced = checked.lane === "working" && before !== undefined && { replaced: before };
+    return { id: checked.id, known, ...replaced, forgotten: shelf.makeRoom(limits) };
   }
 
   async retrieve(question: MemoryQuestion): Promise<MemoryRetrieval> {
@@ -104,6 +106,10 @@ class Shelf {
       texts.set(id, (texts.get(id) ?? 0) + 1);
       this.#postings.set(term, texts);
     }
+  }
+
+  textOf(id: string): string | undefined {
+    return this.#items.get(id)?.item.text;
   }
 
   remove(id: string): boolean {

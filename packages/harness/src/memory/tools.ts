@@ -31,18 +31,23 @@ function rememberTool(memory: Memory, scopes: MemoryScopes): Tool {
     async execute(input, context) {
       const { text, key } = input as { text: string; key?: string };
       const lane = key === undefined ? "episodic" : "working";
-      const { id, known, forgotten } = await memory.write({ lane, scope: scopes[lane], text, key });
+      const { id, known, replaced, forgotten } = await memory.write({ lane, scope: scopes[lane], text, key });
       if (known && lane === "episodic") return { content: "This was remembered already." };
-      await context.emit({ type: "MemoryWritten", lane, id, tokens: estimateTokens(text) });
+      const before = replaced !== undefined && { replaced };
+      await context.emit({ type: "MemoryWritten", lane, id, ...before, tokens: estimateTokens(text) });
       const said = known ? "The note was replaced." : "Remembered.";
       const made =
         forgotten.length === 0 ? "" : ` To make room, ${forgotten.length} that were used least were forgotten.`;
       return { content: `${said}${made}` };
     },
-    async compensate(_, { events }) {
-      const written = events.filter((event) => event.type === "MemoryWritten");
-      for (const { id, lane } of written) {
-        await memory.forget({ scope: scopes[lane], id });
+    async compensate(input, { events }) {
+      const { key } = input as { key?: string };
+      for (const event of events) {
+        if (event.type !== "MemoryWritten") continue;
+        const { id, lane, replaced } = event;
+        const scope = scopes[lane];
+        if (replaced === undefined) await memory.forget({ scope, id });
+        else await memory.write({ lane, scope, key, text: replaced });
       }
     },
   };

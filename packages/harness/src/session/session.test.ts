@@ -1,11 +1,10 @@
 import { BenchtopError, newId, newTraceId, type Journal, type RunInit, type SessionStore } from "@benchtop/protocol";
 import { describe, expect, test } from "vitest";
-import { calls, ends, says, scriptedProvider, type Act } from "../../test/scripted-provider.ts";
+import { ends, says, scriptedProvider, type Act } from "../../test/scripted-provider.ts";
 import { eventOf, finished } from "../../test/started-runs.ts";
 import { Harness } from "../harness/harness.ts";
 import { memoryJournal, type MemoryJournal } from "../journal/memory.ts";
 import { memoryInProcess } from "../memory/memory.ts";
-import { memoryTools } from "../memory/tools.ts";
 import { SessionHistory } from "./history.ts";
 import type { SessionConfig } from "./session.ts";
 
@@ -205,36 +204,5 @@ describe("H5 a harness with a memory", () => {
     await finished(await session.run("tea?").start());
     await finished(await session.run("again").start());
     expect(provider.requests[1]?.messages.map(({ content }) => content)).toEqual(["tea?", "x", "again"]);
-  });
-
-  test("lets a model write and search it by itself", async () => {
-    const memory = memoryInProcess();
-    const scopes = { working: "session:s", episodic: "user:u" };
-    const provider = scriptedProvider(
-      [
-        calls("remember", { text: "The key is under the mat." }),
-        calls("remember", { key: "goal", text: "get in" }),
-        ends(),
-      ],
-      [calls("recall", { query: "key" }), calls("recall", { query: "elephants" }), ends()],
-      [calls("remember", { text: "The key is under the mat." }), calls("remember", { text: "x".repeat(4001) }), ends()],
-      [says("Done."), ends()],
-    );
-    const harness = Harness.builder().provider(provider).tools(memoryTools(memory, scopes)).build();
-    const { events } = await finished(await harness.session({ model: "scripted/m" }).run("go").start());
-    const results = events.filter((event) => event.type === "ToolCallFinished");
-    expect(results.map(({ content, outcome }) => [outcome, content.slice(0, 40)])).toEqual([
-      ["success", "Remembered."],
-      ["success", "Remembered."],
-      ["success", '["The key is under the mat."]'],
-      ["success", "Nothing was found."],
-      ["success", "This was remembered already."],
-      ["error", expect.stringContaining("The arguments do not match")],
-    ]);
-    const written = events.filter((event) => event.type === "MemoryWritten");
-    expect(written.map(({ lane }) => lane)).toEqual(["episodic", "working"]);
-    expect(events.filter((event) => event.type === "MemoryRetrieved")).toHaveLength(2);
-    const { items } = await memory.retrieve({ lane: "working", scope: scopes.working });
-    expect(items).toMatchObject([{ key: "goal", text: "get in" }]);
   });
 });

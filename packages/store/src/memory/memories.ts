@@ -57,10 +57,12 @@ export class Memories implements Memory {
     const checked = checkedEntry(entry, limits);
     const terms = checked.lane === "episodic" ? searchTerms(checked.text) : [];
     return await this.#db.transaction().execute(async (transaction) => {
-      const known = await idsIn(transaction, checked.id);
+      const before = await textOf(transaction, checked.id);
+      const known = before !== undefined;
       const number = await save(transaction, checked, terms.length);
       if (checked.lane === "episodic" && !known) await this.#terms.put(transaction, number, checked.scope, terms);
-      return { id: checked.id, known, forgotten: await makeRoom(transaction, checked, limits) };
+      const replaced = checked.lane === "working" && known && { replaced: before };
+      return { id: checked.id, known, ...replaced, forgotten: await makeRoom(transaction, checked, limits) };
     });
   }
 
@@ -133,8 +135,8 @@ export class Memories implements Memory {
 /** Texts that one search looks at after ranking. */
 const mostFound = 400;
 
-async function idsIn(db: Transaction<Tables>, id: string): Promise<boolean> {
-  return (await db.selectFrom("memories").select("id").where("id", "=", id).executeTakeFirst()) !== undefined;
+async function textOf(db: Transaction<Tables>, id: string): Promise<string | undefined> {
+  return (await db.selectFrom("memories").select("content").where("id", "=", id).executeTakeFirst())?.content;
 }
 
 /** The next number of a scope's count of uses: the order in which its texts would be forgotten. */

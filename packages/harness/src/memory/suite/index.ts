@@ -165,7 +165,7 @@ function notesSuite({ test, withMemory }: MemorySubject): void {
       const { id, known } = await note("goal", "ship it");
       assert.equal(known, false);
       await note("branch", "main");
-      assert.deepEqual(await note("goal", "ship it tomorrow"), { id, known: true, forgotten: [] });
+      assert.deepEqual(await note("goal", "ship it tomorrow"), { id, known: true, replaced: "ship it", forgotten: [] });
       assert.deepEqual(await notes(memory), [
         ["branch", "main"],
         ["goal", "ship it tomorrow"],
