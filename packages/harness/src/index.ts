@@ -17,7 +17,8 @@ export {
   type PlanExecuteEvaluateOptions,
   type Roles,
 } from "./multi-agent/plan-execute-evaluate.ts";
-export { startSubRun, subRunsOn, type SubRun, type SubRunResult, type SubRuns } from "./multi-agent/sub-run.ts";
+export { startSubRun, subRunsOn, type SubRun, type SubRuns } from "./multi-agent/sub-run.ts";
+export type { SubRunResult } from "./replay/sub-run-result.ts";
 export { CircuitBreaker, type CircuitBreakerOptions } from "./reliability/circuit-breaker.ts";
 export {
   defaultReliability,

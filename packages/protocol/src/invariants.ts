@@ -192,7 +192,9 @@ class Retries implements Rule {
         return;
       case "Resumed":
         this.#hasResumed = true;
-        if (event.reason === "fork" && this.#announced) this.#announced = { ...this.#announced, as: {} };
+        if (this.#announced && (event.reason === "fork" || this.#announced.purpose === "gate")) {
+          this.#announced = { ...this.#announced, as: {} };
+        }
         return;
       default:
     }

@@ -121,8 +121,8 @@ function retriesAreAnnouncedAndMade(events: Events): boolean {
     if (!made) continue;
     if (made.type !== "ProviderCallStarted") return false;
     announcedStarts.add(next);
-    const isForked = events.slice(index, next).some((other) => other.type === "Resumed" && other.reason === "fork");
-    if (isForked) continue;
+    const resumed = events.slice(index, next).filter((other) => other.type === "Resumed");
+    if (resumed.some(({ reason }) => reason === "fork") || (resumed.length > 0 && call.purpose === "gate")) continue;
     if (made.attempt !== event.attempt) return false;
     if (event.providerId !== undefined && made.providerId !== event.providerId) return false;
     if (event.modelId !== undefined && made.modelId !== event.modelId) return false;

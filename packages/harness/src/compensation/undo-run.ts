@@ -1,6 +1,8 @@
 import { BenchtopError, type EventInput, type EventOf, type RunEvent } from "@benchtop/protocol";
+import { forkedAt } from "../replay/past.ts";
 import type { RunBody, RunScope } from "../run/scope.ts";
 import { round } from "../run/totals.ts";
+import { mayHaveTakenEffect } from "../tools/call-tool.ts";
 import type { ToolRegistry } from "../tools/registry.ts";
 import type { Tool } from "../tools/tool.ts";
 
@@ -12,8 +14,12 @@ export interface UndoneCall {
   readonly events: readonly RunEvent[];
 }
 
-/** The calls of a run that may have changed something, newest first: what undoing it has to take back. `after` leaves out those up to that event. */
+/**
+ * The calls of a run that may have changed something, newest first: what undoing it has to take back. `after` leaves out those
+ * up to that event. What a fork began with is its origin's to undo.
+ */
 export function callsToUndo(events: readonly RunEvent[], after = -1): UndoneCall[] {
+  const from = Math.max(after, forkedAt(events));
   const requested = new Map<string, EventOf<"ToolCallRequested">>();
   const bySpan = new Map<string, RunEvent[]>();
   const calls: UndoneCall[] = [];
@@ -23,9 +29,7 @@ export function callsToUndo(events: readonly RunEvent[], after = -1): UndoneCall
       bySpan.set(event.spanId, []);
     } else if (event.type === "ToolCallFinished") {
       const request = requested.get(event.callId);
-      const mayHaveTakenEffect =
-        event.outcome === "success" || event.outcome === "error" || event.outcome === "unknown";
-      if (!request || request.seq <= after || !mayHaveTakenEffect) continue;
+      if (!request || request.seq <= from || !mayHaveTakenEffect(event)) continue;
       calls.push({ requested: request, finished: event, events: bySpan.get(event.spanId) ?? [] });
     } else {
       bySpan.get(event.spanId)?.push(event);
@@ -102,6 +106,7 @@ async function compensate(run: RunScope, call: UndoneCall, tool: Tool | undefine
       run,
       emit: (event) => run.emit(event),
       target: { runId: requested.runId, callId: requested.callId },
+      outcome: finished.outcome,
       content: finished.content,
       events: call.events,
     });

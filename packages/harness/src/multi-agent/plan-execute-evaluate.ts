@@ -1,7 +1,8 @@
 import { BenchtopError, type Contract, type Json } from "@benchtop/protocol";
 import type { OutputSchema } from "../provider/provider.ts";
 import type { RunBody, RunScope } from "../run/scope.ts";
-import { startSubRun, type SubRunResult, type SubRuns } from "./sub-run.ts";
+import type { SubRunResult } from "../replay/sub-run-result.ts";
+import { startSubRun, type SubRuns } from "./sub-run.ts";
 
 /** The three roles. Each makes the program of one sub-run from what it is asked; planner and evaluator have to give the output named here. */
 export interface Roles {

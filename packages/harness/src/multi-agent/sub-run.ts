@@ -1,14 +1,7 @@
 import { createHash } from "node:crypto";
-import {
-  BenchtopError,
-  isTerminal,
-  type Contract,
-  type EventOf,
-  type Journal,
-  type Json,
-  type RunInit,
-} from "@benchtop/protocol";
+import { BenchtopError, isTerminal, type Contract, type Journal, type Json, type RunInit } from "@benchtop/protocol";
 import { endRun } from "../replay/end-run.ts";
+import { subRunResult, type SubRunResult, type Terminal } from "../replay/sub-run-result.ts";
 import { resumeRun } from "../replay/resume-run.ts";
 import type { RunBody, RunHandle, RunScope } from "../run/scope.ts";
 import { startRun } from "../run/start-run.ts";
@@ -42,12 +35,6 @@ export interface SubRun {
   readonly callId?: string;
 }
 
-/** How a sub-run ended. */
-export type SubRunResult = Pick<
-  EventOf<"SubRunFinished">,
-  "childRunId" | "status" | "output" | "result" | "error" | "totals"
->;
-
 /**
  * Starts a run inside another and waits for its end: a journal of its own, the parent's trace, a budget out of the parent's.
  * Its failure is a value: it stands in the parent's journal, and what comes of it is the parent's to decide.
@@ -57,34 +44,47 @@ export type SubRunResult = Pick<
  * the parent's, the call and the name.
  */
 export async function startSubRun(parent: RunScope, runs: SubRuns, sub: SubRun): Promise<SubRunResult> {
-  const childRunId = childIdOf(parent.runId, sub);
-  const recorded = parent.past?.subRun(childRunId);
-  if (recorded) return recorded;
+  const { name, callId, body } = sub;
+  const recorded = parent.subRun(name, callId);
+  if (recorded?.finished) return recorded.finished;
 
   parent.signal.throwIfAborted();
+  const childRunId = recorded?.childRunId ?? childIdOf(parent.runId, sub);
   const init = childOf(parent, childRunId, sub);
-  if (!parent.hasStarted(childRunId)) {
-    const { name, callId } = sub;
+  if (!recorded) {
     await parent.emit({ type: "SubRunStarted", childRunId, name, ...(callId !== undefined && { callId }) });
   }
-  const child = await startOrResume(runs, init, sub.body);
-  const cancel = (): void => void cancelChild(runs.journal, childRunId, child);
-  if (parent.signal.aborted) cancel();
-  parent.signal.addEventListener("abort", cancel, { once: true });
+  await parent.committed();
+  const child = await startOrResume(runs, init, body);
+  const end = await withCancellation(parent.signal, endOf(runs.journal, childRunId), () =>
+    cancelChild(runs.journal, childRunId, child),
+  );
+  const result = subRunResult(childRunId, end);
+  await parent.emit({ type: "SubRunFinished", ...result });
+  return result;
+}
+
+/** Waits for an end that cancelling brings about; a cancellation that fails ends the wait. */
+async function withCancellation<End>(
+  signal: AbortSignal,
+  end: Promise<End>,
+  cancel: () => Promise<void>,
+): Promise<End> {
+  const failed = Promise.withResolvers<never>();
+  const onAbort = (): void => void cancel().catch(failed.reject);
+  if (signal.aborted) onAbort();
+  signal.addEventListener("abort", onAbort, { once: true });
   try {
-    const result = resultOf(childRunId, await endOf(runs.journal, childRunId));
-    parent.write({ type: "SubRunFinished", ...result });
-    await parent.committed();
-    return result;
+    return await Promise.race([end, failed.promise]);
   } finally {
-    parent.signal.removeEventListener("abort", cancel);
+    signal.removeEventListener("abort", onAbort);
   }
 }
 
 /** Also a child that nobody drives, because it waits for a person, ends here. */
 async function cancelChild(journal: Journal, childRunId: string, child: RunHandle | undefined): Promise<void> {
   const reason = "The run that started it was canceled";
-  if (child?.control.abort(reason)) return;
+  child?.control.abort(reason);
   await child?.result;
   await endRun(journal, childRunId, new BenchtopError("USER_CANCELED", `${reason}.`));
 }
@@ -155,8 +155,6 @@ async function startOrResume(runs: SubRuns, init: RunInit, body: RunBody): Promi
   }
 }
 
-type Terminal = EventOf<"Completed"> | EventOf<"Error">;
-
 async function endOf(journal: Journal, runId: string): Promise<Terminal> {
   for await (const event of journal.follow(runId)) {
     if (isTerminal(event)) return event as Terminal;
@@ -164,14 +162,4 @@ async function endOf(journal: Journal, runId: string): Promise<Terminal> {
   throw new BenchtopError("RUN_INTERRUPTED", "The journal of a run that this one started closed before its end.", {
     runId,
   });
-}
-
-function resultOf(childRunId: string, end: Terminal): SubRunResult {
-  const { totals } = end;
-  if (end.type === "Completed") {
-    const { output, result } = end;
-    return { childRunId, status: "success", output, ...(result !== undefined && { result }), totals };
-  }
-  const status = end.error.error_code === "BUDGET_CAP_REACHED" ? "budget_exceeded" : "error";
-  return { childRunId, status, output: "", error: end.error, totals };
 }

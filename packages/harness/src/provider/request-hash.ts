@@ -1,33 +1,84 @@
-import { createHash } from "node:crypto";
-import type { Attachment } from "@benchtop/protocol";
+import { hash } from "node:crypto";
+import type { Attachment, Message, RequestParts } from "@benchtop/protocol";
+import type { ToolSpec } from "../tools/tool.ts";
 import { canonicalJson } from "./canonical-json.ts";
 import type { ProviderRequest } from "./provider.ts";
 
-/**
- * sha256 of the request as canonical JSON, in which the order of an object's members does not matter. An attachment counts by
- * the sha256 of its bytes, so that one given as `data` and one given by its hash are the same.
- */
-export function requestHash(request: ProviderRequest): string {
-  const messages = request.messages.map((message) =>
-    message.role === "user" && message.attachments
-      ? { ...message, attachments: message.attachments.map(identityOf) }
-      : message,
-  );
-  return createHash("sha256")
-    .update(canonicalJson({ ...request, messages }))
-    .digest("hex");
+/** What a request is known by: its hash, and a short hash of each of its parts, to tell which of them is another. */
+export interface RequestIdentity {
+  readonly requestHash: string;
+  readonly requestParts: RequestParts;
 }
 
-/** Bytes are hashed once for each attachment object, however many requests repeat its message. */
-const hashes = new WeakMap<Attachment, string>();
+/**
+ * Hashes (sha256) of the request as canonical JSON, in which the order of an object's members does not matter. An attachment
+ * counts by the sha256 of its bytes, so that one given as `data` and one given by its hash are the same.
+ */
+export function requestIdentity({ messages, tools = [], ...settings }: ProviderRequest): RequestIdentity {
+  const parts = {
+    instructions: joinedHash(messages.filter(isInstruction).map(messageHash)),
+    messages: joinedHash(messages.map((message) => (isInstruction(message) ? "instructions" : messageHash(message)))),
+    tools: toolsHash(tools),
+    settings: sha256(canonicalJson(settings)),
+  };
+  return {
+    requestHash: joinedHash(Object.values(parts)),
+    requestParts: {
+      instructions: shown(parts.instructions),
+      messages: shown(parts.messages),
+      tools: shown(parts.tools),
+      settings: shown(parts.settings),
+    },
+  };
+}
+
+export function requestHash(request: ProviderRequest): string {
+  return requestIdentity(request).requestHash;
+}
+
+/** Enough to tell two parts apart. */
+function shown(partHash: string): string {
+  return partHash.slice(0, 16);
+}
+
+function isInstruction({ role }: Message): boolean {
+  return role === "system";
+}
+
+/** Messages, tools and bytes are hashed once for each object, however many requests repeat them. */
+const messageHashes = new WeakMap<Message, string>();
+const toolsHashes = new WeakMap<readonly ToolSpec[], string>();
+const attachmentHashes = new WeakMap<Attachment, string>();
+
+function messageHash(message: Message): string {
+  return remembered(messageHashes, message, () => {
+    if (message.role !== "user" || !message.attachments) return sha256(canonicalJson(message));
+    return sha256(canonicalJson({ ...message, attachments: message.attachments.map(identityOf) }));
+  });
+}
+
+function toolsHash(tools: readonly ToolSpec[]): string {
+  return remembered(toolsHashes, tools, () => sha256(canonicalJson(tools)));
+}
 
 function identityOf(attachment: Attachment): Attachment {
   const { data, ...rest } = attachment;
   if (data === undefined || rest.sha256 !== undefined) return rest;
-  let sha256 = hashes.get(attachment);
-  if (sha256 === undefined) {
-    sha256 = createHash("sha256").update(data, "base64").digest("hex");
-    hashes.set(attachment, sha256);
-  }
-  return { ...rest, sha256 };
+  return { ...rest, sha256: remembered(attachmentHashes, attachment, () => sha256(Buffer.from(data, "base64"))) };
+}
+
+function remembered<Key extends object>(hashes: WeakMap<Key, string>, key: Key, compute: () => string): string {
+  const known = hashes.get(key);
+  if (known !== undefined) return known;
+  const computed = compute();
+  hashes.set(key, computed);
+  return computed;
+}
+
+function joinedHash(hashes: readonly string[]): string {
+  return sha256(hashes.join("\n"));
+}
+
+function sha256(data: string | Buffer): string {
+  return hash("sha256", data, "hex");
 }

@@ -2,12 +2,13 @@ import { setTimeout as wait } from "node:timers/promises";
 import { BenchtopError } from "@benchtop/protocol";
 import { negotiate, type Candidate, type Needs } from "../model/candidates.ts";
 import type { ModelConstraints } from "../model/model.ts";
-import { callProvider, type Answer, type Prompt } from "../run/call-provider.ts";
+import { callProvider, type Answer, type CallOutcome, type Prompt } from "../run/call-provider.ts";
 import type { RunScope } from "../run/scope.ts";
-import { diverged } from "../replay/divergence.ts";
 import type { Past } from "../replay/past.ts";
 import type { CircuitBreaker } from "./circuit-breaker.ts";
 import { retryDelayMs, type RetryPolicy } from "./policy.ts";
+
+type Candidates = readonly [Candidate, ...Candidate[]];
 
 /** The models that may serve a run, as it goes: whoever answered last is asked first next time. */
 export class Plan {
@@ -33,10 +34,11 @@ export class Plan {
   }
 
   /** Who can serve a request, best first; who cannot is journaled with the reason. Throws when nobody can. */
-  async negotiate(run: RunScope, needs: Needs): Promise<readonly [Candidate, ...Candidate[]]> {
-    if (run.past) return this.#recorded(run.past.takeIf("CandidatesSkipped")?.skipped ?? []);
-    const { fit, skipped } = this.#negotiate(needs);
-    if (skipped.length > 0) await run.emit({ type: "CandidatesSkipped", skipped: [...skipped] });
+  async negotiate(run: RunScope, needs: Needs, purpose?: Prompt["purpose"]): Promise<Candidates> {
+    const { fit, skipped } = run.past ? this.#recorded(run.past, purpose) : this.#negotiate(needs);
+    if (skipped.length > 0 && !run.past) {
+      await run.emit({ type: "CandidatesSkipped", skipped: [...skipped], ...(purpose && { purpose }) });
+    }
     const [first, ...others] = fit;
     if (!first) throw nobody(skipped);
     return [first, ...others];
@@ -55,12 +57,11 @@ export class Plan {
     return negotiate(this.#candidates, { ...needs, tokens: 0 }, this.#constraints, this.breaker);
   }
 
-  #recorded(skipped: readonly { providerId: string; modelId: string }[]): readonly [Candidate, ...Candidate[]] {
-    const [first, ...others] = this.#candidates.filter(
-      ({ provider, modelId }) => !skipped.some((one) => one.providerId === provider.id && one.modelId === modelId),
-    );
-    if (!first) throw new BenchtopError("PROVIDER_UNAVAILABLE", "No model of the plan could be asked.");
-    return [first, ...others];
+  #recorded(past: Past, purpose: Prompt["purpose"]): ReturnType<typeof negotiate> {
+    const skipped = past.takeIf("CandidatesSkipped", (event) => event.purpose === purpose)?.skipped ?? [];
+    const isSkipped = ({ provider, modelId }: Candidate): boolean =>
+      skipped.some((one) => one.providerId === provider.id && one.modelId === modelId);
+    return { fit: this.#candidates.filter((candidate) => !isSkipped(candidate)), skipped };
   }
 }
 
@@ -72,30 +73,27 @@ export class Plan {
 export async function askModel(
   run: RunScope,
   plan: Plan,
-  fit: readonly [Candidate, ...Candidate[]],
+  fit: Candidates,
   prompt: Prompt,
   tokensLeftFor: (candidate: Candidate) => Promise<number>,
 ): Promise<Answer> {
   for (let place = 0, attempt = 1; ;) {
     const candidate = fit[place] as Candidate;
-    const providerId = candidate.provider.id;
     const tokensLeft = await tokensLeftFor(candidate);
-    // What was recorded says nothing of how the provider is now.
-    const breaker = run.past ? undefined : plan.breaker;
-    breaker?.began(providerId);
-    const outcome = await callProvider(run, { candidate, attempt, tokensLeft }, prompt);
+    const isRecorded = run.past !== undefined;
+    const outcome = await watched(run, plan, candidate, () =>
+      callProvider(run, { candidate, attempt, tokensLeft }, prompt),
+    );
     if ("answer" in outcome) {
-      breaker?.succeeded(providerId);
       plan.prefer(candidate);
       return outcome.answer;
     }
     const { callId, error } = outcome;
-    breaker?.failed(providerId, error);
     // The process ended while this call was going: it is made once more, and does not count.
-    if (error.code === "RUN_INTERRUPTED" && !run.signal.aborted) continue;
+    if (isRecorded && error.code === "RUN_INTERRUPTED" && !run.signal.aborted) continue;
 
     const next = run.past
-      ? recordedAttempt(run.past, fit)
+      ? recordedAttempt(run.past, fit, place)
       : nextAttempt(plan, fit, place, attempt, error, run.signal.aborted);
     if (!next) throw error;
     const asked = fit[next.place] as Candidate;
@@ -116,6 +114,26 @@ export async function askModel(
   }
 }
 
+/** Lets the circuit breaker know how a call went. What is recorded says nothing of how the provider is now. */
+async function watched(
+  run: RunScope,
+  { breaker }: Plan,
+  { provider }: Candidate,
+  call: () => Promise<CallOutcome>,
+): Promise<CallOutcome> {
+  if (!breaker || run.past) return await call();
+  breaker.began(provider.id);
+  try {
+    const outcome = await call();
+    if ("answer" in outcome) breaker.succeeded(provider.id);
+    else breaker.failed(provider.id, outcome.error);
+    return outcome;
+  } catch (thrown) {
+    breaker.failed(provider.id, BenchtopError.from(thrown));
+    throw thrown;
+  }
+}
+
 interface NextAttempt {
   readonly place: number;
   readonly attempt: number;
@@ -123,13 +141,13 @@ interface NextAttempt {
   readonly isRecorded?: boolean;
 }
 
-function recordedAttempt(past: Past, fit: readonly Candidate[]): NextAttempt | undefined {
+function recordedAttempt(past: Past, fit: readonly Candidate[], current: number): NextAttempt | undefined {
   const scheduled = past.takeIf("RetryScheduled");
   if (!scheduled) return undefined;
   const { attempt, delayMs, providerId, modelId } = scheduled;
   const place = fit.findIndex(({ provider, modelId: id }) => provider.id === providerId && id === modelId);
-  if (place < 0) throw diverged(scheduled, "modelId", `${providerId}/${modelId}`, "a plan without it");
-  return { place, attempt, delayMs, isRecorded: true };
+  if (place < 0) past.differs(scheduled, "modelId", `${providerId}/${modelId}`, "a plan without it");
+  return { place: place < 0 ? current : place, attempt, delayMs, isRecorded: true };
 }
 
 function nextAttempt(

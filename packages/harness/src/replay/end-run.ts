@@ -4,11 +4,12 @@ import type { RunOutcome } from "../run/scope.ts";
 import { TotalsRecorder } from "../run/totals.ts";
 import { activeTimes } from "./active-times.ts";
 import { partialAnswer, readEvents } from "./read-events.ts";
+import { subRunResult } from "./sub-run-result.ts";
 
 /**
  * Ends a run that nobody drives, without its program: one that waits for a person and is canceled, or that a process which is
  * gone left open. Every open tool call gets its `unknown` outcome, every open provider call keeps the text that had arrived,
- * the open step ends, and the terminal event is this failure, or the outcome where it is known to have come to its end.
+ * open child runs end with it, the open step ends, and the terminal event is this failure, or the outcome where it is known to have come to its end.
  *
  * False when there was nothing to end: it has ended already, or somebody drives it.
  */
@@ -52,7 +53,9 @@ async function endingEvents(journal: Journal, runId: string, end: BenchtopError 
   const failure = BenchtopError.is(end) ? failureOf(end, runId) : failureOf(interruption(), runId);
   const canceled = BenchtopError.is(end) && end.code === "USER_CANCELED";
   const closing = open.closing(canceled, failure, times.totalMs);
-  const closed = await Promise.all(closing.map((event) => withPartialAnswer(journal, runId, event)));
+  const cause = BenchtopError.is(end) ? end : interruption();
+  const closed: EventInput[] = [];
+  for (const event of closing) closed.push(await asItEnded(journal, runId, event, cause));
   const snapshot = totals.snapshot(times.totalMs);
   if (BenchtopError.is(end)) return [...closed, { type: "Error", error: failure, totals: snapshot }];
   const { output, finishReason = "stop", result } = end;
@@ -70,9 +73,33 @@ function failureOf(error: BenchtopError, runId: string): Failure {
   return { message: ended.message, ...ended.info };
 }
 
-async function withPartialAnswer(journal: Journal, runId: string, event: EventInput): Promise<EventInput> {
+/** What is known of the end of something that nobody closed: a provider call keeps what it said, a child run its own end. */
+async function asItEnded(
+  journal: Journal,
+  runId: string,
+  event: EventInput,
+  cause: BenchtopError,
+): Promise<EventInput> {
+  if (event.type === "SubRunFinished") return (await endOfChild(journal, event.childRunId, cause)) ?? event;
   if (event.type !== "ProviderCallFinished") return event;
   const { text, reasoning, refusal } = await partialAnswer(journal, runId, { callId: event.callId, seq: 0 });
   const said = { ...(reasoning !== "" && { reasoning }), ...(refusal !== "" && { refusal }) };
   return { ...event, message: { role: "assistant", content: text, ...said } };
+}
+
+/** Ends a child run for the same cause; undefined when it was never begun, or somebody still drives it. */
+async function endOfChild(
+  journal: Journal,
+  childRunId: string,
+  cause: BenchtopError,
+): Promise<EventInput<"SubRunFinished"> | undefined> {
+  try {
+    await endRun(journal, childRunId, cause);
+    const last = (await readEvents(journal, childRunId)).at(-1);
+    if (last?.type !== "Completed" && last?.type !== "Error") return undefined;
+    return { type: "SubRunFinished", ...subRunResult(childRunId, last) };
+  } catch (thrown) {
+    if (BenchtopError.from(thrown).code === "NOT_FOUND") return undefined;
+    throw thrown;
+  }
 }

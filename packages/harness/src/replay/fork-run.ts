@@ -1,27 +1,28 @@
 import {
   BenchtopError,
-  isTerminal,
   newId,
   newTraceId,
   type Contract,
-  type EventInput,
   type Journal,
   type Json,
   type RunEvent,
   type RunInit,
 } from "@benchtop/protocol";
 import { ceilingsOf } from "../run/contract.ts";
+import type { Recorded } from "../run/active-run.ts";
 import type { RunBody, RunHandle } from "../run/scope.ts";
 import { driveRun } from "../run/start-run.ts";
+import { canonicalJson } from "../provider/canonical-json.ts";
+import { forkPrefix, lastBeforeInput } from "./fork-prefix.ts";
 import { readEvents } from "./read-events.ts";
 import { initOf } from "./resume-run.ts";
 
 export interface ForkOptions {
-  /** The fork does what the run did up to and including this event; from its end when absent. */
+  /** The fork does what the run did up to and including this event; from its end when absent, or from its start where it is asked something else. */
   readonly at?: number;
   /** Asked in place of what the run was asked. */
   readonly input?: Json;
-  /** Told to the fork where it leaves the run's path. */
+  /** Told to the fork before its first turn of its own. */
   readonly hint?: string;
   readonly model?: string;
   readonly contract?: Contract;
@@ -33,11 +34,13 @@ export interface ForkOptions {
 
 /**
  * Starts a run that begins with what another one did, and then goes its own way: its own journal holds the events up to the
- * fork, and nothing among them is done or paid for again. What was open at that point (a call that had not ended) is left out
- * and done anew. What tools did after that point stays done (`undoRun` takes it back).
+ * fork, and nothing among them is done, counted or paid for again. What was open at that point (a call that had not ended) is
+ * done anew, and so is what had failed and was about to end the run. What tools did after that point stays done
+ * (`undoRun` takes it back).
  *
  * Input and program may be others than the run's: what is recorded stands for what it was. A program that takes another way
- * altogether ends the fork with `REPLAY_DIVERGED`. Rejects with `NOT_FOUND` when the run has no such event.
+ * altogether ends the fork with `REPLAY_DIVERGED`. Rejects with `NOT_FOUND` when the run has no such event, and with
+ * `VALIDATION_FAILED` when another input would pass under a decision that a gate made about the old one.
  */
 export async function forkRun(
   journal: Journal,
@@ -45,27 +48,40 @@ export async function forkRun(
   body: RunBody,
   options: ForkOptions = {},
 ): Promise<RunHandle> {
+  const { hint, userId, signal } = options;
+  const by = userId !== undefined && { userId };
   const origin = initOf(events[0]);
-  const last = (events.at(-1) as RunEvent).seq;
-  const at = options.at ?? last;
-  if (!Number.isSafeInteger(at) || at < 0 || at > last) {
-    throw new BenchtopError("NOT_FOUND", `The run has no event ${at}; its last one is ${last}.`, {
-      runId: origin.runId,
-    });
-  }
+  const at = forkPoint(origin, events, options);
   const init = forkOf(origin, at, options);
   const ceilings = ceilingsOf(init.contract);
-  const own = [...copied(events, at), ...departure(options)];
   const writer = await journal.create({ ...init, contract: ceilings });
-  for (const event of own) writer.write(event);
+  for (const event of forkPrefix(events, at)) writer.write(event);
+  writer.write({ type: "Resumed", reason: "fork", ...by });
   await writer.committed();
-  const recorded = {
+  const recorded: Recorded = {
     events: await readEvents(journal, init.runId),
     prefix: [],
-    onDivergence: "accept" as const,
-    onFailure: "end" as const,
+    onDivergence: "accept",
+    onFailure: "end",
+    hints: hint === undefined ? [] : [{ text: hint, ...by }],
   };
-  return driveRun(journal, { init, ceilings, writer, recorded }, body, options.signal).handle;
+  return driveRun(journal, { init, ceilings, writer, recorded }, body, signal).handle;
+}
+
+function forkPoint(origin: RunInit, events: readonly RunEvent[], { at, input }: ForkOptions): number {
+  const { runId } = origin;
+  const last = (events.at(-1) as RunEvent).seq;
+  const isAskedAnew = input !== undefined && canonicalJson(input) !== canonicalJson(origin.input);
+  const point = at ?? (isAskedAnew ? lastBeforeInput(events) : last);
+  if (!Number.isSafeInteger(point) || point < 0 || point > last) {
+    throw new BenchtopError("NOT_FOUND", `The run has no event ${point}; its last one is ${last}.`, { runId });
+  }
+  const judged = events.find((event) => event.type === "GateDecided" && event.point === "input");
+  if (isAskedAnew && judged && judged.seq <= point) {
+    const message = `A gate judged the input at event ${judged.seq}; a fork that is asked something else begins before it.`;
+    throw new BenchtopError("VALIDATION_FAILED", message, { runId, detail: { seq: judged.seq } });
+  }
+  return point;
 }
 
 function forkOf(origin: RunInit, at: number, options: ForkOptions): RunInit {
@@ -82,38 +98,4 @@ function forkOf(origin: RunInit, at: number, options: ForkOptions): RunInit {
     ...(options.userId !== undefined && { userId: options.userId }),
     ...(options.sessionId !== undefined && { sessionId: options.sessionId }),
   };
-}
-
-/** The events of the origin up to the fork, without what had begun and not ended there, and without its end. */
-function copied(events: readonly RunEvent[], at: number): EventInput[] {
-  const kept = events.filter((event) => event.seq <= at && !isTerminal(event) && event.type !== "RunStarted");
-  const ended = new Set(kept.flatMap((event) => (closes.has(event.type) && "callId" in event ? [event.callId] : [])));
-  const whole = kept.filter((event) => !opens.has(event.type) || !("callId" in event) || ended.has(event.callId));
-  if (whole.at(-1)?.type === "Suspended") whole.pop();
-  return whole.flatMap((event) => [...textOf(event), inputOf(event)]);
-}
-
-const opens: ReadonlySet<string> = new Set(["ProviderCallStarted", "ToolCallRequested"]);
-const closes: ReadonlySet<string> = new Set(["ProviderCallFinished", "ToolCallFinished"]);
-
-/** Deltas are not copied one by one: each channel of a call is one. */
-function textOf(event: RunEvent): EventInput[] {
-  if (event.type !== "ProviderCallFinished" || !event.message) return [];
-  const { callId, spanId, message } = event;
-  const said = { reasoning: message.reasoning, text: message.content, refusal: message.refusal };
-  return (["reasoning", "text", "refusal"] as const).flatMap((channel) => {
-    const text = said[channel];
-    return text === undefined || text === "" ? [] : [{ type: "OutputDelta" as const, callId, channel, text, spanId }];
-  });
-}
-
-function inputOf(event: RunEvent): EventInput {
-  const { runId: _, seq: __, at: ___, traceId: ____, ...input } = event;
-  return input;
-}
-
-function departure({ userId, hint }: ForkOptions): EventInput[] {
-  const by = userId !== undefined && { userId };
-  const told: EventInput[] = hint === undefined ? [] : [{ type: "HintInjected", text: hint, ...by }];
-  return [{ type: "Resumed", reason: "fork", ...by }, ...told];
 }

@@ -22,19 +22,19 @@ export interface Past {
   readonly next: RunEventType | undefined;
   /** The next event, which has to be of this type. Throws `REPLAY_DIVERGED` when it is another. */
   take<Type extends RunEventType>(type: Type): EventOf<Type>;
-  /** The next event if it is of this type. */
-  takeIf<Type extends RunEventType>(type: Type): EventOf<Type> | undefined;
+  /** The next event if it is of this type, and the one that is meant. */
+  takeIf<Type extends RunEventType>(type: Type, isMeant?: (event: EventOf<Type>) => boolean): EventOf<Type> | undefined;
   /** The next provider call, whole. Throws `REPLAY_DIVERGED` when another request was made, or none. */
   takeProviderCall(asked: AskedCall): EventOf<"ProviderCallFinished">;
   /** A tool call by its id; without `finished` where a crash came between. Throws `REPLAY_DIVERGED` when another was made, or none. */
   takeToolCall(asked: AskedToolCall): RecordedToolCall | undefined;
-  /** A run that this one started, by its id, once it has ended. */
-  subRun(childRunId: string): EventOf<"SubRunFinished"> | undefined;
+  /** Says that a recorded event was met by something else. Throws `REPLAY_DIVERGED`, unless that is accepted here. */
+  differs(recorded: RunEvent, field: string, expected: unknown, actual: unknown): void;
 }
 
 export type AskedCall = Pick<
   EventOf<"ProviderCallStarted">,
-  "providerId" | "modelId" | "attempt" | "requestHash" | "purpose"
+  "providerId" | "modelId" | "attempt" | "requestHash" | "requestParts" | "purpose"
 >;
 
 export type AskedToolCall = Pick<ToolCall, "callId" | "name" | "arguments">;
@@ -42,6 +42,12 @@ export type AskedToolCall = Pick<ToolCall, "callId" | "name" | "arguments">;
 export interface RecordedToolCall {
   readonly requested: EventOf<"ToolCallRequested">;
   readonly finished?: EventOf<"ToolCallFinished">;
+}
+
+/** A run that this one started: by its name in the run or in one of its tool calls, so that a fork finds it too. */
+export interface RecordedSubRun {
+  readonly childRunId: string;
+  readonly finished?: EventOf<"SubRunFinished">;
 }
 
 /**
@@ -79,14 +85,15 @@ export class RecordedPast implements Past {
   readonly #options: PastOptions;
   readonly #requested = new Map<string, EventOf<"ToolCallRequested">>();
   readonly #finished = new Map<string, EventOf<"ToolCallFinished">>();
-  readonly #subRuns = new Map<string, EventOf<"SubRunFinished">>();
+  readonly #subRuns = new Map<string, RecordedSubRun>();
+  /** Where a fork left its origin: what is before was done by another program, and stands for what it was. */
+  readonly #forkedAt: number;
   /** Spans of tool calls: what carries one was reported by the tool. */
   readonly #toolSpans = new Set<string>();
   /** Provider calls on behalf of gates: what came of them is in the gate's decision. */
   readonly #gateCalls = new Set<string>();
   readonly #decisions = new Map<string, EventOf<"Resumed">[]>();
   /** Sequence numbers of tool events that were handed out before their turn: concurrent calls end in any order. */
-  readonly #started = new Set<string>();
   readonly #ahead = new Set<number>();
   readonly #ending: Ending | undefined;
   #place = 0;
@@ -96,14 +103,23 @@ export class RecordedPast implements Past {
     this.#ending = endingOf(events);
     this.#events = this.#ending ? events.slice(0, this.#ending.place) : events;
     this.#options = options;
+    this.#forkedAt = forkedAt(events);
+    const subRunKeys = new Map<string, string>();
     for (const event of this.#events) {
       if (event.type === "ToolCallRequested") {
         this.#requested.set(event.callId, event);
         this.#toolSpans.add(event.spanId);
       }
       if (event.type === "ProviderCallStarted" && event.purpose === "gate") this.#gateCalls.add(event.callId);
-      if (event.type === "SubRunStarted") this.#started.add(event.childRunId);
-      if (event.type === "SubRunFinished") this.#subRuns.set(event.childRunId, event);
+      if (event.type === "SubRunStarted") {
+        const key = subRunKey(event.name, event.callId);
+        subRunKeys.set(event.childRunId, key);
+        this.#subRuns.set(key, { childRunId: event.childRunId });
+      }
+      if (event.type === "SubRunFinished") {
+        const key = subRunKeys.get(event.childRunId);
+        if (key !== undefined) this.#subRuns.set(key, { childRunId: event.childRunId, finished: event });
+      }
       if (event.type === "ToolCallFinished") this.#finished.set(event.callId, event);
       if (event.type === "Resumed" && event.callId !== undefined && event.decision !== undefined) {
         this.#decisions.set(event.callId, [...(this.#decisions.get(event.callId) ?? []), event]);
@@ -129,14 +145,21 @@ export class RecordedPast implements Past {
     return this.#expect(type, { type });
   }
 
-  takeIf<Type extends RunEventType>(type: Type): EventOf<Type> | undefined {
-    return this.#peek()?.type === type ? this.take(type) : undefined;
+  takeIf<Type extends RunEventType>(
+    type: Type,
+    isMeant: (event: EventOf<Type>) => boolean = () => true,
+  ): EventOf<Type> | undefined {
+    const next = this.#peek();
+    return next?.type === type && isMeant(next as EventOf<Type>) ? this.take(type) : undefined;
   }
 
   takeProviderCall(asked: AskedCall): EventOf<"ProviderCallFinished"> {
     const started = this.#expect("ProviderCallStarted", { type: "ProviderCallStarted", ...asked });
-    for (const field of ["providerId", "modelId", "attempt", "purpose", "requestHash"] as const) {
-      if (started[field] !== asked[field]) this.#differs(started, field, started[field], asked[field]);
+    for (const field of ["providerId", "modelId", "attempt", "purpose"] as const) {
+      if (started[field] !== asked[field]) this.differs(started, field, started[field], asked[field]);
+    }
+    if (started.requestHash !== asked.requestHash) {
+      this.differs(started, differingParts(started, asked), started.requestHash, asked.requestHash);
     }
     for (;;) {
       const event = this.#events[this.#place];
@@ -157,7 +180,7 @@ export class RecordedPast implements Past {
     }
     if (requested.name !== asked.name) throw diverged(requested, "name", requested.name, asked.name);
     if (canonicalJson(requested.arguments) !== canonicalJson(asked.arguments)) {
-      this.#differs(requested, "arguments", "", "");
+      this.differs(requested, "arguments", "", "");
     }
     const finished = this.#finished.get(asked.callId);
     this.#handOutAhead(requested);
@@ -165,24 +188,31 @@ export class RecordedPast implements Past {
     return { requested, ...(finished && { finished }) };
   }
 
-  subRun(childRunId: string): EventOf<"SubRunFinished"> | undefined {
-    return this.#subRuns.get(childRunId);
+  differs(recorded: RunEvent, field: string, expected: unknown, actual: unknown): void {
+    if (this.isOfOrigin(recorded)) return;
+    const error = diverged(recorded, field, shown(expected), shown(actual));
+    if (this.#options.onDivergence === "refuse") throw error;
+    this.#divergence ??= error;
+  }
+
+  /** True for what a fork began with. */
+  isOfOrigin(event: RunEvent): boolean {
+    return event.seq < this.#forkedAt;
+  }
+
+  subRun(name: string, callId?: string): RecordedSubRun | undefined {
+    return this.#subRuns.get(subRunKey(name, callId));
   }
 
   decisionsOn(callId: string): readonly EventOf<"Resumed">[] {
     return this.#decisions.get(callId) ?? [];
   }
 
-  /** True when the run started that other one. */
-  hasStarted(childRunId: string): boolean {
-    return this.#started.has(childRunId);
-  }
-
   /** Passes an event that the program writes: the next one recorded has to say the same, times left aside. */
   match(written: EventInput): void {
     const recorded = this.#expect(written.type, written);
     const field = firstDifference(recorded, written);
-    if (field !== undefined) this.#differs(recorded, field, valueOf(recorded, field), valueOf(written, field));
+    if (field !== undefined) this.differs(recorded, field, valueOf(recorded, field), valueOf(written, field));
   }
 
   /** Passes everything that is left, for a run that is ended without its program. */
@@ -201,6 +231,7 @@ export class RecordedPast implements Past {
   #isPassedOver(event: RunEvent): boolean {
     if (event.type === "ToolCallRequested" || event.type === "ToolCallFinished") return this.#ahead.has(event.seq);
     if (event.type === "GateDecided" && event.point === "tool-result") return true;
+    if (event.type === "CandidatesSkipped" && event.purpose === "gate") return true;
     if ("callId" in event && event.callId !== undefined && this.#gateCalls.has(event.callId)) return true;
     return passedOver.has(event.type) || this.#toolSpans.has(event.spanId);
   }
@@ -230,12 +261,22 @@ export class RecordedPast implements Past {
   #throwEnding(): void {
     if (this.#ending) throw BenchtopError.of(this.#ending.failure);
   }
+}
 
-  #differs(recorded: RunEvent, field: string, expected: unknown, actual: unknown): void {
-    const error = diverged(recorded, field, shown(expected), shown(actual));
-    if (this.#options.onDivergence === "refuse") throw error;
-    this.#divergence ??= error;
-  }
+/** Place of the event that says where a fork left its origin; of a fork of a fork the last one. */
+export function forkedAt(events: readonly RunEvent[]): number {
+  return events.findLast((event) => event.type === "Resumed" && event.reason === "fork")?.seq ?? -1;
+}
+
+/** The parts of a request that are another, as a field: `requestHash` where they are not known. */
+function differingParts({ requestParts: recorded }: AskedCall, { requestParts: asked }: AskedCall): string {
+  const parts = ["instructions", "messages", "tools", "settings"] as const;
+  const differing = recorded && asked ? parts.filter((part) => recorded[part] !== asked[part]) : [];
+  return differing.length === 0 ? "requestHash" : differing.map((part) => `request.${part}`).join(", ");
+}
+
+function subRunKey(name: string, callId = ""): string {
+  return JSON.stringify([name, callId]);
 }
 
 /** How a recorded run was ended from outside its program: where that begins in the journal, and the failure. */

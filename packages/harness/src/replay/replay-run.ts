@@ -22,6 +22,7 @@ import {
   type AskedCall,
   type AskedToolCall,
   type Past,
+  type RecordedSubRun,
   type RecordedToolCall,
 } from "./past.ts";
 import { initOf } from "./resume-run.ts";
@@ -142,7 +143,7 @@ class ReplayedRun implements RunScope {
       cutOff: () => this.#endOfJournal(),
       passed: (event) => {
         this.#passed += 1;
-        this.totals.record(event, times.at(event.seq));
+        if (!this.#past.isOfOrigin(event)) this.totals.record(event, times.at(event.seq));
       },
     });
     this.past = new EndedPast(this.#past, () => this.#endOfJournal());
@@ -178,8 +179,12 @@ class ReplayedRun implements RunScope {
     return this.#past.decisionsOn(callId);
   }
 
-  hasStarted(childRunId: string): boolean {
-    return this.#past.hasStarted(childRunId);
+  /** One that has not ended is where a journal stops that has not ended either. */
+  subRun(name: string, callId?: string): RecordedSubRun {
+    const recorded = this.#past.subRun(name, callId);
+    if (recorded?.finished) return recorded;
+    this.#endOfJournal();
+    throw diverged(undefined, "type", "no such run", `SubRunStarted (${name})`);
   }
 
   report(error: BenchtopError | undefined): ReplayReport {
@@ -221,8 +226,11 @@ class EndedPast implements Past {
     return this.#past.take(type);
   }
 
-  takeIf<Type extends RunEventType>(type: Type): EventOf<Type> | undefined {
-    return this.#past.takeIf(type);
+  takeIf<Type extends RunEventType>(
+    type: Type,
+    isMeant?: (event: EventOf<Type>) => boolean,
+  ): EventOf<Type> | undefined {
+    return this.#past.takeIf(type, isMeant);
   }
 
   takeProviderCall(asked: AskedCall): EventOf<"ProviderCallFinished"> {
@@ -237,10 +245,8 @@ class EndedPast implements Past {
     throw diverged(recorded?.requested, "type", "nothing more", `ToolCallRequested (${asked.name})`);
   }
 
-  subRun(childRunId: string): EventOf<"SubRunFinished"> | undefined {
-    const finished = this.#past.subRun(childRunId);
-    if (!finished) this.#ended();
-    return finished;
+  differs(recorded: RunEvent, field: string, expected: unknown, actual: unknown): void {
+    this.#past.differs(recorded, field, expected, actual);
   }
 }
 

@@ -9,7 +9,7 @@ import {
   type RunTotals,
 } from "@benchtop/protocol";
 import { activeTimes } from "../replay/active-times.ts";
-import { RecordedPast, type Past } from "../replay/past.ts";
+import { RecordedPast, type Past, type RecordedSubRun } from "../replay/past.ts";
 import type { Ceilings } from "./contract.ts";
 import { OpenWork } from "./open-work.ts";
 import type { ControlHandle, Hint, RunBody, RunOutcome, RunResult, RunScope } from "./scope.ts";
@@ -29,6 +29,8 @@ export interface Recorded {
   readonly onDivergence: "refuse" | "accept";
   /** What becomes of a run whose program fails before it does anything new: left as it was, or ended with the failure. */
   readonly onFailure: "leave" | "end";
+  /** What it is told as it goes on. */
+  readonly hints?: readonly Hint[];
 }
 
 /** A run between its two ends: what its program works with, and what a person controls it by. */
@@ -44,7 +46,7 @@ export class ActiveRun implements RunScope, ControlHandle {
   readonly #past: RecordedPast | undefined;
   readonly #endsOnFailure: boolean;
   #prefix: readonly EventInput[];
-  #hints: Hint[] = [];
+  #hints: Hint[];
   #journalFailure: BenchtopError | undefined;
   #timeUp = false;
   #ended = false;
@@ -57,13 +59,14 @@ export class ActiveRun implements RunScope, ControlHandle {
     this.#writer = writer;
     this.#activeBeforeMs = times.totalMs;
     this.#prefix = recorded?.prefix ?? [];
+    this.#hints = [...(recorded?.hints ?? [])];
     this.#endsOnFailure = recorded?.onFailure === "end";
     this.totals = new TotalsRecorder(init.queuedMs ?? 0, startedAt);
     this.#past =
       recorded &&
       new RecordedPast(recorded.events, {
         onDivergence: recorded.onDivergence,
-        passed: (event) => this.#count(event, startedAt + times.at(event.seq)),
+        passed: (event) => this.#passed(event, startedAt + times.at(event.seq)),
       });
     this.#live.promise.catch(() => undefined);
   }
@@ -114,8 +117,8 @@ export class ActiveRun implements RunScope, ControlHandle {
     return this.#past?.decisionsOn(callId) ?? [];
   }
 
-  hasStarted(childRunId: string): boolean {
-    return this.#past?.hasStarted(childRunId) ?? false;
+  subRun(name: string, callId?: string): RecordedSubRun | undefined {
+    return this.#past?.subRun(name, callId);
   }
 
   /** Resolves when the run does something that is not recorded yet; rejects when it never comes to that. */
@@ -258,9 +261,15 @@ export class ActiveRun implements RunScope, ControlHandle {
     }
   }
 
-  #count(event: EventInput, at?: number): void {
-    this.totals.record(event, at);
+  /** What a fork began with was paid for by its origin. */
+  #passed(event: RunEvent, at: number): void {
+    if (!this.#past?.isOfOrigin(event)) this.totals.record(event, at);
     this.#open.record(event, at);
+  }
+
+  #count(event: EventInput): void {
+    this.totals.record(event);
+    this.#open.record(event);
   }
 
   #closeOpenWork(error: BenchtopError): void {

@@ -70,16 +70,17 @@ export function agentLoop(config: LoopConfig): RunBody {
     for (const { message, pinned } of (await config.recall?.(run)) ?? []) conversation.addMemory(message, { pinned });
     asking.knowsCalls(conversation.callIds);
 
+    let wasCorrected = false;
     for (let step = 1; ; step += 1) {
       for (const hint of hints.take()) conversation.addPinned({ role: "user", content: hint.text });
       const candidates = await asking.candidates(conversation);
       await fitContext(run, conversation, asking.targetOf(candidates[0]), asking.summarize);
-      await asking.reserve(step, conversation, candidates[0]);
+      await asking.reserve(conversation, candidates[0]);
 
       const stepStarted = performance.now();
       run.write({ type: "StepStarted", step });
       const answer = await asking.answer(conversation, candidates);
-      conversation.observe(answer.usage);
+      conversation.observe(answer.usage, asking.lastAnswered);
       conversation.addAnswer(answer.message);
       await asking.checkBudget();
 
@@ -90,13 +91,17 @@ export function agentLoop(config: LoopConfig): RunBody {
 
       const handedOff = results.find(({ name, isError }) => tools.get(name)?.endsRun === true && isError !== true);
       if (handedOff) return { output: handedOff.content, finishReason: "stop" };
-      if (calls.length > 0 || (hints.areWaiting && asking.allowsStep(step + 1))) continue;
-      if (!output) return outcomeOf(answer);
+      if (calls.length > 0) continue;
 
       const { result, correction } = outputIn(answer.message, output);
-      if (correction === undefined) return { ...outcomeOf(answer), result };
-      if (hints.haveCorrected) throw unusableOutput(output);
-      hints.correct(correction);
+      if (output && correction !== undefined) {
+        if (wasCorrected) throw unusableOutput(output);
+        wasCorrected = true;
+        hints.correct(correction);
+        continue;
+      }
+      if (hints.areWaiting && asking.allowsStep) continue;
+      return { ...outcomeOf(answer), ...(result !== undefined && { result }) };
     }
   };
 }

@@ -54,6 +54,12 @@ export class Asking {
     return this.#plan.negotiate(this.#run, needs);
   }
 
+  /** Who answered last: a plan stays with whoever did. */
+  get lastAnswered(): ContextTarget | undefined {
+    const [first] = this.#plan.candidates;
+    return first && this.targetOf(first);
+  }
+
   targetOf({ provider, modelId, contextTokens }: Candidate): ContextTarget {
     const { maxOutputTokens } = this.#config;
     return {
@@ -65,16 +71,16 @@ export class Asking {
     };
   }
 
-  reserve(step: number, conversation: Conversation, candidate: Candidate): Promise<number> {
-    return this.#budget.reserve(step, conversation.promptTokens, candidate.prices);
+  reserve(conversation: Conversation, candidate: Candidate): Promise<number> {
+    return this.#budget.reserve(conversation.promptTokens, candidate.prices);
   }
 
   checkBudget(): Promise<void> {
     return this.#budget.check();
   }
 
-  allowsStep(step: number): boolean {
-    return this.#budget.allowsStep(step);
+  get allowsStep(): boolean {
+    return this.#budget.allowsStep;
   }
 
   get toolRules(): Omit<ToolRules, "gates"> {
@@ -98,34 +104,33 @@ export class Asking {
 
   /** A summary of messages that are about to go. */
   readonly summarize: Ask = async (messages) => {
-    const { callId, message } = await this.#ask(await this.#anybody(messages), {
-      ...this.#common(messages),
-      purpose: "compaction",
-    });
+    const prompt = { ...this.#common(messages), purpose: "compaction" as const };
+    const { callId, message } = await this.#ask(await this.#anybody(prompt), prompt);
     await this.checkBudget();
     return { text: message.content, callId };
   };
 
-  /** A question of a gate; the answer is the model's text. */
+  /** A question of a gate; the answer is the model's text. What keeps it from being asked is the gate's to tell. */
   readonly forGate: GateAsk = async ({ instructions, input, answer, maxOutputTokens }) => {
     const messages: Message[] = [
       { role: "system", content: instructions },
       { role: "user", content: input },
     ];
     const prompt = { ...this.#common(messages), purpose: "gate" as const, output: answer, maxOutputTokens };
-    const { message } = await this.#ask(await this.#anybody(messages), prompt);
-    await this.checkBudget();
+    const { message } = await this.#ask(await this.#anybody(prompt), prompt);
     return message.content;
   };
 
   #ask(candidates: Candidates, prompt: Prompt): Promise<Answer> {
     const tokens = tokensOf(prompt.messages) + (prompt.tools.length > 0 ? this.#tools.estimatedTokens : 0);
-    return askModel(this.#run, this.#plan, candidates, prompt, ({ prices }) => this.#budget.tokensLeft(tokens, prices));
+    return askModel(this.#run, this.#plan, candidates, prompt, async ({ prices }) =>
+      prompt.purpose === "gate" ? this.#budget.spare(tokens, prices) : await this.#budget.tokensLeft(tokens, prices),
+    );
   }
 
-  #anybody(messages: readonly Message[]): Promise<Candidates> {
+  #anybody({ messages, purpose }: Prompt): Promise<Candidates> {
     const needs = { tools: false, output: false, attachments: false, tokens: tokensOf(messages) };
-    return this.#plan.negotiate(this.#run, needs);
+    return this.#plan.negotiate(this.#run, needs, purpose);
   }
 
   #common(messages: readonly Message[]): Prompt {

@@ -15,7 +15,7 @@ import type { Candidate } from "../model/candidates.ts";
 import { costMicrosOf } from "../model/cost.ts";
 import { parseModelJson } from "../provider/model-json.ts";
 import type { OutputSchema, ProviderPart, ProviderRequest } from "../provider/provider.ts";
-import { requestHash } from "../provider/request-hash.ts";
+import { requestIdentity, type RequestIdentity } from "../provider/request-hash.ts";
 import { CallTimeouts } from "../reliability/call-timeouts.ts";
 import type { Timeouts } from "../reliability/policy.ts";
 import type { AskedCall, Past } from "../replay/past.ts";
@@ -144,7 +144,7 @@ class OpenCall {
   readonly #spanId = newSpanId();
   readonly #startedAt = performance.now();
   readonly #toolCalls: ToolCall[] = [];
-  #requestHash: string | undefined;
+  #identity: RequestIdentity | undefined;
   #judged = false;
   #said = { text: "", reasoning: "", refusal: "" };
   #characters = 0;
@@ -247,7 +247,7 @@ class OpenCall {
       providerId: candidate.provider.id,
       modelId: candidate.modelId,
       attempt,
-      requestHash: (this.#requestHash ??= requestHash(this.#request)),
+      ...(this.#identity ??= requestIdentity(this.#request)),
       ...(purpose && { purpose }),
     };
   }

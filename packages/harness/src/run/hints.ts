@@ -4,19 +4,19 @@ import type { Hint, RunScope } from "./scope.ts";
 export class Hints {
   readonly #run: RunScope;
   #corrections: Hint[] = [];
-  haveCorrected = false;
 
   constructor(run: RunScope) {
     this.#run = run;
   }
 
   get areWaiting(): boolean {
-    return this.#corrections.length > 0 || this.#run.hasHints || this.#run.past?.next === "HintInjected";
+    const { past } = this.#run;
+    return past ? past.next === "HintInjected" : this.#run.hasHints;
   }
 
+  /** Tells the model something before its next turn, in the name of the loop. */
   correct(text: string): void {
     this.#corrections.push({ text });
-    this.haveCorrected = true;
   }
 
   /** Hints for the next turn, journaled as they are taken. */

@@ -1,4 +1,4 @@
-import type { EventInput, Failure } from "@benchtop/protocol";
+import type { EventInput, Failure, RunTotals } from "@benchtop/protocol";
 import { round } from "./totals.ts";
 
 interface Open {
@@ -46,6 +46,19 @@ export class OpenWork {
       case "ToolCallFinished":
         this.#open.delete(`tool ${event.callId}`);
         return;
+      case "SubRunStarted":
+        this.#opened(`run ${event.childRunId}`, at, (_, error) => ({
+          type: "SubRunFinished",
+          childRunId: event.childRunId,
+          status: "error",
+          output: "",
+          error,
+          totals: nothingUsed,
+        }));
+        return;
+      case "SubRunFinished":
+        this.#open.delete(`run ${event.childRunId}`);
+        return;
       default:
     }
   }
@@ -58,15 +71,28 @@ export class OpenWork {
   #opened(key: string, at: number | undefined, closing: (canceled: boolean, error: Failure) => Closing): void {
     this.#open.set(key, {
       started: at ?? performance.now(),
-      close: (durationMs, canceled, error) => ({ ...closing(canceled, error), durationMs }),
+      close: (durationMs, canceled, error) => {
+        const event = closing(canceled, error);
+        return event.type === "SubRunFinished" ? event : { ...event, durationMs };
+      },
     });
   }
 }
 
+/** What is known of a child that was not heard of again; its own journal says what it used. */
+const nothingUsed: RunTotals = {
+  steps: 0,
+  toolCalls: 0,
+  usage: { inputTokens: 0, outputTokens: 0 },
+  queuedMs: 0,
+  durationMs: 0,
+};
+
 /** A closing event before its duration is known. */
 type Closing =
-  EventInput<"StepFinished" | "ProviderCallFinished" | "ToolCallFinished"> extends infer Event
-    ? Event extends unknown
-      ? Omit<Event, "durationMs">
-      : never
-    : never;
+  | EventInput<"SubRunFinished">
+  | (EventInput<"StepFinished" | "ProviderCallFinished" | "ToolCallFinished"> extends infer Event
+      ? Event extends unknown
+        ? Omit<Event, "durationMs">
+        : never
+      : never);

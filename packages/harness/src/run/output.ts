@@ -3,10 +3,11 @@ import { parseModelJson } from "../provider/model-json.ts";
 import type { OutputSchema } from "../provider/provider.ts";
 import { problemsWith } from "../tools/registry.ts";
 
-/** An answer as data, or what to tell the model about why it is none. */
-export type Output =
-  | { readonly result: Json; readonly correction?: undefined }
-  | { readonly result?: undefined; readonly correction: string };
+/** An answer as data, or what to tell the model about why it is none; neither where no data was asked for. */
+export interface Output {
+  readonly result?: Json;
+  readonly correction?: string;
+}
 
 const maxProblems = 8;
 
@@ -14,7 +15,9 @@ const maxProblems = 8;
  * Reads the JSON that was asked for. A model may wrap it in a code fence, as many do whatever they are told; anything else
  * around it is a mistake.
  */
-export function outputIn(message: AssistantMessage, { schema, name }: OutputSchema): Output {
+export function outputIn(message: AssistantMessage, asked: OutputSchema | undefined): Output {
+  if (!asked) return {};
+  const { schema, name } = asked;
   const text = withoutFence(message.content);
   const value = parseModelJson(text);
   if (value === undefined) {

@@ -9,7 +9,7 @@ import type {
   RunStatus,
   RunTotals,
 } from "@benchtop/protocol";
-import type { Past } from "../replay/past.ts";
+import type { Past, RecordedSubRun } from "../replay/past.ts";
 import type { Ceilings } from "./contract.ts";
 import type { TotalsRecorder } from "./totals.ts";
 
@@ -47,8 +47,8 @@ export interface RunScope {
   readonly past: Past | undefined;
   /** What persons decided about a tool call of this run, oldest first. */
   decisionsOn(callId: string): readonly EventOf<"Resumed">[];
-  /** True when this run started that other one before it was resumed. */
-  hasStarted(childRunId: string): boolean;
+  /** A run that this one, or that call of it, started under this name before it was driven again. */
+  subRun(name: string, callId?: string): RecordedSubRun | undefined;
   readonly totals: TotalsRecorder;
 }
 

@@ -1,19 +1,15 @@
 import type { EventInput } from "@benchtop/protocol";
-import type { RunScope } from "./scope.ts";
 
-/** Thrown through a program whose run waits for a person; no failure, and not to be caught on the way. */
+/**
+ * Thrown through a program whose run waits for a person; no failure, and not to be caught on the way. Whoever drives calls that
+ * are still going writes the event once they have ended: while a run waits, nothing else happens in it. Nothing of it stays
+ * in memory: whoever resumes it drives it from its journal.
+ */
 export class RunSuspended extends Error {
   readonly suspended: EventInput<"Suspended">;
 
-  constructor(suspended: EventInput<"Suspended">) {
+  constructor(why: Omit<EventInput<"Suspended">, "type">) {
     super("The run waits for a decision.");
-    this.suspended = suspended;
+    this.suspended = { type: "Suspended", ...why };
   }
-}
-
-/** Puts the run to sleep until a person decides. Nothing of it stays in memory: whoever resumes it drives it from its journal. */
-export async function suspend(run: RunScope, why: Omit<EventInput<"Suspended">, "type">): Promise<never> {
-  const suspended: EventInput<"Suspended"> = { type: "Suspended", ...why };
-  await run.emit(suspended);
-  throw new RunSuspended(suspended);
 }

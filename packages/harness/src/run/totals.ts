@@ -21,6 +21,11 @@ export class TotalsRecorder {
     this.#startedAt = startedAt;
   }
 
+  /** Steps begun so far. */
+  get steps(): number {
+    return this.#steps;
+  }
+
   /** Tokens that this run and the runs it started have used. */
   get totalTokens(): number {
     return tokensOf(this.#usage) + (this.#children ? tokensOf(this.#children.usage) : 0);
@@ -71,6 +76,7 @@ export class TotalsRecorder {
     this.#usage = { inputTokens: 0, outputTokens: 0 };
     this.#costMicros = undefined;
     this.#children = undefined;
+    this.#firstTokenMs = undefined;
     this.#generatingMs = 0;
     this.#generatedTokens = 0;
   }

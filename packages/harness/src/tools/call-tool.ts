@@ -1,7 +1,7 @@
 import { BenchtopError, newSpanId, type EventInput, type ToolCall, type ToolMessage } from "@benchtop/protocol";
 import type { RecordedToolCall } from "../replay/past.ts";
 import type { RunScope } from "../run/scope.ts";
-import { suspend } from "../run/suspension.ts";
+import { RunSuspended } from "../run/suspension.ts";
 import { round } from "../run/totals.ts";
 import type { ToolRegistry } from "./registry.ts";
 import type { Tool, ToolContext, ToolOutput, ToolResult } from "./tool.ts";
@@ -24,7 +24,7 @@ export async function callTool(
   const tool = tools.get(name);
   const spanId = recorded?.requested.spanId ?? newSpanId();
   const started = performance.now();
-  const unrepeated = recorded && (await interrupted(run, call, tool, recorded));
+  const unrepeated = recorded && interrupted(run, call, tool, recorded);
   if (recorded) {
     await run.committed();
   } else {
@@ -37,7 +37,7 @@ export async function callTool(
     (tool
       ? (conditions.denied ??
         rejection(tools, call) ??
-        notExecuted(run) ??
+        canceledBefore(run) ??
         (await execute(run, tool, call, spanId, conditions)))
       : unknownTool(tools, name));
   const { content, error, outcome } = (await conditions.screen?.(result)) ?? result;
@@ -83,17 +83,17 @@ function resultOf({ callId, name, content, outcome }: EventInput<"ToolCallFinish
  * A crash came between the request of this call and its end. What may be repeated is repeated; for all else a person says
  * whether it is executed once more, or the model has to live with not knowing.
  */
-async function interrupted(
+function interrupted(
   run: RunScope,
   call: ToolCall,
   tool: Tool | undefined,
   { requested }: RecordedToolCall,
-): Promise<ToolResult | undefined> {
+): ToolResult | undefined {
   if (!tool || (requested.idempotent && tool.idempotent)) return undefined;
   const decided = run.decisionsOn(call.callId).findLast(({ decision }) => decision === "retry" || decision === "skip");
   if (decided?.decision === "retry") return undefined;
   if (decided?.decision === "skip") return outcomeUnknown(interruption(call.name), decided.note);
-  return await suspend(run, {
+  throw new RunSuspended({
     reason: "outcome-unknown",
     callId: call.callId,
     tool: call.name,
@@ -137,14 +137,22 @@ function rejection(tools: ToolRegistry, call: ToolCall): ToolResult | undefined 
 
 /** `advice` is for the model and may quote what it wrote; the error is for the journal and does not. */
 function rejected(tool: string, message: string, advice: string): ToolResult {
-  const error = new BenchtopError("VALIDATION_FAILED", message, { subphase: "tool", detail: { tool } });
+  const error = new BenchtopError("VALIDATION_FAILED", message, { subphase: notExecuted, detail: { tool } });
   return { outcome: "error", content: bounded(`${message} ${advice}`), isError: true, error };
 }
 
+/** How the error of a call says that its tool was never executed. */
+const notExecuted = "tool-not-executed";
+
+/** True for a call that may have changed something: its tool was executed, whatever came of it. */
+export function mayHaveTakenEffect({ outcome, error }: EventInput<"ToolCallFinished">): boolean {
+  return outcome !== "denied" && error?.subphase !== notExecuted;
+}
+
 /** The cancellation that came while the request was being recorded. */
-function notExecuted({ signal }: RunScope): ToolResult | undefined {
+function canceledBefore({ signal }: RunScope): ToolResult | undefined {
   if (!signal.aborted) return undefined;
-  const error = BenchtopError.from(signal.reason);
+  const error = BenchtopError.from(signal.reason).at({ subphase: notExecuted });
   return { outcome: "canceled", content: "Not executed: the run was canceled.", isError: true, error };
 }
 

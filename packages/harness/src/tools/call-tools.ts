@@ -2,7 +2,7 @@ import type { ToolCall, ToolMessage } from "@benchtop/protocol";
 import { decideGates, type GateDecision } from "../gates/decide.ts";
 import type { Gate, GateAsk } from "../gates/gate.ts";
 import type { RunScope } from "../run/scope.ts";
-import { suspend } from "../run/suspension.ts";
+import { RunSuspended } from "../run/suspension.ts";
 import { callTool, deniedCall, type ToolConditions } from "./call-tool.ts";
 import type { ToolRegistry } from "./registry.ts";
 import type { Tool, ToolResult } from "./tool.ts";
@@ -30,18 +30,28 @@ export async function callTools(
   rules: ToolRules,
 ): Promise<ToolMessage[]> {
   const results: ToolMessage[] = [];
-  for (const group of groupsOf(tools, calls)) {
-    const admitted: { call: ToolCall; conditions: ToolConditions }[] = [];
-    for (const call of group) admitted.push({ call, conditions: await admit(run, tools.get(call.name), call, rules) });
-    const ended = await Promise.allSettled(
-      admitted.map(({ call, conditions }) => callTool(run, tools, call, conditions)),
-    );
-    for (const outcome of ended) {
-      if (outcome.status === "rejected") throw outcome.reason;
-      results.push(outcome.value);
+  try {
+    for (const group of groupsOf(tools, calls)) {
+      const admitted: { call: ToolCall; conditions: ToolConditions }[] = [];
+      for (const call of group) {
+        admitted.push({ call, conditions: await admit(run, tools.get(call.name), call, rules) });
+      }
+      const ended = admitted.map(({ call, conditions }) => callTool(run, tools, call, conditions));
+      results.push(...(await allEnded(ended)));
     }
+    return results;
+  } catch (thrown) {
+    if (thrown instanceof RunSuspended) await run.emit(thrown.suspended);
+    throw thrown;
   }
-  return results;
+}
+
+/** What all of them came to, once none is going any more. A failure comes before a question to a person. */
+async function allEnded(going: readonly Promise<ToolMessage>[]): Promise<ToolMessage[]> {
+  const reasons = (await Promise.allSettled(going)).flatMap((end) => (end.status === "rejected" ? [end.reason] : []));
+  const failure: unknown = reasons.find((reason) => !(reason instanceof RunSuspended)) ?? reasons[0];
+  if (failure !== undefined) throw failure;
+  return await Promise.all(going);
 }
 
 function groupsOf(tools: ToolRegistry, calls: readonly ToolCall[]): ToolCall[][] {
@@ -68,7 +78,7 @@ async function admit(
   if (!tool || gates.length === 0) return conditions;
   const subject = { call, tool: { name: tool.name, effects: tool.effects } };
   const decision = await decideGates(run, gates, { point: "tool-call", ...subject }, askModel);
-  const denied = await refusal(run, call, decision);
+  const denied = refusal(run, call, decision);
   if (denied) return { ...conditions, denied };
   return {
     ...conditions,
@@ -84,7 +94,7 @@ async function admit(
   };
 }
 
-async function refusal(run: RunScope, call: ToolCall, decision: GateDecision): Promise<ToolResult | undefined> {
+function refusal(run: RunScope, call: ToolCall, decision: GateDecision): ToolResult | undefined {
   if (decision.decision === "allow") return undefined;
   if (decision.decision === "deny") {
     const message = `The gate "${decision.gate}" does not allow this call: ${decision.reason}`;
@@ -97,7 +107,7 @@ async function refusal(run: RunScope, call: ToolCall, decision: GateDecision): P
     const note = decided.note === undefined ? "" : ` They say: ${decided.note}`;
     return deniedCall(call.name, "The person did not allow this call.", note);
   }
-  return await suspend(run, {
+  throw new RunSuspended({
     reason: "approval",
     callId: call.callId,
     tool: call.name,

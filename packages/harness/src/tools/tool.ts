@@ -27,7 +27,7 @@ export interface Tool extends ToolSpec {
   /** True when what it says is the run's answer: the loop ends with it, and the model is not asked again. For a hand-off. */
   readonly endsRun?: boolean;
   execute(input: Json, context: ToolContext): Promise<ToolOutput>;
-  /** Takes the effect of a finished call back. Called at most once with success; after a crash possibly once more, so it must be safe to repeat. */
+  /** Takes the effect of a call back. Called at most once with success; after a crash possibly once more, so it must be safe to repeat. */
   compensate?(input: Json, context: CompensationContext): Promise<void>;
 }
 
@@ -48,6 +48,8 @@ export interface ToolContext {
 export interface CompensationContext extends ToolContext {
   /** The run and the call that are undone; `runId` and `callId` are those of the undo. */
   readonly target: { readonly runId: string; readonly callId: string };
+  /** How it had ended: `error`, `canceled` and `unknown` say that it may have done its work in part, or not at all. */
+  readonly outcome: ToolResult["outcome"];
   /** What the model was told. */
   readonly content: string;
   /** What the call recorded: Draft changes, artifacts; oldest first. */
