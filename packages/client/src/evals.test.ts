@@ -277,5 +277,7 @@ test("H6 the question of a suite replays like any prompt, with its limits and it
   for (const child of children) {
     expect((await client.call("runs.replay", { runId: child })).report).toMatchObject({ outcome: "identical" });
   }
-  expect(models.requests.at(-1)?.body).toContain('"temperature":0');
+  // The grader is asked for JSON of its schema, the model for no more tokens than it may use.
+  expect(models.requests.slice(-6).filter(({ body }) => body.includes('"json_schema"'))).toHaveLength(3);
+  expect(models.requests.slice(-6).filter(({ body }) => /"max\w*_tokens":300\b/.test(body))).toHaveLength(3);
 });

@@ -1,7 +1,7 @@
 /** The page's own style and script; their hashes are what its content security policy allows. */
 export const reportStyle = `
-:root{color-scheme:light dark;--ink:#1d2026;--muted:#5b616e;--faint:#6c7280;--line:#dfe2e8;--surface:#fff;--canvas:#f4f5f8;--sunken:#f1f2f6;--accent:#3f51d0;--good:#146c43;--good-soft:#e2f5ea;--bad:#b3261e;--bad-soft:#fdeceb;--draft:#80560b;--draft-soft:#fbf1dc}
-@media (prefers-color-scheme:dark){:root{--ink:#e8eaf0;--muted:#aab0bd;--faint:#979dab;--line:#31353f;--surface:#1b1e25;--canvas:#14161b;--sunken:#171a20;--accent:#9aa8ff;--good:#7fd6a5;--good-soft:#173526;--bad:#ff9d96;--bad-soft:#3b1d1c;--draft:#e9bf73;--draft-soft:#372b14}}
+:root{color-scheme:light dark;--ink:#1d2026;--muted:#5b616e;--faint:#5f6573;--line:#dfe2e8;--surface:#fff;--canvas:#f4f5f8;--sunken:#f1f2f6;--accent:#3f51d0;--good:#146c43;--good-soft:#e2f5ea;--bad:#b3261e;--bad-soft:#fdeceb;--draft:#80560b;--draft-soft:#fbf1dc}
+@media (prefers-color-scheme:dark){:root{--ink:#e8eaf0;--muted:#aab0bd;--faint:#a0a6b4;--line:#31353f;--surface:#1b1e25;--canvas:#14161b;--sunken:#171a20;--accent:#9aa8ff;--good:#7fd6a5;--good-soft:#173526;--bad:#ff9d96;--bad-soft:#3b1d1c;--draft:#e9bf73;--draft-soft:#372b14}}
 *{box-sizing:border-box}
 body{margin:0;background:var(--canvas);color:var(--ink);font:14px/1.5 ui-sans-serif,system-ui,sans-serif;-webkit-text-size-adjust:100%}
 main{max-width:1120px;margin:0 auto;padding:28px 20px 64px}
