@@ -254,6 +254,33 @@ describe("a publish that fails", () => {
   });
 });
 
+test("S6 a checkpoint whose list of files is damaged is not restored, and Published stays", async () => {
+  const { stage, workbenchId } = await withPublished({ "a.txt": "a" });
+  await using _ = stage;
+  await draft(stage, workbenchId, { "a.txt": "agent" });
+  const { checkpointId } = await stage.workbenches.publish({ workbenchId, wait: true, ...someone });
+  const checkpoint = await stage.store.db
+    .selectFrom("checkpoints")
+    .select("manifest_hash")
+    .where("id", "=", checkpointId)
+    .executeTakeFirstOrThrow();
+  const blob = stage.store.blobs.pathOf(checkpoint.manifest_hash);
+  rmSync(blob);
+  writeFileSync(blob, "damaged");
+  // So many others were in use since that this one has to be read again.
+  for (let index = 0; index < 17; index += 1) {
+    const { sha256 } = await stage.store.blobs.put(Buffer.from(String(index)));
+    await stage.workbenches.filesAdd({ workbenchId, uploads: [{ path: "b.txt", sha256 }], replace: true });
+  }
+  await expect(
+    stage.workbenches.restore({ workbenchId, checkpointId: checkpointId ?? undefined, wait: true, ...someone }),
+  ).rejects.toMatchObject({
+    info: { error_code: "CHECKPOINT_RESTORE_FAILED", phase: "restore" },
+  });
+  expect(treeOf(stage.published(workbenchId))).toEqual({ "a.txt": "agent", "b.txt": "16" });
+  expect(leftovers(stage, workbenchId)).toEqual([]);
+});
+
 test("S5 an agent that writes, edits and deletes touches nothing below published", async () => {
   const { stage, workbenchId } = await withPublished({ "a.txt": "a", "b/c.txt": "c" });
   await using _ = stage;
