@@ -1,4 +1,4 @@
-import { mkdirSync, readdirSync, rmSync, symlinkSync, truncateSync, writeFileSync } from "node:fs";
+import { mkdirSync, readdirSync, renameSync, rmSync, symlinkSync, truncateSync, writeFileSync } from "node:fs";
 import { mkdtemp } from "node:fs/promises";
 import { tmpdir } from "node:os";
 import { join } from "node:path";
@@ -67,6 +67,15 @@ describe("blobs", () => {
     expect(await blobs.has(sha256)).toBe(false);
     await expect(blobs.read(sha256)).rejects.toMatchObject({ code: "FILE_READ_FAILED" });
     await expect(collect(blobs.stream(sha256))).rejects.toMatchObject({ code: "FILE_READ_FAILED" });
+  });
+
+  test("H7 one that was moved away to be removed is back after a crash", async () => {
+    const { sha256 } = await blobs.put(text("perhaps wanted"));
+    renameSync(blobs.pathOf(sha256), join(root, "temporary", `unused-${sha256}`));
+    writeFileSync(join(root, "temporary", "half"), "half written");
+    const opened = await Blobs.open(root);
+    expect(Buffer.from(await opened.read(sha256)).toString()).toBe("perhaps wanted");
+    expect(readdirSync(join(root, "temporary"))).toEqual([]);
   });
 
   test("a symbolic link in the place of a blob is not followed", async () => {

@@ -17,7 +17,9 @@ test("S13 the schema that the migrations make is the one that was released", asy
   const store = await openStore({ home });
   await store.close();
   const database = new DatabaseSync(join(home, "ops.db"), { readOnly: true });
-  const statements = database.prepare("SELECT sql FROM sqlite_schema WHERE sql IS NOT NULL ORDER BY name").all();
+  // What FTS5 keeps its index in is SQLite's own affair and changes with its version.
+  const ours = "sql IS NOT NULL AND name NOT GLOB 'memory_terms_*'";
+  const statements = database.prepare(`SELECT sql FROM sqlite_schema WHERE ${ours} ORDER BY name`).all();
   database.close();
   await removeHome(home);
   const schema = statements.map(({ sql }) => String(sql).replaceAll(/\s+/g, " ")).join("\n");

@@ -80,6 +80,21 @@ export function durableJournalSuite(subject: SuiteSubject): void {
       assert.deepEqual((await second.journal.verify(waiting.runId)).violations, []);
     }));
 
+  test("H7 a replay token does not fit a journal that was written anew", () =>
+    withStores(subject, async (open) => {
+      const { journal, db } = await open();
+      const writer = await journal.create(runInit());
+      writer.write(callStarted());
+      await writer.committed();
+      const token = await journal.token(writer.runId);
+      assert.equal((await journal.resolveToken(token)).seq, 1);
+      const [first] = await journal.readBodies(writer.runId, { limit: 1 });
+      const hash = linkHash(linkHash("", first!), JSON.stringify({ another: "event" }));
+      await sql`UPDATE run_events SET hash = ${hash} WHERE run_id = ${writer.runId} AND seq = 1`.execute(db);
+      await rejectsWith("REPLAY_DIVERGED", journal.resolveToken(token));
+      assert.equal((await journal.resolveToken(await journal.token(writer.runId, 0))).seq, 0);
+    }));
+
   test("a run that does not exist cannot be verified", () =>
     withStores(subject, async (open) => {
       const { journal } = await open();
