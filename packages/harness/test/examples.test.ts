@@ -39,7 +39,14 @@ describe("HX the examples", () => {
     expect(code).toBe(0);
   });
 
-  test.for(["first-response.ts", "multi-turn-abort.ts", "one-tool.ts"])(
+  test("H5 remember finds in one session what was kept in another", async () => {
+    const { code, stdout } = await runExample("remember.ts", "--loopback");
+    expect(stdout).toContain("(kept, 11 tokens)\nI will remember that.");
+    expect(stdout).toContain("(remembered: Ada's favourite tea is a green one, Sencha.)\nSencha, a green tea.");
+    expect(code).toBe(0);
+  });
+
+  test.for(["first-response.ts", "multi-turn-abort.ts", "one-tool.ts", "remember.ts"])(
     "%s says what to set when no model is",
     async (name) => {
       const { code, stderr } = await runExample(name);

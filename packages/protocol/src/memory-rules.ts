@@ -4,7 +4,7 @@ import type { MemoryEntry, MemoryItem, MemoryLane, MemoryLimits, MemoryQuestion 
 
 /** What holds for every memory, wherever it keeps its texts. */
 export const defaultMemoryLimits: Readonly<Record<MemoryLane, MemoryLimits>> = {
-  working: { maxItems: 50, maxCharacters: 16_000, maxItemCharacters: 4000 },
+  working: { maxItems: 50, maxCharacters: 8000, maxItemCharacters: 2000 },
   episodic: { maxItems: 10_000, maxCharacters: 20_000_000, maxItemCharacters: 20_000 },
 };
 

@@ -48,7 +48,7 @@ export async function recallForRun(
   scopes: MemoryScopes,
   query: string,
 ): Promise<readonly Recalled[]> {
-  const working = await recall(run, memory, { lane: "working", scope: scopes.working, maxTokens: mostTokens });
+  const working = await recall(run, memory, { lane: "working", scope: scopes.working });
   const episodic = await recall(run, memory, {
     lane: "episodic",
     scope: scopes.episodic,
@@ -58,7 +58,7 @@ export async function recallForRun(
   return [working, episodic].filter((recalled) => recalled !== undefined);
 }
 
-/** Of each lane in the prompt. */
+/** Of the texts in the prompt. Notes are bounded where they are kept. */
 const mostTokens = 2000;
 /** Of a question in the journal, which has the question itself already. */
 const shownQueryCharacters = 200;

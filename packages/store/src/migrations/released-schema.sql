@@ -25,10 +25,6 @@ CREATE TRIGGER memories_forgotten AFTER DELETE ON memories BEGIN DELETE FROM mem
 CREATE UNIQUE INDEX memories_id ON memories (id)
 CREATE INDEX memories_of_scope ON memories (lane, scope, used)
 CREATE VIRTUAL TABLE memory_terms USING fts5 ( shelf, terms, content = '', contentless_delete = 1, tokenize = "unicode61 remove_diacritics 0")
-CREATE TABLE 'memory_terms_config'(k PRIMARY KEY, v) WITHOUT ROWID
-CREATE TABLE 'memory_terms_data'(id INTEGER PRIMARY KEY, block BLOB)
-CREATE TABLE 'memory_terms_docsize'(id INTEGER PRIMARY KEY, sz BLOB, origin INTEGER)
-CREATE TABLE 'memory_terms_idx'(segid, term, pgno, PRIMARY KEY(segid, term)) WITHOUT ROWID
 CREATE TABLE migrations (name text PRIMARY KEY NOT NULL, applied_at text NOT NULL)
 CREATE TABLE "models" ("id" text not null primary key, "project_id" text not null, "name" text not null, "stage" text not null, "created_at" text not null, "run_id" text, "artifact_id" text, "version" integer not null)
 CREATE UNIQUE INDEX "models_version" on "models" ("project_id", "name", "version")
