@@ -2,14 +2,15 @@ import { createServer, type IncomingMessage, type Server, type ServerResponse } 
 import { createServer as createTlsServer } from "node:https";
 import type { AddressInfo } from "node:net";
 import { parseArgs } from "node:util";
-import { nextMove } from "./model-server/agent.ts";
+import { nextMove, type Move } from "./model-server/agent.ts";
 import { parseChat, parseResponses, type ModelRequest } from "./model-server/conversation.ts";
+import { messagesReply, messagesStream, parseMessages } from "./model-server/messages.ts";
 import { behaviourOf, type Behaviour, knownModels } from "./model-server/behaviours.ts";
 import { chatReply, chatStream, responsesReply, responsesStream } from "./model-server/wire.ts";
 
 /**
- * A loopback server that speaks the OpenAI protocols, for tests and for trying Benchtop without a network:
- * `POST /v1/responses`, `POST /v1/chat/completions` (streaming and not) and `GET /v1/models`.
+ * A loopback server that speaks the protocols of OpenAI and Anthropic, for tests and for trying Benchtop without a network:
+ * `POST /v1/responses`, `POST /v1/chat/completions`, `POST /v1/messages` (streaming and not) and `GET /v1/models`.
  *
  * Behind it is no model but a small file-aware agent (`model-server/agent.ts`): it lists and reads files with the tools
  * the request offers, computes what the task asks for from what it read, writes it, and answers. How the server behaves
@@ -61,7 +62,7 @@ export interface ModelServerOptions {
   readonly host?: string;
   /** The host name in `url`, where the certificate names another than `host`. */
   readonly urlHost?: string;
-  /** Requests must carry `Authorization: Bearer KEY`; otherwise 401. Without it any key or none will do. */
+  /** Requests must carry `Authorization: Bearer KEY`, or `x-api-key: KEY`; otherwise 401. Without it any key or none will do. */
   readonly apiKey?: string;
   /** Names that exist; others are 404. */
   readonly models?: readonly string[];
@@ -123,25 +124,38 @@ async function serve(state: State, request: IncomingMessage, response: ServerRes
 
 async function answer(state: State, record: RecordedRequest, response: ServerResponse): Promise<void> {
   const { apiKey } = state.options;
-  if (apiKey !== undefined && record.headers["authorization"] !== `Bearer ${apiKey}`) {
+  const given = record.headers["x-api-key"] ?? /^Bearer (.*)$/.exec(record.headers["authorization"] ?? "")?.[1];
+  if (apiKey !== undefined && given !== apiKey) {
     return refuse(response, 401, "invalid_api_key", "Incorrect API key provided.");
   }
   if (record.method === "GET" && record.path === "/v1/models") {
     const data = state.models.map((id) => ({ id, object: "model", created: 1_790_000_000, owned_by: "loopback" }));
     return send(response, 200, { object: "list", data });
   }
-  const isChat = record.path === "/v1/chat/completions";
-  if (record.method !== "POST" || !(isChat || record.path === "/v1/responses")) {
+  const protocol = protocols[record.path];
+  if (record.method !== "POST" || !protocol) {
     return refuse(response, 404, "not_found", `No such route: ${record.method} ${record.path}`);
   }
-  const asked = isChat ? parseChat(record.body) : parseResponses(record.body);
+  const asked = protocol.parse(record.body);
   if (!state.models.includes(asked.model)) {
     return refuse(response, 404, "model_not_found", `The model '${asked.model}' does not exist.`);
   }
   const behaviour = state.behaviour ?? behaviourOf(asked.model);
   if (refused(state, behaviour, record, response)) return;
-  await reply(state, asked, isChat, behaviour, record, response);
+  await reply(state, asked, protocol, behaviour, record, response);
 }
+
+interface Protocol {
+  parse(body: string): ModelRequest;
+  reply(asked: ModelRequest, move: Move): unknown;
+  stream(asked: ModelRequest, move: Move): Iterable<string>;
+}
+
+const protocols: Readonly<Record<string, Protocol | undefined>> = {
+  "/v1/chat/completions": { parse: parseChat, reply: chatReply, stream: chatStream },
+  "/v1/responses": { parse: parseResponses, reply: responsesReply, stream: responsesStream },
+  "/v1/messages": { parse: parseMessages, reply: messagesReply, stream: messagesStream },
+};
 
 /** Answers with an error where the behaviour says so; true when it did. */
 function refused(state: State, behaviour: Behaviour, record: RecordedRequest, response: ServerResponse): boolean {
@@ -158,19 +172,19 @@ function refused(state: State, behaviour: Behaviour, record: RecordedRequest, re
 async function reply(
   state: State,
   asked: ModelRequest,
-  isChat: boolean,
+  protocol: Protocol,
   behaviour: Behaviour,
   record: RecordedRequest,
   response: ServerResponse,
 ): Promise<void> {
   const move = nextMove(asked, behaviour);
   if (behaviour.firstTokenDelayMs !== undefined) await pause(behaviour.firstTokenDelayMs, response);
-  if (!asked.stream) return send(response, 200, isChat ? chatReply(asked, move) : responsesReply(asked, move));
+  if (!asked.stream) return send(response, 200, protocol.reply(asked, move));
 
   response.writeHead(200, { "content-type": "text/event-stream", "cache-control": "no-cache" });
   const delay = behaviour.tokenDelayMs ?? state.options.tokenDelayMs ?? 0;
   let frames = 0;
-  for (const frame of isChat ? chatStream(asked, move) : responsesStream(asked, move)) {
+  for (const frame of protocol.stream(asked, move)) {
     if (response.destroyed) return;
     if (behaviour.disconnectAfterFrames !== undefined && frames++ >= behaviour.disconnectAfterFrames) {
       record.outcome = "cut";

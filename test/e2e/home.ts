@@ -5,6 +5,7 @@ import { tmpdir } from "node:os";
 import { dirname, join, resolve } from "node:path";
 import type { Readable, Writable } from "node:stream";
 import { createClient, type Client } from "../../packages/client/src/index.ts";
+import type { ProviderKind } from "../../packages/operations/src/index.ts";
 import type { RunEvent } from "../../packages/protocol/src/index.ts";
 
 const main = resolve(import.meta.dirname, "../../apps/cli/src/main.ts");
@@ -87,7 +88,7 @@ export class Home implements AsyncDisposable {
   }
 
   /** Adds a provider on loopback with the key that `test/model-server.ts` is started with. */
-  async addProvider(url: string, kind: "openai-responses" | "openai-chat" = "openai-chat"): Promise<void> {
+  async addProvider(url: string, kind: ProviderKind = "openai-chat"): Promise<void> {
     await this.ok(
       "providers",
       "add",

@@ -1,4 +1,4 @@
-/** One request of either protocol, reduced to what the agent needs. */
+/** One request of any protocol, reduced to what the agent needs. */
 export interface ModelRequest {
   readonly model: string;
   readonly stream: boolean;
@@ -79,14 +79,14 @@ function turnsOfMessage(message: Fields): Turn[] {
   return [{ role: roleOf(message["role"]), text: content }, ...calls];
 }
 
-function roleOf(value: unknown): "system" | "user" | "assistant" {
+export function roleOf(value: unknown): "system" | "user" | "assistant" {
   if (value === "assistant" || value === "user") return value;
   if (value === "system" || value === "developer") return "system";
   throw new Error(`unknown role ${JSON.stringify(value)}`);
 }
 
 /** Content is a string, or parts with a `text` each. */
-function textOf(content: unknown): string {
+export function textOf(content: unknown): string {
   if (typeof content === "string") return content;
   return list(content)
     .map((part) => text(record(part)["text"]))
@@ -98,19 +98,19 @@ function offered(tool: Fields): OfferedTool {
   return { name: text(tool["name"]), parameters: Object.keys(properties) };
 }
 
-type Fields = Readonly<Record<string, unknown>>;
+export type Fields = Readonly<Record<string, unknown>>;
 
-function record(value: unknown): Fields {
+export function record(value: unknown): Fields {
   if (typeof value !== "object" || value === null || Array.isArray(value)) throw new Error("expected an object");
   return value as Fields;
 }
 
-function list(value: unknown): readonly unknown[] {
+export function list(value: unknown): readonly unknown[] {
   if (value === undefined || value === null) return [];
   if (!Array.isArray(value)) throw new Error("expected a list");
   return value;
 }
 
-function text(value: unknown): string {
+export function text(value: unknown): string {
   return typeof value === "string" ? value : "";
 }

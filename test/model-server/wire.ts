@@ -1,7 +1,7 @@
 import type { Move } from "./agent.ts";
 import type { ModelRequest } from "./conversation.ts";
 
-/** The agent's move as the two protocols say it. Field names and event order as the official API references give them. */
+/** The agent's move as the two protocols of OpenAI say it. Field names and event order as the official API references give them. */
 
 export function chatReply(asked: ModelRequest, move: Move): unknown {
   const message = {
@@ -149,27 +149,27 @@ function chatUsage(asked: ModelRequest, move: Move) {
 }
 
 /** One token for four characters, as rules of thumb go. */
-function usageOf(asked: ModelRequest, move: Move): { inputTokens: number; outputTokens: number } {
+export function usageOf(asked: ModelRequest, move: Move): { inputTokens: number; outputTokens: number } {
   const said = move.text.length + move.calls.reduce((sum, call) => sum + call.name.length + call.arguments.length, 0);
   const heard = asked.turns.reduce((sum, turn) => sum + ("text" in turn ? turn.text : turn.arguments).length, 0);
   return { inputTokens: Math.ceil(heard / 4), outputTokens: Math.ceil(said / 4) };
 }
 
 /** Words with the space before them, the way models stream. */
-function tokensOf(text: string): string[] {
+export function tokensOf(text: string): string[] {
   return text.match(/\s*\S+\s*$|\s*\S+|\s+$/g) ?? [];
 }
 
-function piecesOf(text: string): string[] {
+export function piecesOf(text: string): string[] {
   return text.match(/[\s\S]{1,24}/gu) ?? [];
 }
 
-function data(value: unknown): string {
+export function data(value: unknown): string {
   return `data: ${JSON.stringify(value)}\n\n`;
 }
 
 let counter = 0;
 
-function newId(prefix: string): string {
+export function newId(prefix: string): string {
   return `${prefix}_loopback${(++counter).toString().padStart(8, "0")}`;
 }
