@@ -70,8 +70,8 @@ export function DecisionCard(props: {
       </div>
       <ArgumentsView value={suspension.arguments} />
       {props.children}
-      <div className="flex flex-wrap items-end gap-2">
-        <div className="min-w-48 flex-1">
+      <div className="flex flex-wrap items-end justify-end gap-2">
+        <div className="min-w-48 flex-1 max-sm:basis-full">
           <label htmlFor={noteId} className="mb-1 block text-sm text-muted">
             A word to the model (optional)
           </label>

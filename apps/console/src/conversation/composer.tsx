@@ -9,6 +9,8 @@ export function Composer(props: {
   readonly model: string | undefined;
   readonly onModel: (model: string) => void;
   readonly running: boolean;
+  /** The run waits for a decision: it reads nothing meanwhile. */
+  readonly waiting: boolean;
   readonly sending: boolean;
   /** Why nothing can be asked now. */
   readonly gate: string | undefined;
@@ -20,7 +22,7 @@ export function Composer(props: {
   readonly notice?: ReactNode;
   readonly draftKey: string;
 }) {
-  const { textRef, running, gate, draftKey } = props;
+  const { textRef, running, waiting, gate, draftKey } = props;
   const [text, setText] = useState(() => sessionStorage.getItem(draftKey) ?? "");
   const busy = useRef(false);
   useEffect(() => {
@@ -33,7 +35,7 @@ export function Composer(props: {
 
   const empty = text.trim() === "";
   const send = async () => {
-    if (empty || busy.current || (gate !== undefined && !running)) return;
+    if (empty || busy.current || waiting || (gate !== undefined && !running)) return;
     busy.current = true;
     const taken = await (running ? props.onHint(text.trim()) : props.onSend(text.trim())).finally(() => {
       busy.current = false;
@@ -56,7 +58,11 @@ export function Composer(props: {
           value={text}
           aria-label={running ? "Hint for the running agent" : "Task for the agent"}
           placeholder={
-            running ? "Tell the agent something; it reads it before its next turn…" : "Ask for a change to these files…"
+            waiting
+              ? "The run waits for your decision above."
+              : running
+                ? "Tell the agent something; it reads it before its next turn…"
+                : "Ask for a change to these files…"
           }
           onChange={(event) => setText(event.target.value)}
           onKeyDown={(event) => {
@@ -82,7 +88,7 @@ export function Composer(props: {
                 size="small"
                 type="submit"
                 icon={<CornerDownRight size={13} aria-hidden />}
-                disabledReason={empty ? "Write the hint first." : undefined}
+                disabledReason={waiting ? "Decide above first." : empty ? "Write the hint first." : undefined}
               >
                 Hint
               </Button>

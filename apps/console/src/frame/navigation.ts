@@ -10,3 +10,6 @@ export const sections = [
   { to: "/egress", label: "Egress", icon: Globe, keys: "g e" },
   { to: "/settings", label: "Settings", icon: Settings, keys: "g s" },
 ] as const;
+
+/** Those that lie at the bottom of a phone; the others are one tap further. */
+export const nearSections: readonly (typeof sections)[number]["to"][] = ["/", "/workbenches", "/runs", "/approvals"];

@@ -1,6 +1,6 @@
 import { useQuery } from "@tanstack/react-query";
-import { Link } from "@tanstack/react-router";
-import { ChevronsLeft, ChevronsRight, Keyboard, LogOut, Search, UserRound } from "lucide-react";
+import { Link, useNavigate } from "@tanstack/react-router";
+import { ChevronsLeft, ChevronsRight, Ellipsis, Keyboard, LogOut, Search, UserRound } from "lucide-react";
 import { client } from "../api/client.ts";
 import { query, queryClient, waitingRuns } from "../api/queries.ts";
 import { IconButton } from "../components/button.tsx";
@@ -9,7 +9,7 @@ import { commandKey, KeyCap } from "../components/key-cap.tsx";
 import { Menu } from "../components/menu.tsx";
 import { Tooltip } from "../components/tooltip.tsx";
 import { Mark } from "./mark.tsx";
-import { sections } from "./navigation.ts";
+import { nearSections, sections } from "./navigation.ts";
 import { RunningRuns } from "./running-runs.tsx";
 
 export function Rail(props: {
@@ -95,12 +95,15 @@ export function Rail(props: {
 
 /** Below 700 px the sections lie at the bottom, within reach of a thumb. */
 export function BottomBar(props: { readonly onSearch: () => void }) {
+  const navigate = useNavigate();
+  const near = sections.filter(({ to }) => nearSections.includes(to));
+  const others = sections.filter(({ to }) => !nearSections.includes(to));
   return (
     <nav
       aria-label="Sections"
       className="flex shrink-0 justify-around border-t border-line bg-canvas px-1 pt-1 pb-[max(4px,env(safe-area-inset-bottom))] sm:hidden"
     >
-      {sections.map(({ to, label, icon: Icon }) => (
+      {near.map(({ to, label, icon: Icon }) => (
         <Link
           key={to}
           to={to}
@@ -115,14 +118,25 @@ export function BottomBar(props: { readonly onSearch: () => void }) {
           {label}
         </Link>
       ))}
-      <button
-        type="button"
-        onClick={props.onSearch}
-        className="flex min-w-0 flex-1 flex-col items-center gap-0.5 rounded-md py-1 text-xs font-medium text-muted"
-      >
-        <Search size={18} aria-hidden />
-        Search
-      </button>
+      <Menu
+        trigger={
+          <button
+            type="button"
+            className="flex min-w-0 flex-1 flex-col items-center gap-0.5 rounded-md py-1 text-xs font-medium text-muted"
+          >
+            <Ellipsis size={18} aria-hidden />
+            More
+          </button>
+        }
+        items={[
+          { label: "Search", icon: <Search size={14} aria-hidden />, onSelect: props.onSearch },
+          ...others.map(({ to, label, icon: Icon }) => ({
+            label,
+            icon: <Icon size={14} aria-hidden />,
+            onSelect: () => void navigate({ to }),
+          })),
+        ]}
+      />
     </nav>
   );
 }

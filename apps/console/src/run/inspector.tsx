@@ -38,7 +38,6 @@ export function Inspector(props: {
           {formatClock(new Date(event.at))}
         </span>
         <span className="flex-1" />
-        {props.actions}
         <Segmented
           label="How the event is shown"
           value={raw ? "raw" : "rendered"}
@@ -67,6 +66,7 @@ export function Inspector(props: {
           <Rendered event={event} events={events} row={row} />
         </div>
       )}
+      {props.actions}
     </section>
   );
 }

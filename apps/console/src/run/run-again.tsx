@@ -65,7 +65,7 @@ export function EventActions(props: { readonly run: Run; readonly seq: number; r
   if (run.kind !== "agent" && run.kind !== "prompt") return null;
   const notEnded = ended ? undefined : "The run is still going.";
   return (
-    <>
+    <footer className="flex shrink-0 flex-wrap items-center gap-1 border-t border-line px-2 py-1.5">
       <Button
         size="small"
         tone="quiet"
@@ -88,7 +88,7 @@ export function EventActions(props: { readonly run: Run; readonly seq: number; r
       )}
       {open === "fork" && <ForkDialog run={run} seq={seq} onClose={close} />}
       {open === "undo" && <UndoDialog run={run} after={seq} onClose={close} />}
-    </>
+    </footer>
   );
 }
 

@@ -4,7 +4,7 @@ import { getRouteApi } from "@tanstack/react-router";
 import { X } from "lucide-react";
 import { useCallback, useEffect, useMemo, useRef, useState } from "react";
 import { client, failureOf, type Failure } from "../api/client.ts";
-import { activeRuns, refreshWorkbench } from "../api/queries.ts";
+import { activeRuns, waitingRuns, refreshWorkbench } from "../api/queries.ts";
 import { IconButton } from "../components/button.tsx";
 import { classes } from "../components/classes.ts";
 import { ErrorNotice } from "../components/error-notice.tsx";
@@ -64,6 +64,7 @@ export function Workshop(props: { readonly workbench: Workbench }) {
   );
   const runningEntry = entries.findLast((entry) => entry.status === "pending" && entry.kind === "agent");
   const running = runningEntry !== undefined;
+  const waiting = useQuery(waitingRuns).data?.some(({ runId }) => runId === runningEntry?.runId) ?? false;
 
   const started = useQuery(activeRuns).data?.find(
     (run) => run.workbenchId === workbenchId && !entries.some(({ runId }) => runId === run.runId),
@@ -226,6 +227,7 @@ export function Workshop(props: { readonly workbench: Workbench }) {
               model={choice.model}
               onModel={choice.choose}
               running={running}
+              waiting={waiting}
               sending={ask.sending}
               gate={sendGate}
               onSend={(task) => (choice.model === undefined ? Promise.resolve(false) : ask.ask(task, choice.model))}
