@@ -1,4 +1,5 @@
 import type { Json, RunEvent } from "@benchtop/protocol";
+import { Link } from "@tanstack/react-router";
 import { X } from "lucide-react";
 import { useMemo, type ReactNode } from "react";
 import { CodeView } from "../code/code-view.tsx";
@@ -181,6 +182,28 @@ function Rendered(props: { readonly event: RunEvent; readonly events: readonly R
           />
           <Markdown text={event.output} />
           {event.result !== undefined && <Block label="Result" value={event.result} />}
+        </>
+      );
+    case "SubRunStarted":
+    case "SubRunFinished":
+      return (
+        <>
+          <Facts
+            facts={[
+              ["name", event.type === "SubRunStarted" ? event.name : undefined],
+              ["ended", event.type === "SubRunFinished" ? event.status : undefined],
+            ]}
+          />
+          {event.type === "SubRunFinished" && event.error !== undefined && <ErrorNotice failure={event.error} />}
+          <p>
+            <Link
+              to="/runs/$runId"
+              params={{ runId: event.childRunId }}
+              className="rounded-sm text-accent-ink underline underline-offset-2"
+            >
+              Open the run that this one started
+            </Link>
+          </p>
         </>
       );
     case "HintInjected":

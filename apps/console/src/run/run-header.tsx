@@ -1,4 +1,5 @@
 import type { Run } from "@benchtop/operations";
+import type { ForkOrigin } from "@benchtop/protocol";
 import { Link } from "@tanstack/react-router";
 import { BadgeCheck, Square } from "lucide-react";
 import { useState, type ReactNode } from "react";
@@ -13,8 +14,14 @@ import type { Turn } from "../conversation/turn.ts";
 import { RunMenu } from "./run-again.tsx";
 
 /** The numbers of a run, true while it runs: what is not in the ledger yet is read from its events. */
-export function RunNumbers(props: { readonly run: Run; readonly turn: Turn; readonly events: number }) {
-  const { run, turn } = props;
+export function RunNumbers(props: {
+  readonly run: Run;
+  readonly turn: Turn;
+  readonly events: number;
+  /** The run and the event that it was forked from. */
+  readonly origin: ForkOrigin | undefined;
+}) {
+  const { run, turn, origin } = props;
   const running = turn.status === "running" && run.status === "pending";
   const usage = turn.totals?.usage;
   const input = usage?.inputTokens ?? Math.max(turn.inputTokens, run.inputTokens);
@@ -42,11 +49,14 @@ export function RunNumbers(props: { readonly run: Run; readonly turn: Turn; read
       ))}
       {run.parentRunId !== null && (
         <div>
-          <dt className="text-xs text-faint">{parentWords[run.kind] ?? "Part of"}</dt>
+          <dt className="text-xs text-faint">
+            {origin ? `Forked at event ${origin.seq} of` : (parentWords[run.kind] ?? "Part of")}
+          </dt>
           <dd className="text-sm font-medium">
             <Link
               to="/runs/$runId"
               params={{ runId: run.parentRunId }}
+              search={origin ? { event: origin.seq } : {}}
               className="rounded-sm text-accent-ink underline-offset-2 hover:underline"
             >
               another run

@@ -62,7 +62,8 @@ function RunView(props: { readonly runId: string }) {
   const select = (event: number) => void navigate({ search: (before) => ({ ...before, event }), replace: true });
   const selectedRow = search.event === undefined ? undefined : rows.findLast((row) => row.seq <= (search.event ?? 0));
   const lastAt = feed.events.at(-1)?.at;
-  const firstAt = feed.events[0]?.at;
+  const [first] = feed.events;
+  const firstAt = first?.at;
   const totalMs =
     lastAt === undefined || firstAt === undefined ? 1 : new Date(lastAt).getTime() - new Date(firstAt).getTime();
 
@@ -145,7 +146,12 @@ function RunView(props: { readonly runId: string }) {
       }
       actions={<RunActions run={run.data} running={running} waiting={turn.status === "waiting"} />}
     >
-      <RunNumbers run={run.data} turn={turn} events={feed.events.length} />
+      <RunNumbers
+        run={run.data}
+        turn={turn}
+        events={feed.events.length}
+        origin={first?.type === "RunStarted" ? first.forkedFrom : undefined}
+      />
       {suspension !== null && (
         <div className="max-h-[50%] shrink-0 overflow-y-auto border-b border-line p-3">
           <DecisionCard runId={runId} suspension={suspension} />
