@@ -1,6 +1,7 @@
 import { execFile } from "node:child_process";
 import { join } from "node:path";
 import { describe, expect, test } from "vitest";
+import { loadSuite } from "../src/evals/index.ts";
 
 /** Runs an example as a person would, with no model in its environment. */
 function runExample(name: string, ...flags: string[]): Promise<{ code: number; stdout: string; stderr: string }> {
@@ -46,7 +47,19 @@ describe("HX the examples", () => {
     expect(code).toBe(0);
   });
 
-  test.for(["first-response.ts", "multi-turn-abort.ts", "one-tool.ts", "remember.ts"])(
+  test("H6 evaluate judges the answers of a model and says whether the suite passed", async () => {
+    const { code, stdout } = await runExample("evaluate.ts", "--loopback");
+    expect(stdout).toContain("2/3 passed product: That is 144.\n3/3 failed power: I would say about 3000.");
+    expect(stdout).toContain("2 of 3 passed: passed");
+    expect(code).toBe(0);
+  });
+
+  test.for(["capitals.yaml", "support-answers.yaml"])("H6 the example suite %s can be run", async (name) => {
+    const suite = await loadSuite(join(import.meta.dirname, "../../../examples/evals", name));
+    expect(suite.cases.length).toBeGreaterThan(1);
+  });
+
+  test.for(["first-response.ts", "multi-turn-abort.ts", "one-tool.ts", "remember.ts", "evaluate.ts"])(
     "%s says what to set when no model is",
     async (name) => {
       const { code, stderr } = await runExample(name);
