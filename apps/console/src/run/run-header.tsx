@@ -64,6 +64,20 @@ export function RunNumbers(props: {
           </dd>
         </div>
       )}
+      {run.kind === "eval" && (
+        <div>
+          <dt className="text-xs text-faint">Evaluation</dt>
+          <dd className="text-sm font-medium">
+            <Link
+              to="/evals/$runId"
+              params={{ runId: run.runId }}
+              className="rounded-sm text-accent-ink underline-offset-2 hover:underline"
+            >
+              its report
+            </Link>
+          </dd>
+        </div>
+      )}
       {run.workbenchId !== null && (
         <div>
           <dt className="text-xs text-faint">Workbench</dt>
