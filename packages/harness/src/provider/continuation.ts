@@ -59,9 +59,13 @@ export function piecesOf(message: AssistantMessage, origin: Origin): Piece[] {
 
 function placesOf({ continuation }: AssistantMessage, origin: Origin): readonly Place[] {
   if (continuation?.protocol !== origin.protocol) return [];
-  const [from, ...places] = continuation.blocks as readonly (Block | undefined)[];
+  const [from, ...places] = continuation.blocks.filter(isBlock);
   const isOwn = from?.["providerId"] === origin.providerId && from["modelId"] === origin.modelId;
   return isOwn ? (places as unknown as Place[]) : [];
+}
+
+function isBlock(value: Json): value is { [member: string]: Json } {
+  return typeof value === "object" && value !== null && !Array.isArray(value);
 }
 
 /** The text as one piece, or as the several in which it came, where it still is that text. */
