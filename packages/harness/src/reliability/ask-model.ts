@@ -35,8 +35,9 @@ export class Plan {
 
   /** Who can serve a request, best first; who cannot is journaled with the reason. Throws when nobody can. */
   async negotiate(run: RunScope, needs: Needs, purpose?: Prompt["purpose"]): Promise<Candidates> {
-    const { fit, skipped } = run.past ? this.#recorded(run.past, purpose) : this.#negotiate(needs);
-    if (skipped.length > 0 && !run.past) {
+    const { past } = run;
+    const { fit, skipped } = past ? this.#recorded(past, purpose) : this.#negotiate(needs);
+    if (skipped.length > 0 && !past) {
       await run.emit({ type: "CandidatesSkipped", skipped: [...skipped], ...(purpose && { purpose }) });
     }
     const [first, ...others] = fit;

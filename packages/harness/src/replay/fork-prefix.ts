@@ -16,7 +16,7 @@ export function forkPrefix(events: readonly RunEvent[], at: number): EventInput[
 /** The last event that does not depend on what the run was asked; a fork that asks something else begins there. */
 export function lastBeforeInput(events: readonly RunEvent[]): number {
   const first = events.find(({ type }) => type !== "RunStarted" && type !== "ContextAssembled");
-  return (first ?? (events.at(-1) as RunEvent)).seq - (first ? 1 : 0);
+  return first ? first.seq - 1 : events.length - 1;
 }
 
 const leftOut: ReadonlySet<RunEventType> = new Set([
@@ -72,9 +72,7 @@ function withoutFailingEnd(events: readonly RunEvent[], failed: boolean): readon
     if (!last || !isDoneAnew(last, failed)) break;
     end -= 1;
   }
-  const left = events.slice(0, end);
-  const begun = new Set(left.flatMap((event) => (event.type === "SubRunFinished" ? [event.childRunId] : [])));
-  return left.filter((event) => event.type !== "SubRunStarted" || begun.has(event.childRunId));
+  return events.slice(0, end);
 }
 
 function isDoneAnew(event: RunEvent, failed: boolean): boolean {
@@ -92,16 +90,30 @@ function isDoneAnew(event: RunEvent, failed: boolean): boolean {
   }
 }
 
-/** Without the tool calls that had begun and not ended, and what they had done. */
+/**
+ * Without the tool calls and child runs that had begun and not ended, and what the calls had done. An open call stays where one
+ * that was made after it at the same time has ended: it is in doubt then, as after a crash.
+ */
 function withoutOpenWork(events: readonly RunEvent[]): readonly RunEvent[] {
   const open = new Map<string, EventOf<"ToolCallRequested">>();
+  let lastEnded = -1;
+  const children = new Map<string, string | undefined>();
   for (const event of events) {
     if (event.type === "ToolCallRequested") open.set(event.callId, event);
-    if (event.type === "ToolCallFinished") open.delete(event.callId);
+    if (event.type === "ToolCallFinished") {
+      lastEnded = Math.max(lastEnded, open.get(event.callId)?.seq ?? -1);
+      open.delete(event.callId);
+    }
+    if (event.type === "SubRunStarted") children.set(event.childRunId, event.callId);
+    if (event.type === "SubRunFinished" && !open.has(children.get(event.childRunId) ?? "")) {
+      children.delete(event.childRunId);
+    }
   }
-  const spans = new Set([...open.values()].map(({ spanId }) => spanId));
+  const dropped = new Map([...open].filter(([, { seq }]) => seq > lastEnded));
+  const spans = new Set([...dropped.values()].map(({ spanId }) => spanId));
   return events.filter((event) => {
-    const call = "callId" in event && event.callId !== undefined ? open.get(event.callId) : undefined;
+    if ("childRunId" in event && children.has(event.childRunId)) return false;
+    const call = "callId" in event && event.callId !== undefined ? dropped.get(event.callId) : undefined;
     return !spans.has(event.spanId) && !(call && event.seq >= call.seq);
   });
 }

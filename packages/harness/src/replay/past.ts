@@ -28,8 +28,8 @@ export interface Past {
   takeProviderCall(asked: AskedCall): EventOf<"ProviderCallFinished">;
   /** A tool call by its id; without `finished` where a crash came between. Throws `REPLAY_DIVERGED` when another was made, or none. */
   takeToolCall(asked: AskedToolCall): RecordedToolCall | undefined;
-  /** Says that a recorded event was met by something else. Throws `REPLAY_DIVERGED`, unless that is accepted here. */
-  differs(recorded: RunEvent, field: string, expected: unknown, actual: unknown): void;
+  /** Says that a recorded event (the next one, where none is given) was met by something else. Throws `REPLAY_DIVERGED`, unless that is accepted here. */
+  differs(recorded: RunEvent | undefined, field: string, expected: unknown, actual: unknown): void;
 }
 
 export type AskedCall = Pick<
@@ -188,9 +188,10 @@ export class RecordedPast implements Past {
     return { requested, ...(finished && { finished }) };
   }
 
-  differs(recorded: RunEvent, field: string, expected: unknown, actual: unknown): void {
-    if (this.isOfOrigin(recorded)) return;
-    const error = diverged(recorded, field, shown(expected), shown(actual));
+  differs(recorded: RunEvent | undefined, field: string, expected: unknown, actual: unknown): void {
+    const at = recorded ?? this.#peek();
+    if (at && this.isOfOrigin(at)) return;
+    const error = diverged(at, field, shown(expected), shown(actual));
     if (this.#options.onDivergence === "refuse") throw error;
     this.#divergence ??= error;
   }

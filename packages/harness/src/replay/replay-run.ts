@@ -245,7 +245,7 @@ class EndedPast implements Past {
     throw diverged(recorded?.requested, "type", "nothing more", `ToolCallRequested (${asked.name})`);
   }
 
-  differs(recorded: RunEvent, field: string, expected: unknown, actual: unknown): void {
+  differs(recorded: RunEvent | undefined, field: string, expected: unknown, actual: unknown): void {
     this.#past.differs(recorded, field, expected, actual);
   }
 }

@@ -154,7 +154,7 @@ export function asRecorded(inputs: readonly EventInput[], events: readonly RunEv
   const at = new Date().toISOString();
   return inputs.map((input, place) => {
     const { runId, traceId } = last;
-    return { runId, seq: last.seq + 1 + place, at, traceId, ...input, spanId: input.spanId ?? "" } as RunEvent;
+    return { runId, seq: last.seq + 1 + place, at, traceId, ...input, spanId: input.spanId ?? "" };
   });
 }
 

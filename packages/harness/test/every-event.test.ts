@@ -1,0 +1,76 @@
+import type { RunEvent } from "@benchtop/protocol";
+import { describe, expect, test } from "vitest";
+import { forkRun, readEvents, replayRun } from "../src/index.ts";
+import { carriedOn, eventsOfAll, finishedCalls, isOpenAt, journalCutAt, recordRun } from "./recorded-runs.ts";
+import { scenarios, world } from "./scenarios.ts";
+
+/** Each scenario is recorded once, then taken up at every event of all its journals. */
+describe.for(scenarios.map(({ name, program }) => [name, program] as const))("H7 a run with %s", ([, program]) => {
+  const record = () => recordRun((journal) => program(world(journal)));
+
+  test("comes to the same end when its process dies at any event, and repeats nothing that was finished", async () => {
+    const { runId, log, result } = await record();
+    expect(result).toMatchObject({ status: "success" });
+    for (let length = 1; length < log.length; length += 1) {
+      if (!isOpenAt(log, length)) continue;
+      const journal = await journalCutAt(log, length);
+      const again = world(journal);
+      const resumed = await carriedOn(journal, runId, program(again));
+      const { status, output, result: data, error } = resumed;
+      expect({ length, status, output, data, error }).toEqual({
+        length,
+        status: "success",
+        output: result.output,
+        data: result.result,
+        error: undefined,
+      });
+      const finished = finishedCalls(log, length);
+      expect(again.executed.filter((callId) => finished.has(callId))).toEqual([]);
+      expect(new Set(again.executed).size).toBe(again.executed.length);
+      await eventsOfAll(journal);
+      const report = await replayRun(await readEvents(journal, runId), program(world(journal, true)));
+      expect({ length, ...report }).toMatchObject({ length, outcome: "identical" });
+    }
+  });
+
+  test("is the same when it is driven again, to its end and to every event", async () => {
+    const { runId, journal } = await record();
+    const events = await readEvents(journal, runId);
+    for (let length = 1; length <= events.length; length += 1) {
+      const report = await replayRun(events.slice(0, length), program(world(journal, true)));
+      expect({ length, ...report }).toMatchObject({ length, outcome: "identical" });
+    }
+  });
+
+  test("can be forked at every event; what came before is neither done nor counted again", async () => {
+    const { runId, log, journal: origin, result } = await record();
+    const events = await readEvents(origin, runId);
+    for (const { seq } of events) {
+      const journal = await journalCutAt(log, log.length);
+      const again = world(journal);
+      const body = program(again);
+      const handle = await forkRun(journal, events, body, { at: seq });
+      const first = await handle.result;
+      const forked = await carriedOn(journal, handle.runId, body, first);
+      expect({ seq, status: forked.status, error: forked.error }).toMatchObject({ seq, status: "success" });
+      expect(forked).toMatchObject({ output: result.output });
+      await eventsOfAll(journal);
+
+      const done = finishedIn(events, seq);
+      expect(again.executed.filter((callId) => done.has(callId))).toEqual([]);
+      const own = await readEvents(journal, handle.runId);
+      const leaves = own.findIndex((event) => event.type === "Resumed" && event.reason === "fork");
+      const calls = own.slice(leaves).filter((event) => event.type === "ProviderCallFinished");
+      const tokens = calls.reduce((sum, { usage }) => sum + (usage?.inputTokens ?? 0), 0);
+      expect({ seq, tokens: forked.totals.usage.inputTokens }).toEqual({ seq, tokens });
+      const report = await replayRun(own, program(world(journal, true)));
+      expect({ seq, ...report }).toMatchObject({ seq, outcome: "identical" });
+    }
+  });
+});
+
+function finishedIn(events: readonly RunEvent[], at: number): Set<string> {
+  return new Set(
+    events.flatMap((event) => (event.type === "ToolCallFinished" && event.seq <= at ? [event.callId] : [])),
+  );
+}
