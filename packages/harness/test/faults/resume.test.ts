@@ -6,7 +6,16 @@ import { isTerminal, type Decision, type Journal, type RunEvent } from "@benchto
 import { checkInvariants } from "@benchtop/protocol/invariants";
 import { openStore, type Store } from "@benchtop/store";
 import { afterAll, beforeAll, describe, test } from "vitest";
-import { agentLoop, initOf, memoryJournal, replayRun, resumeRun, type RunResult } from "../../src/index.ts";
+import {
+  agentLoop,
+  endRun,
+  initOf,
+  interruption,
+  memoryJournal,
+  replayRun,
+  resumeRun,
+  type RunResult,
+} from "../../src/index.ts";
 import { play } from "./fault-run.ts";
 import { Random } from "./random.ts";
 import { askingGate, scenarioOf, type Scenario } from "./scenario.ts";
@@ -42,6 +51,19 @@ describe("H7 a run whose process was killed", { timeout: 600_000 }, () => {
       await crashing(seed, whole.events, async (crashed) => {
         const { result } = await untilEnded(memoryJournal(), calmly(seed), "yes", crashed);
         assert.deepEqual(outcomeOf(result), outcomeOf(whole.result));
+      });
+    });
+  });
+
+  test("can be ended where it was cut off: everything open is closed", async () => {
+    await seedsAtOnce(firstSeed + 3 * runCount, runCount, async (seed) => {
+      const among = (executions: Executions): Scenario => asking(scenarioOf(seed, { server, executions, nowhere }));
+      const { events } = await untilEnded(memoryJournal(), among, "any");
+      await crashing(seed, events, async (crashed) => {
+        const journal = memoryJournal();
+        const runId = await written(journal, crashed);
+        assert.equal(await endRun(journal, runId, interruption()), true);
+        assert.deepEqual(checkInvariants(await journal.read(runId), { ended: true }), []);
       });
     });
   });
