@@ -71,20 +71,22 @@ function convertSchemas(): Schemas {
     }
   }
   const names = new Set(output._idmap.keys());
-  const inputs: Record<string, Schema> = {};
+  // Free-form JSON contains itself, so it has to be a component where it is part of an input, too.
+  const input = z.registry<{ id?: string }>();
+  input.add(Json, { id: "Json" });
   for (const operation of operations) {
-    inputs[operation.id] = plain(z.toJSONSchema(operation.input, { io: "input", unrepresentable: "any" }));
+    if (!input.has(operation.input)) input.add(operation.input, { id: operation.id });
     if (!output.has(operation.output)) output.add(operation.output, { id: operation.id });
   }
-  const { schemas } = z.toJSONSchema(output, {
-    io: "output",
-    unrepresentable: "any",
-    uri: (id) => `#/components/schemas/${id}`,
-  });
+  const uri = (id: string): string => `#/components/schemas/${id}`;
+  const asked = z.toJSONSchema(input, { io: "input", unrepresentable: "any", uri }).schemas;
+  const { schemas } = z.toJSONSchema(output, { io: "output", unrepresentable: "any", uri });
   const converted = Object.entries(schemas).map(([name, schema]) => [name, plain(schema)] as const);
   return {
     components: Object.fromEntries(converted.filter(([name]) => names.has(name))),
-    inputs,
+    inputs: Object.fromEntries(
+      operations.map((operation) => [operation.id, plain(asked[input.get(operation.input)?.id ?? operation.id] ?? {})]),
+    ),
     outputs: Object.fromEntries(
       operations.map((operation) => {
         const id = output.get(operation.output)?.id ?? operation.id;
