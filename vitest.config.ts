@@ -9,7 +9,7 @@ export default defineConfig({
     coverage: {
       provider: "v8",
       include: ["packages/*/src/**/*.ts", "apps/cli/src/**/*.ts"],
-      reporter: ["text-summary", "json-summary"],
+      reporter: ["text-summary", "json-summary", "json"],
     },
   },
 });

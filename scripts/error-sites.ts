@@ -1,8 +1,7 @@
 /**
  * Every place in the harness that makes an error of the taxonomy, and whether a test made it there:
  *
- *     npx vitest run packages/harness --coverage --coverage.reporter=json
- *     node scripts/error-sites.ts coverage/coverage-final.json
+ *     npm run coverage
  *
  * Prints the places that no test reached and `unreached` does not explain, and exits 1 if there are any.
  */
@@ -22,7 +21,12 @@ export interface ErrorSite {
 }
 
 /** Places that no test reaches, by file and beginning of their message, and why not. */
-export const unreached: Readonly<Record<string, string>> = {};
+export const unreached: Readonly<Record<string, string>> = {
+  'packages/harness/src/evals/run-suite.ts: "INTERNAL", "A suite that was checked misses a variable."); } async #j':
+    "a suite whose variables are missing is refused before it runs; this guards that check",
+  'packages/harness/src/provider/ai-sdk/parts.ts: "PROVIDER_UNAVAILABLE", `${this.#context.providerId} could not finish ':
+    "the SDK's providers send an error before they finish with one; this is for a provider that does not",
+};
 
 export function errorSites(pattern = "packages/harness/src/**/*.ts"): ErrorSite[] {
   return globSync(pattern, { cwd: root, exclude: (name) => /\.test\.ts$|node_modules/.test(name) })
