@@ -349,15 +349,21 @@ export function providerConformance(dialect: Dialect, connect: Connect): readonl
     {
       name: "closes the connection when it is aborted, before and in the middle of the answer",
       run: async () => {
-        const started = dialect.events({ text: ["never ", "ending"] }).slice(0, 4);
-        for (const chunks of [[], [frames(started)]]) {
-          await withServer({ chunks, ending: "hang" }, async (server) => {
-            const abort = new AbortController();
-            setTimeout(() => abort.abort(), 50);
-            const error = await thrownBy(connect({ baseUrl: server.url, apiKey }).stream(question, abort.signal));
+        const started = frames(dialect.events({ text: ["never ", "ending"] }).slice(0, 4));
+        for (const chunks of [[], [started]]) {
+          const abort = new AbortController();
+          const server = await LoopbackServer.start(() => {
+            if (chunks.length === 0) abort.abort();
+            return { chunks, ending: "hang" };
+          });
+          try {
+            const stream = connect({ baseUrl: server.url, apiKey }).stream(question, abort.signal);
+            const error = await thrownBy(stream, [], () => abort.abort());
             assert.equal(error.code, "USER_CANCELED");
             await server.abandoned();
-          });
+          } finally {
+            await server.close();
+          }
         }
       },
     },

@@ -78,9 +78,13 @@ export async function withServer<Result>(
 export async function thrownBy(
   stream: AsyncIterable<readonly ProviderPart[]>,
   parts: ProviderPart[] = [],
+  onPart?: () => void,
 ): Promise<BenchtopError> {
   try {
-    for await (const batch of stream) parts.push(...batch);
+    for await (const batch of stream) {
+      parts.push(...batch);
+      if (batch.length > 0) onPart?.();
+    }
   } catch (thrown) {
     if (!BenchtopError.is(thrown)) assert.fail(`threw something other than a BenchtopError: ${String(thrown)}`);
     return thrown;
