@@ -1,10 +1,11 @@
-import { BenchtopError, type EventInput, type EventOf } from "@benchtop/protocol";
+import { BenchtopError, type EventInput, type EventOf, type RunEvent } from "@benchtop/protocol";
 import { describe, expect, test } from "vitest";
-import { decideGates, holdsOutput, refusedBy, type GatedRun } from "./decide.ts";
+import { decideGates, holdsOutput, refusedBy, type GatedRun, type GatesPast } from "./decide.ts";
+import { RecordedPast } from "../replay/past.ts";
 import { allow, ask, deny, redact, type Gate, type GateSubject, type Verdict } from "./gate.ts";
 
 /** A run as far as gates see it: what they journal, in order. */
-function gatedRun(past: EventOf<"GateDecided">[] = []): GatedRun & { events: EventInput[]; abort: AbortController } {
+function gatedRun(past?: GatesPast): GatedRun & { events: EventInput[]; abort: AbortController } {
   const abort = new AbortController();
   const events: EventInput[] = [];
   return {
@@ -13,11 +14,32 @@ function gatedRun(past: EventOf<"GateDecided">[] = []): GatedRun & { events: Eve
     signal: abort.signal,
     events,
     write: (event) => void events.push(event),
-    past: { take: () => past.shift() },
+    past,
     emit: async (event) => {
       events.push(event);
     },
   };
+}
+
+const place = (seq: number) => ({ runId: "run_1", seq, at: "2026-11-01T00:00:00.000Z", traceId: "t", spanId: "s" });
+
+/** A run that is driven again from a journal with these decisions; `goesOn` with something else after them. */
+function drivenAgain(
+  decisions: readonly Pick<EventOf<"GateDecided">, "gate" | "decision" | "replacement" | "reason">[],
+  options: { readonly goesOn?: boolean; readonly onDivergence?: "accept" | "refuse" } = {},
+): ReturnType<typeof gatedRun> {
+  const events: RunEvent[] = decisions.map((decision, index) => ({
+    type: "GateDecided",
+    ...place(index),
+    point: "input",
+    mode: "enforcing",
+    durationMs: 1,
+    ...decision,
+  }));
+  if (options.goesOn === true) events.push({ type: "StepStarted", ...place(events.length), step: 1 });
+  const past = new RecordedPast(events, { onDivergence: options.onDivergence ?? "refuse" });
+  const run = gatedRun();
+  return Object.defineProperty(run, "past", { get: () => (past.isOver ? undefined : past) });
 }
 
 function gate(name: string, verdict: Verdict | Gate["check"], options: Partial<Gate> = {}): Gate {
@@ -132,33 +154,33 @@ describe("H6 gates", () => {
   });
 
   test("are not asked again about what the journal says: neither the verdict nor the mode of then is changed", async () => {
-    const place = { runId: "run_1", seq: 3, at: "2026-11-01T00:00:00.000Z", traceId: "t", spanId: "s" };
-    const past: EventOf<"GateDecided">[] = [
-      {
-        type: "GateDecided",
-        ...place,
-        gate: "one",
-        point: "input",
-        mode: "enforcing",
-        decision: "redact",
-        replacement: "hidden",
-        durationMs: 1,
-      },
-    ];
-    const run = gatedRun(past);
+    const run = drivenAgain([{ gate: "one", decision: "redact", replacement: "hidden" }]);
     const gates = [gate("one", broken, { mode: "shadow" }), gate("two", allow)];
     expect(await decideGates(run, gates, input)).toEqual({ decision: "allow", text: "hidden" });
     expect(run.events).toMatchObject([{ gate: "two" }]);
   });
 
-  test("find that the journal holds the decision of another gate", async () => {
-    const place = { runId: "run_1", seq: 3, at: "", traceId: "t", spanId: "s", durationMs: 1 };
-    const past: EventOf<"GateDecided">[] = [
-      { type: "GateDecided", ...place, gate: "other", point: "input", mode: "enforcing", decision: "allow" },
-    ];
-    await expect(decideGates(gatedRun(past), [gate("one", allow)], input)).rejects.toMatchObject({
-      info: { error_code: "REPLAY_DIVERGED", detail: { seq: 3, expected: "other", actual: "one" } },
+  test("that were asked then and are gone, or are new, are a divergence", async () => {
+    const gone = drivenAgain([{ gate: "other", decision: "allow" }]);
+    await expect(decideGates(gone, [gate("one", broken)], input)).rejects.toMatchObject({
+      info: { error_code: "REPLAY_DIVERGED", detail: { field: "gate", expected: "other", actual: "one" } },
     });
+    const added = drivenAgain([{ gate: "one", decision: "allow" }], { goesOn: true });
+    await expect(decideGates(added, [gate("one", broken), gate("new", broken)], input)).rejects.toMatchObject({
+      info: { error_code: "REPLAY_DIVERGED", detail: { field: "gate", expected: "no gate", actual: "new" } },
+    });
+  });
+
+  test("that changed, where that is accepted, leave what was decided then as it was", async () => {
+    const accepted = { goesOn: true, onDivergence: "accept" } as const;
+    const run = drivenAgain([{ gate: "gone", decision: "redact", replacement: "hidden" }], accepted);
+    expect(await decideGates(run, [gate("new", broken), gate("newer", broken)], input)).toEqual({
+      decision: "allow",
+      text: "hidden",
+    });
+    const refused = drivenAgain([{ gate: "gone", decision: "deny", reason: "no" }], accepted);
+    expect(await decideGates(refused, [], input)).toEqual({ decision: "deny", gate: "gone", reason: "no" });
+    expect([...run.events, ...refused.events]).toEqual([]);
   });
 
   test("hold output back when one of them enforces there", () => {

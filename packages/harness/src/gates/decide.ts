@@ -1,11 +1,19 @@
-import { BenchtopError, type EventInput, type EventOf } from "@benchtop/protocol";
+import { BenchtopError, type EventInput, type EventOf, type RunEvent, type RunEventType } from "@benchtop/protocol";
 import type { RunScope } from "../run/scope.ts";
 import { round } from "../run/totals.ts";
 import type { Gate, GateAsk, GateMode, GatePoint, GateSubject, Verdict } from "./gate.ts";
 
+/** What the journal of a run holds already, as far as gates ask for it: a `Past` is one. */
+export interface GatesPast {
+  readonly next: RunEventType | undefined;
+  take(type: "GateDecided"): EventOf<"GateDecided">;
+  takeIf(type: "GateDecided", isMeant: (event: EventOf<"GateDecided">) => boolean): EventOf<"GateDecided"> | undefined;
+  differs(recorded: RunEvent | undefined, field: string, expected: unknown, actual: unknown): void;
+}
+
 /** What gates need of a run: a `RunScope` is one. */
 export interface GatedRun extends Pick<RunScope, "runId" | "signal" | "emit" | "write"> {
-  readonly past?: { take(type: "GateDecided"): EventOf<"GateDecided"> | undefined } | undefined;
+  readonly past?: GatesPast | undefined;
 }
 
 /** What all gates together say. `text` is there when it was redacted, and stands in the place of the subject's own. */
@@ -20,8 +28,8 @@ export type GateDecision =
  *
  * The first refusal of an enforcing gate ends it: no later gate is asked. A question waits until all were asked, for a
  * person is asked only about what no gate refuses. Redactions chain: each gate sees what the ones before it left.
- * Rejects when the run is canceled, when the journal fails, and with `REPLAY_DIVERGED` when the journal holds the decision of
- * another gate at this place.
+ * Rejects when the run is canceled, when the journal fails, and with `REPLAY_DIVERGED` when other gates decided here than
+ * are given now; where that is accepted, what was decided stands.
  */
 export async function decideGates(
   run: GatedRun,
@@ -29,15 +37,18 @@ export async function decideGates(
   subject: GateSubject,
   askModel?: GateAsk,
 ): Promise<GateDecision> {
-  let current = subject;
+  const asked = gates.filter(({ points }) => points.includes(subject.point));
+  const past = recorded(run, asked, subject);
+  const left = past.isWhole ? past.decisions.length : Math.max(asked.length, past.decisions.length);
   const questions: { readonly gate: string; readonly question: string }[] = [];
-  for (const gate of gates) {
-    if (!gate.points.includes(subject.point)) continue;
-    const decided = recorded(run, gate, current) ?? (await decide(run, gate, current, askModel));
-    if (decided.mode === "shadow") continue;
-    const { decision, reason = "", replacement } = decided;
-    if (decision === "deny") return { decision, gate: gate.name, reason };
-    if (decision === "ask") questions.push({ gate: gate.name, question: reason });
+  let current = subject;
+  for (let place = 0; place < left; place += 1) {
+    const gate = asked[place];
+    const decided = past.decisions[place] ?? (gate && (await decide(run, gate, current, askModel)));
+    if (!decided || decided.mode === "shadow") continue;
+    const { gate: name, decision, reason = "", replacement } = decided;
+    if (decision === "deny") return { decision, gate: name, reason };
+    if (decision === "ask") questions.push({ gate: name, question: reason });
     if (decision === "redact" && replacement !== undefined) current = withText(current, replacement);
   }
   if (questions.length > 0) {
@@ -68,17 +79,39 @@ export function refusedBy(decision: Extract<GateDecision, { decision: "deny" }>,
 
 type Decided = Pick<EventOf<"GateDecided">, "gate" | "mode" | "decision" | "reason" | "replacement">;
 
-function recorded(run: GatedRun, gate: Gate, subject: GateSubject): Decided | undefined {
+/** What the journal holds about a subject; `isWhole` when no gate is left to be asked about it. */
+interface Recorded {
+  readonly decisions: readonly EventOf<"GateDecided">[];
+  readonly isWhole: boolean;
+}
+
+/**
+ * The decisions of then: one for each gate, up to one that refused. After a crash in between there are fewer, and nothing comes
+ * after them.
+ */
+function recorded(run: GatedRun, gates: readonly Gate[], subject: GateSubject): Recorded {
+  const decisions: EventOf<"GateDecided">[] = [];
   // What the model was told of a finished call is in its end; one without an end is executed, and judged, once more.
-  if (subject.point === "tool-result") return undefined;
-  const event = run.past?.take("GateDecided");
-  if (event === undefined) return undefined;
-  if (event.gate === gate.name && event.point === subject.point && event.callId === callIdOf(subject)) return event;
-  throw new BenchtopError(
-    "REPLAY_DIVERGED",
-    `The gate "${gate.name}" was to decide where the journal has a decision of "${event.gate}".`,
-    { detail: { seq: event.seq, expected: event.gate, actual: gate.name } },
-  );
+  const { past } = run;
+  if (!past || subject.point === "tool-result") return { decisions, isWhole: false };
+  const isMeant = (event: EventOf<"GateDecided">) =>
+    event.point === subject.point && event.callId === callIdOf(subject) && !isRefusal(decisions.at(-1));
+  for (let event = past.takeIf("GateDecided", isMeant); event; event = past.takeIf("GateDecided", isMeant)) {
+    const expected = gates[decisions.length]?.name;
+    if (event.gate !== expected) past.differs(event, "gate", event.gate, expected ?? "no gate");
+    decisions.push(event);
+  }
+  const isDecided = decisions.length >= gates.length || isRefusal(decisions.at(-1));
+  if (isDecided || !run.past) return { decisions, isWhole: isDecided };
+  // The run was ended here from outside: asking on says how.
+  if (past.next === undefined) past.take("GateDecided");
+  // It went on, so this gate was not asked then.
+  past.differs(undefined, "gate", "no gate", gates[decisions.length]?.name);
+  return { decisions, isWhole: true };
+}
+
+function isRefusal(event: EventOf<"GateDecided"> | undefined): boolean {
+  return event?.mode === "enforcing" && event.decision === "deny";
 }
 
 const defaultTimeoutMs = 10_000;
