@@ -1,10 +1,11 @@
 import { createHash } from "node:crypto";
 import { existsSync, readdirSync, readFileSync } from "node:fs";
-import { dirname, join, relative } from "node:path";
+import { join, relative } from "node:path";
 import { DatabaseSync } from "node:sqlite";
 import { isDeepStrictEqual } from "node:util";
 import { barrierTypes, type RunEvent } from "@benchtop/protocol";
 import { checkInvariants } from "@benchtop/protocol/invariants";
+import { effectsFile } from "./effects.ts";
 import { startUp } from "./product.ts";
 import type { Acknowledgement, Facts, Found, FoundWorkbench, Scenario } from "./scenario.ts";
 
@@ -159,11 +160,6 @@ function repeatedWrites(database: DatabaseSync): string[] {
   const repeated = `SELECT run_id, call_id FROM draft_changes WHERE call_id IS NOT NULL
                     GROUP BY draft_id, run_id, call_id HAVING count(*) > 1`;
   return rowsOf(database, repeated).map((row) => `tool call wrote twice: ${row["run_id"]} ${row["call_id"]}`);
-}
-
-/** Beside the home, so that the shim leaves it alone and a power cut does not take it back: the world outside. */
-export function effectsFile(home: string): string {
-  return join(dirname(home), "effects");
 }
 
 interface ManifestFile {

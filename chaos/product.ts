@@ -1,8 +1,11 @@
+import { setTimeout as wait } from "node:timers/promises";
 import type { ProviderAdapter } from "@benchtop/harness";
 import type { Providers, ResolvedModel } from "@benchtop/models";
-import { Runs } from "@benchtop/runs";
+import type { RunInit } from "@benchtop/protocol";
+import { Runs, type Program } from "@benchtop/runs";
 import { openStore, type Store } from "@benchtop/store";
 import { Workbenches } from "@benchtop/workbench";
+import { countingAgent } from "./counting-agent.ts";
 
 /** Benchtop as a library: what the daemon is made of, below its transports. */
 export interface Product extends AsyncDisposable {
@@ -12,8 +15,9 @@ export interface Product extends AsyncDisposable {
 }
 
 /**
- * Opens a home and does what the daemon's start-up does: finishes or takes back what a crash left, closes the runs that
- * it left open. The model of its agents is a script, so that every process does the same.
+ * Opens a home and does what the daemon's start-up does: finishes or takes back what a crash left, resumes the runs that
+ * it left open or closes them, and waits for their end. The model of its agents is a script, so that every process does the
+ * same; a run that asks whether a call of unknown outcome should be repeated is told no.
  */
 export async function startUp(home: string, model?: ProviderAdapter): Promise<Product> {
   const store = await openStore({ home, soleOwner: true });
@@ -30,8 +34,30 @@ export async function startUp(home: string, model?: ProviderAdapter): Promise<Pr
     },
   };
   await workbenches.recover();
-  await runs.recover((run) => workbenches.settle(run));
+  const programOf = (init: RunInit) => programOfRun(home, init);
+  await runs.recover((run) => workbenches.settle(run), programOf);
+  await resumedToTheirEnd(product, programOf);
   return product;
+}
+
+/** The counting agent can go on; agents on a workbench cannot, so that what a crash leaves of their Draft is looked at as it is. */
+async function programOfRun(home: string, init: RunInit): Promise<Program | undefined> {
+  return init.kind === "agent" && init.workbenchId === undefined ? { body: countingAgent(home) } : undefined;
+}
+
+async function resumedToTheirEnd(
+  { runs, store }: Product,
+  programOf: (init: RunInit) => Promise<Program | undefined>,
+): Promise<void> {
+  for (;;) {
+    while (runs.active().length > 0) await wait(1);
+    const { items } = await store.ledger.list({ suspended: true });
+    if (items.length === 0) return;
+    for (const { runId, kind } of items) {
+      const program = await programOf({ kind } as RunInit);
+      if (program) await runs.resume(runId, program, { decision: "skip" });
+    }
+  }
 }
 
 export const scriptedModel = "script/one";

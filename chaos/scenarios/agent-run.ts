@@ -1,7 +1,4 @@
-import { appendFileSync } from "node:fs";
-import { agentLoop, type Tool } from "@benchtop/harness";
-import { effectsFile } from "../examine.ts";
-import { scriptedAdapter } from "../model-script.ts";
+import { countingAgent, counts } from "../counting-agent.ts";
 import { startUp } from "../product.ts";
 import type { Scenario } from "../scenario.ts";
 import { failuresSpeak, followed, working } from "./furnished.ts";
@@ -20,11 +17,8 @@ export const agentRun: Scenario = {
 
   async act(home, _facts, say) {
     await working(home, say, "run", async (product) => {
-      const provider = scriptedAdapter([1, 2, 3].map(() => ({ name: "count", arguments: {} })));
-      await product.runs.start(
-        { runId, kind: "agent", userId: "owner", contract: {}, input: { task: "count" } },
-        agentLoop({ candidates: [{ provider, modelId: "one" }], input: "count", tools: [counter(home)] }),
-      );
+      const start = { runId, kind: "agent", userId: "owner", contract: {}, input: { task: "count" } };
+      await product.runs.start(start, countingAgent(home));
       await followed(product, runId, say);
     });
   },
@@ -32,29 +26,17 @@ export const agentRun: Scenario = {
   check(found) {
     const events = found.journals.get(runId) ?? [];
     const last = events.at(-1);
-    const unknown = events.filter((event) => event.type === "ToolCallFinished" && event.outcome === "unknown");
-    const interrupted = last?.type === "Error" && last.error.error_code === "RUN_INTERRUPTED";
+    const calls = events.filter((event) => event.type === "ToolCallFinished");
+    const unknown = calls.filter((event) => event.outcome === "unknown");
+    const resumed = events.some((event) => event.type === "Resumed");
+    const refusals = found.said.filter((item) => item.kind === "failed");
     return [
       ...failuresSpeak(found),
-      ...(unknown.length > 1 ? ["more than one tool call has no known outcome"] : []),
-      ...(unknown.length > 0 && !interrupted
-        ? ["a tool call has no known outcome in a run that was not interrupted"]
+      ...(unknown.length > 0 && !resumed ? ["a tool call has no known outcome in a run that was not resumed"] : []),
+      ...(events.length > 0 && refusals.length === 0 && last?.type !== "Completed"
+        ? [`the run did not come to its end: ${last?.type}`]
         : []),
+      ...(last?.type === "Completed" && calls.length !== counts ? [`${calls.length} calls were made`] : []),
     ];
   },
 };
-
-/** Not idempotent: every execution leaves one more line. */
-function counter(home: string): Tool {
-  return {
-    name: "count",
-    description: "Counts one up.",
-    inputSchema: { type: "object", properties: {}, additionalProperties: false },
-    effects: "external",
-    idempotent: false,
-    execute(_input, { runId, callId }) {
-      appendFileSync(effectsFile(home), `${runId} ${callId}\n`);
-      return Promise.resolve({ content: "counted" });
-    },
-  };
-}
