@@ -42,6 +42,7 @@ const groups: readonly { readonly title: string; readonly keys: readonly (readon
       ["End", "Jump to now"],
     ],
   },
+  { title: "Evaluation", keys: [["j / k", "Open the next / previous answer"]] },
 ];
 
 export function KeyList(props: { readonly open: boolean; readonly onClose: () => void }) {

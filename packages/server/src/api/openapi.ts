@@ -78,7 +78,6 @@ function convertSchemas(): Schemas {
     if (!input.has(operation.input)) input.add(operation.input, { id: operation.id });
     if (!output.has(operation.output)) output.add(operation.output, { id: operation.id });
   }
-  const uri = (id: string): string => `#/components/schemas/${id}`;
   const asked = z.toJSONSchema(input, { io: "input", unrepresentable: "any", uri }).schemas;
   const { schemas } = z.toJSONSchema(output, { io: "output", unrepresentable: "any", uri });
   const converted = Object.entries(schemas).map(([name, schema]) => [name, plain(schema)] as const);
@@ -94,6 +93,10 @@ function convertSchemas(): Schemas {
       }),
     ),
   };
+}
+
+function uri(id: string): string {
+  return `#/components/schemas/${id}`;
 }
 
 function plain(schema: object): Schema {

@@ -3,7 +3,7 @@ import { BenchtopError, type Contract, type EventInput } from "@benchtop/protoco
 
 type Limit = Extract<EventInput<"BudgetExceeded">["limit"], "maxTotalTokens" | "maxCostMicros">;
 
-interface Share {
+export interface Share {
   readonly tokens: number;
   readonly costMicros: number;
 }
@@ -42,6 +42,11 @@ export class Allowances {
       ...(hasPrices && { maxCostMicros: share.costMicros }),
     };
     return { contract, share };
+  }
+
+  /** Takes a share back that nothing was used of. */
+  release(share: Share): void {
+    this.#given.delete(share);
   }
 
   /** Counts what a question used. Throws `BUDGET_CAP_REACHED` when its share ended it, because then too little is left. */

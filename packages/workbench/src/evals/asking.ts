@@ -40,7 +40,7 @@ export async function askInRun(
   // Before it is asked, so that an answer that a crash kept from being judged is found all the same.
   await asker.answers.note(cacheKey(request), runId);
   const name = request.purpose === "grading" ? `grade ${request.caseId}` : request.caseId;
-  const handle = await environment.runs.start(
+  const started = environment.runs.start(
     {
       runId,
       traceId: parent.traceId,
@@ -57,6 +57,10 @@ export async function askInRun(
       ended: async () => asker.consent.forget(runId),
     },
   );
+  const handle = await started.catch((thrown: unknown) => {
+    asker.allowances.release(share);
+    throw thrown;
+  });
   parent.write({ type: "SubRunStarted", childRunId: runId, name });
   const result = await abortedWith(handle, signal);
   const { status, totals, error } = result;
@@ -80,6 +84,7 @@ export async function askInRun(
     ...(totals.firstTokenMs !== undefined && { firstTokenMs: totals.firstTokenMs }),
     runId,
     ...(error && { error: { code: error.code, message: error.message } }),
+    ...(status === "suspended" && { error: { code: "POLICY_DENIED", message: "The question waits for a person." } }),
   };
 }
 
