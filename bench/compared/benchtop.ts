@@ -26,7 +26,7 @@ export const contender: Contender = {
         traceId: newTraceId(),
         kind: "agent",
         userId: "local",
-        contract: { maxSteps: 1000 },
+        contract: { maxSteps: 10_000 },
         input,
       };
       return outcomeOf(job, await startRun(journal, init, bodyOf(job, journal), signal), signal);
@@ -99,6 +99,8 @@ function configOf(baseUrl: string): LoopConfig {
   return {
     candidates: [{ provider, modelId: "scripted", prices: { inputPerMillion: 0, outputPerMillion: 0 } }],
     input: "Go.",
+    // The whole history in every request, as the others send it.
+    context: { maxMessages: 100_000, maxTokens: 100_000_000 },
     reliability: { retry: { initialDelayMs: 5, maxDelayMs: 20 } },
   };
 }

@@ -21,8 +21,11 @@ createInterface({ input: process.stdin }).on("line", (line) => {
 process.on("unhandledRejection", (error) => console.error("unhandled", String(error)));
 console.log("ready");
 await go.promise;
+const before = performance.now();
 const outcome = await act().catch((error: unknown) => failed(error));
-console.log(`outcome ${JSON.stringify({ ...outcome, peakBytes: process.resourceUsage().maxRSS * 1024 })}`);
+const milliseconds = performance.now() - before;
+const peakBytes = process.resourceUsage().maxRSS * 1024;
+console.log(`outcome ${JSON.stringify({ ...outcome, milliseconds, peakBytes })}`);
 process.exit(0);
 
 async function act(): Promise<Outcome> {

@@ -18,6 +18,8 @@ export interface Job {
   readonly hangAfterEffect?: boolean;
   /** `charge` asks a person in its middle, after a first effect, where the contender can do so. */
   readonly askInside?: boolean;
+  /** Whoever can keeps only the last state, where every state of a very long run would take gigabytes. */
+  readonly keepsOnlyLast?: boolean;
   /** Say on standard output how much of the model's text the application has been given. */
   readonly tellHeard?: boolean;
 }

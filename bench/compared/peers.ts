@@ -1,5 +1,5 @@
 import { execFileSync } from "node:child_process";
-import { existsSync, readFileSync } from "node:fs";
+import { existsSync, readFileSync, statSync } from "node:fs";
 import { dirname, join } from "node:path";
 
 /** File names of the contenders (`bench/peers/NAME.ts`) and what they are called. */
@@ -14,25 +14,16 @@ export const contenders: Readonly<Record<string, string>> = {
 const folder = join(import.meta.dirname, "../peers");
 const root = join(import.meta.dirname, "../..");
 
-/**
- * Installs the peers at their locked versions, once. `better-sqlite3` (LangGraph's checkpointer) is compiled for this Node,
- * with the headers that come with it, where no prebuilt one can be downloaded: that takes a minute and a C++ compiler.
- */
+/** Installs the peers at their locked versions when they are not there. */
 export function ensurePeers(): void {
-  const binary = join(folder, "node_modules/better-sqlite3/build/Release/better_sqlite3.node");
-  if (existsSync(binary)) return;
+  const installed = join(folder, "node_modules/.package-lock.json");
+  const locked = join(folder, "package-lock.json");
+  if (existsSync(installed) && statSync(installed).mtimeMs >= statSync(locked).mtimeMs) return;
   console.error("Installing the peers in bench/peers …");
-  const headers = join(root, "node_modules", `node-${process.platform}-${process.arch}`);
-  const env = {
-    ...process.env,
-    PATH: `${dirname(process.execPath)}:${process.env["PATH"]}`,
-    ...(existsSync(join(headers, "include/node")) && { npm_config_nodedir: headers }),
-  };
-  const npm = (...options: string[]): void => {
-    execFileSync("npm", options, { cwd: folder, env, stdio: ["ignore", "inherit", "inherit"] });
-  };
-  npm("ci", "--legacy-peer-deps", "--ignore-scripts", "--no-audit", "--no-fund");
-  npm("rebuild", "better-sqlite3");
+  // Under this Node, for npm drops native packages that do not suit the Node it runs on.
+  const env = { ...process.env, PATH: `${dirname(process.execPath)}:${process.env["PATH"]}` };
+  const options = ["ci", "--legacy-peer-deps", "--ignore-scripts", "--no-audit", "--no-fund"];
+  execFileSync("npm", options, { cwd: folder, env, stdio: ["ignore", "ignore", "inherit"] });
 }
 
 /** Name and version of each peer, as installed. */

@@ -5,9 +5,13 @@ import type { Job, Outcome } from "./contender.ts";
 
 export interface ChildOutcome extends Outcome {
   readonly peakBytes: number;
+  /** From being told to go until the outcome. */
+  readonly milliseconds: number;
 }
 
-/** A process of a scenario (`child.ts`). Killed for good when it takes longer than two minutes. */
+type Action = "start" | "resume" | "approve" | "read";
+
+/** A process of a scenario (`child.ts`). Killed for good when it takes longer than its limit. */
 export class Child {
   readonly #process: ChildProcess;
   readonly #ready = Promise.withResolvers<void>();
@@ -16,7 +20,7 @@ export class Child {
   /** Characters of text that the application has been given (`tellHeard`). */
   heard = 0;
 
-  constructor(contender: string, action: "start" | "resume" | "approve" | "read", job: Job) {
+  constructor(contender: string, action: Action, job: Job, limitMs = 120_000) {
     this.#process = spawn(
       process.execPath,
       ["--no-warnings", join(import.meta.dirname, "child.ts"), contender, action, JSON.stringify(job)],
@@ -25,7 +29,7 @@ export class Child {
         env: { ...process.env, LANGCHAIN_TRACING: "false", MASTRA_TELEMETRY_DISABLED: "1" },
       },
     );
-    const timer = setTimeout(() => this.#process.kill("SIGKILL"), 120_000);
+    const timer = setTimeout(() => this.#process.kill("SIGKILL"), limitMs);
     this.#process.stdin?.on("error", () => undefined);
     this.#process.stderr?.on("data", (bytes) => (this.#errors += String(bytes)));
     createInterface({ input: this.#process.stdout! }).on("line", (line) => {
@@ -38,7 +42,7 @@ export class Child {
       const fatal = /FATAL ERROR.*|Assertion.*/.exec(this.#errors)?.[0] ?? this.#errors.slice(-300);
       const error = `ended by ${signal ?? `exit ${code}`}: ${fatal}`;
       this.#ready.resolve();
-      this.#outcome.resolve({ status: "failed", text: "", error, peakBytes: 0 });
+      this.#outcome.resolve({ status: "failed", text: "", error, peakBytes: 0, milliseconds: 0 });
     });
   }
 
@@ -75,11 +79,7 @@ export class Child {
 }
 
 /** One process from its start to its outcome. */
-export async function runChild(
-  contender: string,
-  action: "start" | "resume" | "approve" | "read",
-  job: Job,
-): Promise<ChildOutcome> {
+export async function runChild(contender: string, action: Action, job: Job): Promise<ChildOutcome> {
   const child = await new Child(contender, action, job).ready();
   return child.go().outcome;
 }

@@ -17,6 +17,7 @@ import {
   type Job,
   type Outcome,
 } from "../compared/contender.ts";
+import { toolDescription, type Measured } from "../harness/measured.ts";
 
 export const contender: Contender = {
   start: (job, signal) => drive(job, [{ id: "user-1", role: "user", parts: [{ type: "text", text: "Go." }] }], signal),
@@ -108,3 +109,34 @@ function helperOf(job: Job, { baseUrl, tools: names }: NonNullable<Job["helper"]
       (await agent.generate({ prompt: "Help.", ...(abortSignal && { abortSignal }) })).text,
   });
 }
+
+/** The agent as it comes: nothing is stored. */
+export const measured: Measured = {
+  name: "AI SDK `ToolLoopAgent`, nothing stored",
+  async open() {
+    let executed = 0;
+    const noop = tool({
+      description: toolDescription,
+      inputSchema: z.object({ n: z.number() }),
+      execute: async () => {
+        executed += 1;
+        return "ok";
+      },
+    });
+    return {
+      async answer(baseUrl, hear) {
+        const agent = new ToolLoopAgent({ model: modelOf(baseUrl) });
+        const { textStream } = await agent.stream({ prompt: "Go." });
+        for await (const piece of textStream) hear(piece);
+      },
+      async callTools(baseUrl) {
+        executed = 0;
+        const agent = new ToolLoopAgent({ model: modelOf(baseUrl), tools: { noop }, stopWhen: isStepCount(1000) });
+        const { textStream } = await agent.stream({ prompt: "Go." });
+        for await (const piece of textStream) void piece;
+        return executed;
+      },
+      close: async () => undefined,
+    };
+  },
+};

@@ -20,6 +20,7 @@ import {
   type Job,
   type Outcome,
 } from "../compared/contender.ts";
+import { toolDescription, type Measured } from "../harness/measured.ts";
 
 export const contender: Contender = {
   start: (job, signal) => drive(job, { messages: [new HumanMessage("Go.")] }, signal),
@@ -38,7 +39,7 @@ export const contender: Contender = {
 const configOf = (job: Job) => ({
   configurable: { thread_id: job.runId },
   recursionLimit: 10_000,
-  durability: "sync" as const,
+  durability: job.keepsOnlyLast === true ? ("exit" as const) : ("sync" as const),
 });
 
 async function drive(job: Job, input: unknown, signal: AbortSignal): Promise<Outcome> {
@@ -93,3 +94,39 @@ function helperOf(job: Job, { baseUrl, tools: names }: NonNullable<Job["helper"]
     { name: "helper", description: "Asks a helper.", schema: z.object({ task: z.string() }) },
   );
 }
+
+/** The same agent with the checkpointer's default (`durability: "async"`), one thread a run. */
+export const measured: Measured = {
+  name: "LangGraph.js, SQLite checkpointer",
+  async open(folder) {
+    const checkpointSaver = SqliteSaver.fromConnString(join(folder, "checkpoints.db"));
+    let executed = 0;
+    let threads = 0;
+    const noop = tool(
+      async () => {
+        executed += 1;
+        return "ok";
+      },
+      { name: "noop", description: toolDescription, schema: z.object({ n: z.number() }) },
+    );
+    const run = async (baseUrl: string, tools: readonly (typeof noop)[], hear: (text: string) => void) => {
+      const agent = createReactAgent({ llm: modelOf(baseUrl), tools: [...tools], checkpointSaver, version: "v2" });
+      threads += 1;
+      const config = { configurable: { thread_id: String(threads) }, recursionLimit: 10_000 };
+      const input = { messages: [new HumanMessage("Go.")] };
+      const stream = await agent.stream(input, { ...config, streamMode: "messages" });
+      for await (const [chunk] of stream as AsyncIterable<[{ getType(): string; text: string }]>) {
+        if (chunk.getType() === "ai") hear(chunk.text);
+      }
+    };
+    return {
+      answer: (baseUrl, hear) => run(baseUrl, [], hear),
+      async callTools(baseUrl) {
+        executed = 0;
+        await run(baseUrl, [noop], () => undefined);
+        return executed;
+      },
+      close: async () => undefined,
+    };
+  },
+};

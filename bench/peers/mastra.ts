@@ -19,6 +19,7 @@ import {
   type Job,
   type Outcome,
 } from "../compared/contender.ts";
+import { toolDescription, type Measured } from "../harness/measured.ts";
 
 export const contender: Contender = {
   async start(job, signal) {
@@ -137,3 +138,45 @@ function helperOf(job: Job, { baseUrl, tools: names }: NonNullable<Job["helper"]
     tools,
   });
 }
+
+/** The durable agent of above, with its snapshots of running agents. */
+export const measured: Measured = {
+  name: "Mastra `createDurableAgent`, LibSQL",
+  async open(folder) {
+    let executed = 0;
+    let runs = 0;
+    const noop = createTool({
+      id: "noop",
+      description: toolDescription,
+      inputSchema: z.object({ n: z.number() }),
+      execute: async () => {
+        executed += 1;
+        return "ok";
+      },
+    });
+    const storage = new LibSQLStore({ id: "bench", url: `file:${join(folder, "mastra.db")}` });
+    const drive = async (baseUrl: string, tools: Record<string, typeof noop>, hear: (text: string) => void) => {
+      runs += 1;
+      const inner = new Agent({ id: "bench", name: "bench", instructions: "Go.", model: modelOf(baseUrl), tools });
+      const agent = createDurableAgent({ agent: inner, maxSteps: 1000 });
+      new Mastra({ agents: { bench: agent }, storage, recovery: { durableAgents: "auto" }, logger: false });
+      const streamed = await agent.stream("Go.", { runId: `run-${runs}`, maxSteps: 1000 });
+      for await (const chunk of streamed.fullStream as unknown as AsyncIterable<{
+        type: string;
+        payload: { text?: string };
+      }>) {
+        if (chunk.type === "text-delta") hear(chunk.payload.text ?? "");
+      }
+      streamed.cleanup();
+    };
+    return {
+      answer: (baseUrl, hear) => drive(baseUrl, {}, hear),
+      async callTools(baseUrl) {
+        executed = 0;
+        await drive(baseUrl, { noop }, () => undefined);
+        return executed;
+      },
+      close: async () => undefined,
+    };
+  },
+};

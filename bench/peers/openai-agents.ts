@@ -16,6 +16,7 @@ import {
   type Job,
   type Outcome,
 } from "../compared/contender.ts";
+import { toolDescription, type Measured } from "../harness/measured.ts";
 
 setTracingDisabled(true);
 
@@ -104,3 +105,35 @@ function helperOf(job: Job, { baseUrl, tools: names }: NonNullable<Job["helper"]
     parameters: z.object({ task: z.string() }),
   });
 }
+
+/** The streamed run as it comes: nothing is stored, tracing off. */
+export const measured: Measured = {
+  name: "OpenAI Agents SDK, nothing stored",
+  async open() {
+    let executed = 0;
+    const noop = tool({
+      name: "noop",
+      description: toolDescription,
+      parameters: z.object({ n: z.number() }),
+      execute: async () => {
+        executed += 1;
+        return "ok";
+      },
+    });
+    const stream = async (baseUrl: string, tools: (typeof noop)[], hear: (text: string) => void) => {
+      const agent = new Agent({ name: "bench", model: modelOf(baseUrl), tools });
+      const stream = await run(agent, "Go.", { stream: true, maxTurns: 1000 });
+      for await (const piece of stream.toTextStream()) hear(piece);
+      await stream.completed;
+    };
+    return {
+      answer: (baseUrl, hear) => stream(baseUrl, [], hear),
+      async callTools(baseUrl) {
+        executed = 0;
+        await stream(baseUrl, [noop], () => undefined);
+        return executed;
+      },
+      close: async () => undefined,
+    };
+  },
+};
