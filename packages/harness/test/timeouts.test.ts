@@ -60,19 +60,19 @@ describe("H4 a provider that takes too long", () => {
   });
 });
 
-describe("H4 a tool that takes too long", () => {
-  const endless = (more: Partial<Tool>): Tool => ({
-    name: "endless",
-    description: "Never ends.",
-    inputSchema: { type: "object" },
-    effects: "none",
-    idempotent: true,
-    execute: (_, { signal }) =>
-      new Promise((_, reject) => signal.addEventListener("abort", () => reject(signal.reason as Error))),
-    ...more,
-  });
-  const provider = () => scriptedProvider([calls("endless", {}), ends()], [says("Never mind."), ends()]);
+const endless = (more: Partial<Tool>): Tool => ({
+  name: "endless",
+  description: "Never ends.",
+  inputSchema: { type: "object" },
+  effects: "none",
+  idempotent: true,
+  execute: (_, { signal }) =>
+    new Promise((_, reject) => signal.addEventListener("abort", () => reject(signal.reason as Error))),
+  ...more,
+});
+const provider = () => scriptedProvider([calls("endless", {}), ends()], [says("Never mind."), ends()]);
 
+describe("H4 a tool that takes too long", () => {
   test("is stopped, the model is told, and the run goes on", async () => {
     const reliability = { timeouts: { toolMs: 20 } };
     const { events, result } = await finished(

@@ -104,7 +104,7 @@ function refusal(run: RunScope, call: ToolCall, decision: GateDecision): ToolRes
   const decided = run.decisionsOn(call.callId).findLast(({ decision: said }) => said === "approve" || said === "deny");
   if (decided?.decision === "approve") return undefined;
   if (decided) {
-    const note = decided.note === undefined ? "" : ` They say: ${decided.note}`;
+    const note = decided.note === undefined ? "" : `They say: ${decided.note}`;
     return deniedCall(call.name, "The person did not allow this call.", note);
   }
   throw new RunSuspended({
