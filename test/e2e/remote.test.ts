@@ -1,10 +1,11 @@
-import { writeFile } from "node:fs/promises";
+import { readFile, writeFile } from "node:fs/promises";
 import { join } from "node:path";
 import { afterEach, beforeEach, describe, expect, test } from "vitest";
+import { isOurProcess } from "../../apps/cli/src/daemon/find.ts";
 import { makeAuthority, type TestAuthority } from "../../packages/egress/test/certificates.ts";
 import { connectProxy } from "../../packages/egress/test/servers.ts";
 import { startModelServer, type ModelServer } from "../model-server.ts";
-import { Home } from "./home.ts";
+import { finished, Home, prints } from "./home.ts";
 
 /**
  * A model on another machine, as far as Benchtop can tell: `https://models.example`, reached by the configured proxy,
@@ -68,6 +69,49 @@ describe("S7 a model on another machine", () => {
     const requests = server.requests.length;
     expect((await home.run(ask())).code).toBe(6);
     expect(server.requests).toHaveLength(requests);
+  });
+
+  test("is not asked again after a crash when the consent was for that run alone; a fork goes on with a new one", async () => {
+    const words = ["run", "count to 300", "--model", "far/slow", "--run-id", "once", "--json", "--consent", "once"];
+    const child = home.start(words);
+    const ended = finished(child);
+    await prints(child, /"OutputDelta"[\s\S]*"OutputDelta"/);
+    const requests = server.requests.length;
+    process.kill(home.pid, "SIGKILL");
+    child.kill("SIGKILL");
+    await ended;
+    const shown = await home.ok("runs", "events", "once", "--json");
+    expect(shown.events().at(-1)).toMatchObject({
+      type: "Error",
+      error: {
+        error_code: "RUN_INTERRUPTED",
+        actions: ["resume", "retry"],
+        detail: { reason: "EGRESS_CONSENT_REQUIRED" },
+      },
+    });
+    expect(server.requests).toHaveLength(requests);
+
+    const refused = await home.run(["runs", "fork", "once", "--json"]);
+    expect([refused.code, refused.error().error_code]).toEqual([6, "EGRESS_CONSENT_REQUIRED"]);
+    expect(server.requests).toHaveLength(requests);
+    const forked = await home.ok("runs", "fork", "once", "--model", model, "--consent", "once", "--json");
+    expect(forked.events().at(-1)?.type).toBe("Completed");
+  });
+
+  test("goes on by itself after a crash where the consent was kept", async () => {
+    const child = home.start(["ask", "budget", "write 30 notes", "--model", model, "--json", "--consent", "always"]);
+    const ended = finished(child);
+    await prints(child, /"DraftChanged"/);
+    const { port } = new URL(
+      (JSON.parse(await readFile(join(home.home, "daemon.json"), "utf8")) as { url: string }).url,
+    );
+    const { pid } = home;
+    process.kill(pid, "SIGKILL");
+    await expect.poll(() => isOurProcess(pid), { timeout: 20_000 }).toBe(false);
+    await home.ok("up", "--detach", "--json", "--port", port);
+    const events = (await ended).events();
+    expect(events.find((event) => event.type === "Resumed")).toMatchObject({ reason: "crash" });
+    expect(events.at(-1)?.type).toBe("Completed");
   });
 
   test("is consented to always, until a file is added that the person has not agreed to", async () => {
