@@ -44,8 +44,10 @@ describe("H4 whatever providers do", { timeout: 600_000 }, () => {
     await playAll(memoryJournal({ maxFinishedRuns: 50 }), firstSeed + warmUp, runCount - warmUp);
 
     await eventually(() => server.openExchanges === 0);
-    server.closeIdle();
-    await eventually(() => server.openSockets === 0);
+    await eventually(() => {
+      server.closeIdle();
+      return server.openSockets === 0;
+    });
     await eventually(() => activeTimers() <= timersBefore);
     expect(collectedHeap() - heapBefore).toBeLessThan(mostGrowth);
     expect(unhandled).toEqual([]);

@@ -79,9 +79,10 @@ export class FaultServer {
     return this.#sockets.size;
   }
 
-  /** Closes the connections that wait for their next request, as any server does after a while. */
+  /** Closes the connections that wait for their next request, or their first, as any server does after a while. */
   closeIdle(): void {
     this.#server.closeIdleConnections();
+    for (const socket of this.#sockets) if (socket.bytesRead === 0) socket.destroy();
   }
 
   async close(): Promise<void> {
