@@ -96,6 +96,13 @@ test("H6 an evaluation asks in child runs of one trace, judges, and keeps its re
     });
   }
 
+  const listed = (input: { parentRunId?: string; questions?: boolean }) =>
+    client.call("runs.list", { limit: 1000, ...input }).then(({ items }) => items.map((run) => run.runId));
+  expect(await listed({})).not.toContain(children[0]);
+  expect(await listed({})).toContain(runId);
+  expect(await listed({ questions: true })).toContain(children[0]);
+  expect(new Set(await listed({ parentRunId: runId }))).toEqual(new Set(children));
+
   const report = await reportOf(runId);
   expect(report.samples.map(({ caseId, outcome, output }) => [caseId, outcome, output])).toEqual([
     ["right", "passed", "Paris"],

@@ -136,6 +136,8 @@ export const runOperations = {
       parentRunId: RunId.optional(),
       /** Only runs that wait for a person. */
       waiting: z.union([z.boolean(), z.stringbool()]).optional(),
+      /** The questions of evaluations, too; otherwise they are listed by the `parentRunId` of theirs alone. */
+      questions: z.union([z.boolean(), z.stringbool()]).optional(),
     }),
     output: page(Run),
     errors: [],

@@ -267,6 +267,7 @@ async function allRunIds(invocation: Invocation, filter: { status?: "pending" })
   for (let cursor: string | null | undefined; cursor !== null;) {
     const page: { items: Run[]; nextCursor: string | null } = await client.call("runs.list", {
       ...filter,
+      questions: true,
       limit: 1000,
       ...(cursor !== undefined && { cursor }),
     });

@@ -8,7 +8,12 @@ export function runHandlers({ store, runs, workbenches }: Services): HandlersOf<
   const { journal, ledger } = store;
   return {
     "runs.start": (input, { identity }) => workbenches.runPrompt({ ...input, userId: identity.userId }),
-    "runs.list": ({ waiting, ...input }) => ledger.list({ ...input, ...(waiting === true && { suspended: true }) }),
+    "runs.list": ({ waiting, questions = false, ...input }) =>
+      ledger.list({
+        ...input,
+        ...(waiting === true && { suspended: true }),
+        questions: questions || input.parentRunId !== undefined,
+      }),
     "runs.get": ({ runId }) => findRun(store, runId),
 
     "runs.events": async ({ runId, after }, { lastEventId, signal }) => {

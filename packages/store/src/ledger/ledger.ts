@@ -30,12 +30,27 @@ export class Ledger implements RunStore, SessionStore {
     return row && recordOf(row);
   }
 
-  /** One page, newest first. Rejects with `VALIDATION_FAILED` when the cursor is not one of ours. */
-  async list(filter: RunFilter = {}): Promise<RunPage> {
+  /**
+   * One page, newest first. `questions: false` leaves out those of evaluations, which may have thousands each.
+   * Rejects with `VALIDATION_FAILED` when the cursor is not one of ours.
+   */
+  async list(filter: RunFilter & { readonly questions?: boolean } = {}): Promise<RunPage> {
     const limit = Math.max(1, Math.min(filter.limit ?? 100, 1000));
     let query = this.#rows();
     for (const [column, value] of filters(filter)) query = query.where(`entry.${column}`, "=", value);
     if (filter.deleted !== true) query = query.where("runs.deleted_at", "is", null);
+    if (filter.questions === false) {
+      query = query.where(({ not, exists, selectFrom }) =>
+        not(
+          exists(
+            selectFrom("runs as parent")
+              .select("parent.id")
+              .whereRef("parent.id", "=", "entry.parent_run_id")
+              .where("parent.kind", "=", "eval"),
+          ),
+        ),
+      );
+    }
     if (filter.suspended === true) {
       // Whoever waits has not ended; the ledger is indexed by that.
       query = query.where("entry.status", "=", "pending").where("runs.suspension", "is not", null);
