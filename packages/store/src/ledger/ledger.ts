@@ -40,10 +40,11 @@ export class Ledger implements RunStore, SessionStore {
     for (const [column, value] of filters(filter)) query = query.where(`entry.${column}`, "=", value);
     if (filter.deleted !== true) query = query.where("runs.deleted_at", "is", null);
     if (filter.questions === false) {
-      query = query.where(({ not, exists, selectFrom }) =>
-        not(
-          exists(
-            selectFrom("runs as parent")
+      query = query.where((where) =>
+        where.not(
+          where.exists(
+            where
+              .selectFrom("runs as parent")
               .select("parent.id")
               .whereRef("parent.id", "=", "entry.parent_run_id")
               .where("parent.kind", "=", "eval"),
