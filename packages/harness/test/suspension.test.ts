@@ -159,23 +159,24 @@ describe("H6 a call that a person has to approve", () => {
   });
 });
 
+const withLook = (pay: Tool) => [pay, { ...pay, name: "look", idempotent: true }];
+
+function program(): { body: RunBody; paid: string[] } {
+  const { provider, paid, pay } = payer(thanks);
+  return { body: agentUnderTest({ provider, tools: withLook({ ...pay, concurrent: true }) }), paid };
+}
+
 describe("H7 a call whose outcome nobody knows after a crash", () => {
-  const tools = (pay: Tool, more: Partial<Tool> = {}) => [pay, { ...pay, name: "look", idempotent: true, ...more }];
   const both = [calls("look", {}, "l1"), calls("pay", {}, "c1"), ends()];
 
   async function crashed(): Promise<{ journal: Journal; runId: string }> {
     const { journal, log } = notedJournal();
     const { provider, pay } = payer(both, thanks);
-    const concurrent = tools({ ...pay, concurrent: true });
+    const concurrent = withLook({ ...pay, concurrent: true });
     const handle = await startProgram(agentUnderTest({ provider, tools: concurrent }), { journal });
     await handle.result;
     const lastRequest = log.findLastIndex((entry) => "event" in entry && entry.event.type === "ToolCallRequested");
     return { journal: await journalCutAt(log, lastRequest + 1), runId: handle.runId };
-  }
-
-  function program(): { body: RunBody; paid: string[] } {
-    const { provider, paid, pay } = payer(thanks);
-    return { body: agentUnderTest({ provider, tools: tools({ ...pay, concurrent: true }) }), paid };
   }
 
   test.for<["retry" | "skip", readonly string[], string]>([

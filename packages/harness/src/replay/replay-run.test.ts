@@ -6,6 +6,7 @@ import type { Tool } from "../tools/tool.ts";
 import { endRun, interruption } from "./end-run.ts";
 import { memoryJournal } from "../journal/memory.ts";
 import { replayRun } from "./replay-run.ts";
+import { initOf } from "./resume-run.ts";
 
 const look: Tool = {
   name: "look",
@@ -29,7 +30,7 @@ async function recorded(): Promise<RunEvent[]> {
 
 function changed(events: readonly RunEvent[], type: RunEvent["type"], change: object): RunEvent[] {
   const place = events.findIndex((event) => event.type === type);
-  return events.with(place, { ...(events[place] as RunEvent), ...change } as RunEvent);
+  return events.with(place, { ...(events[place] as RunEvent), ...change });
 }
 
 const longer = { ...look, inputSchema: { type: "object", description: "More." } };
@@ -91,12 +92,11 @@ describe("H7 a replay", () => {
     for (let length = 1; length < whole.length; length += 1) {
       const journal = memoryJournal();
       const [started, ...rest] = whole.slice(0, length);
-      if (started?.type !== "RunStarted") throw new Error("A journal begins with RunStarted.");
-      const writer = await journal.create(started);
+      const writer = await journal.create(initOf(started));
       for (const event of rest) writer.write(event);
       await writer.close();
-      await endRun(journal, started.runId, interruption());
-      const report = await replayRun(await journal.read(started.runId), agentUnderTest(again));
+      await endRun(journal, writer.runId, interruption());
+      const report = await replayRun(await journal.read(writer.runId), agentUnderTest(again));
       expect({ length, ...report }).toMatchObject({ length, outcome: "identical" });
     }
   });
