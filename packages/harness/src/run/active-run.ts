@@ -235,6 +235,7 @@ export class ActiveRun implements RunScope, ControlHandle {
       return true;
     } catch (thrown) {
       this.#journalFailed(thrown);
+      await this.#release();
       return false;
     }
   }

@@ -2,7 +2,14 @@ import assert from "node:assert/strict";
 import { mkdtemp, rm } from "node:fs/promises";
 import { tmpdir } from "node:os";
 import { join } from "node:path";
-import { isTerminal, type Decision, type Journal, type RunEvent } from "@benchtop/protocol";
+import {
+  BenchtopError,
+  isTerminal,
+  type Decision,
+  type EventInput,
+  type Journal,
+  type RunEvent,
+} from "@benchtop/protocol";
 import { checkInvariants } from "@benchtop/protocol/invariants";
 import { openStore, type Store } from "@benchtop/store";
 import { afterAll, beforeAll, describe, test } from "vitest";
@@ -14,9 +21,10 @@ import {
   memoryJournal,
   replayRun,
   resumeRun,
+  startRun,
   type RunResult,
 } from "../../src/index.ts";
-import { play } from "./fault-run.ts";
+import { initOf as startOf, play } from "./fault-run.ts";
 import { Random } from "./random.ts";
 import { askingGate, scenarioOf, type Scenario } from "./scenario.ts";
 import { ownEvents, seedsAtOnce } from "./seeds.ts";
@@ -49,7 +57,7 @@ describe("H7 a run whose process was killed", { timeout: 600_000 }, () => {
     await seedsAtOnce(firstSeed, runCount, async (seed) => {
       const whole = await untilEnded(memoryJournal(), calmly(seed), "yes");
       await crashing(seed, whole.events, async (crashed) => {
-        const { result } = await untilEnded(memoryJournal(), calmly(seed), "yes", crashed);
+        const { result } = await crashedAndResumed(memoryJournal(), calmly(seed), "yes", crashed);
         assert.deepEqual(outcomeOf(result), outcomeOf(whole.result));
       });
     });
@@ -68,12 +76,32 @@ describe("H7 a run whose process was killed", { timeout: 600_000 }, () => {
     });
   });
 
+  test("or whose journal took nothing more at any commit, goes on once it does again", async () => {
+    await seedsAtOnce(firstSeed + 4 * runCount, runCount, async (seed) => {
+      const program = calmly(seed);
+      const whole = await untilEnded(memoryJournal(), program, "yes");
+      const random = Random.of(seed, "full disk");
+      for (let nth = 0; nth < 3; nth += 1) {
+        const journal = memoryJournal();
+        const executions: Executions = new Map();
+        const full = filledUp(journal, 1 + random.below(ownEvents(whole.events)));
+        const handle = await startRun(full, startOf(program(executions)), agentLoop(program(executions).config));
+        const failed = await handle.result;
+        assertLeg([], await journal.read(handle.runId), executions);
+        if (failed.recorded && failed.status !== "suspended") continue;
+        if (!failed.recorded) assert.equal(failed.error?.code, "DISK_FULL");
+        const { result } = await untilEnded(journal, program, "yes", handle.runId);
+        assert.deepEqual(outcomeOf(result), outcomeOf(whole.result));
+      }
+    });
+  });
+
   test("goes on from the durable journal, which verifies afterwards", async () => {
     await seedsAtOnce(firstSeed + runCount, Math.ceil(runCount / 10), async (seed) => {
       const whole = await untilEnded(memoryJournal(), calmly(seed), "yes");
       await crashing(seed, whole.events, async (crashed, nth) => {
         const runId = `run_${seed}_${nth}`;
-        const { result } = await untilEnded(store.journal, calmly(seed), "yes", crashed, runId);
+        const { result } = await crashedAndResumed(store.journal, calmly(seed), "yes", crashed, runId);
         assert.deepEqual(outcomeOf(result), outcomeOf(whole.result));
         assert.deepEqual((await store.journal.verify(runId)).violations, []);
       });
@@ -85,7 +113,7 @@ describe("H7 a run whose process was killed", { timeout: 600_000 }, () => {
       const among = (executions: Executions): Scenario => asking(scenarioOf(seed, { server, executions, nowhere }));
       const first = await untilEnded(memoryJournal(), among, "any");
       await crashing(seed, first.events, async (crashed) => {
-        const { events } = await untilEnded(memoryJournal(), among, "any", crashed);
+        const { events } = await crashedAndResumed(memoryJournal(), among, "any", crashed);
         assert.ok(events.length > crashed.length);
       });
     });
@@ -123,37 +151,60 @@ async function crashing(
 }
 
 /**
- * Runs a program to its end, from its start or from a journal as a crash left it; whenever it waits for a person, they
- * decide. Checks after each leg that nothing was executed that must not be.
+ * Runs a program to its end, from its start or on from a journal as a crash left it; whenever it waits for a person, they
+ * decide. Checks after each process that nothing was executed that must not be.
  */
 async function untilEnded(
   journal: Journal,
   program: Program,
   person: "yes" | "any",
-  crashed?: readonly RunEvent[],
-  runId?: string,
+  cutOff?: string,
 ): Promise<{ events: RunEvent[]; result: RunResult }> {
-  const random = Random.of(crashed?.length ?? 0, "person");
-  let executions: Executions = new Map();
-  let result: RunResult;
-  let id = runId;
-  if (crashed) {
-    id = await written(journal, crashed, runId);
-    result = await leg(journal, id, program, executions, decisionOn(crashed, person, random));
-  } else {
-    result = (await play(program(executions), journal, runId)).result;
-    id = result.runId;
-    assertLeg([], await journal.read(id), executions);
-  }
-  while (result.status === "suspended") {
-    executions = new Map();
-    result = await leg(journal, id, program, executions, decisionOn(await journal.read(id), person, random));
-  }
-  const events = await journal.read(id);
+  const first = cutOff === undefined ? await started(journal, program) : undefined;
+  const runId = cutOff ?? first?.runId ?? "";
+  const random = Random.of((await journal.read(runId)).length, "person");
+  let result = first ?? (await goOn(journal, runId, program, person, random));
+  while (result.status === "suspended") result = await goOn(journal, runId, program, person, random);
+  const events = await journal.read(runId);
   assert.deepEqual(checkInvariants(events, { ended: true }), []);
   assert.equal(events.filter(isTerminal).length, 1);
   await assertReplays(events, program);
   return { events, result };
+}
+
+async function started(journal: Journal, program: Program): Promise<RunResult> {
+  const executions: Executions = new Map();
+  const { result } = await play(program(executions), journal);
+  assertLeg([], await journal.read(result.runId), executions);
+  return result;
+}
+
+/** One process: takes the run over, with a decision where it waits for one. */
+async function goOn(
+  journal: Journal,
+  runId: string,
+  program: Program,
+  person: "yes" | "any",
+  random: Random,
+): Promise<RunResult> {
+  const executions: Executions = new Map();
+  const before = await journal.read(runId);
+  const decision = decisionOn(before, person, random);
+  const { config } = program(executions);
+  const handle = await resumeRun(journal, runId, agentLoop(config), decision === undefined ? {} : { decision });
+  const result = await handle.result;
+  assertLeg(before, await journal.read(runId), executions);
+  return result;
+}
+
+async function crashedAndResumed(
+  journal: Journal,
+  program: Program,
+  person: "yes" | "any",
+  crashed: readonly RunEvent[],
+  runId?: string,
+): Promise<{ events: RunEvent[]; result: RunResult }> {
+  return await untilEnded(journal, program, person, await written(journal, crashed, runId));
 }
 
 /** What several processes did one after the other is driven again as one run. */
@@ -177,19 +228,33 @@ async function written(journal: Journal, events: readonly RunEvent[], runId?: st
   return writer.runId;
 }
 
-async function leg(
-  journal: Journal,
-  runId: string,
-  program: Program,
-  executions: Executions,
-  decision: Decision | undefined,
-): Promise<RunResult> {
-  const before = await journal.read(runId);
-  const { config } = program(executions);
-  const handle = await resumeRun(journal, runId, agentLoop(config), decision === undefined ? {} : { decision });
-  const result = await handle.result;
-  assertLeg(before, await journal.read(runId), executions);
-  return result;
+/** A journal on a disk that has room for so many commits. What was written and not committed is gone. */
+function filledUp(journal: Journal, commits: number): Journal {
+  let left = commits;
+  return {
+    ...journal,
+    async create(init) {
+      const writer = await journal.create(init);
+      const queue: EventInput[] = [];
+      const full = new BenchtopError("DISK_FULL", "The disk is full.");
+      return {
+        runId: writer.runId,
+        traceId: writer.traceId,
+        get pending() {
+          return writer.pending;
+        },
+        write: (event) => void queue.push(event),
+        async committed() {
+          if (queue.length === 0) return;
+          if (left <= 0) throw full;
+          left -= 1;
+          for (const event of queue.splice(0)) writer.write(event);
+          await writer.committed();
+        },
+        close: () => writer.close(),
+      };
+    },
+  };
 }
 
 function decisionOn(events: readonly RunEvent[], person: "yes" | "any", random: Random): Decision | undefined {
