@@ -17,6 +17,10 @@ const called = new Set<OperationId>();
 beforeAll(async () => {
   folder = await mkdtemp(join(tmpdir(), "benchtop-every-"));
   models = await startModelServer();
+  const options = { tools: [{ tool: "delete_file", where: [{ path: "/path", glob: "kept.txt" }] }] };
+  const gates = [{ policy: "approval", mode: "enforcing", options }];
+  await mkdir(join(folder, "home"), { mode: 0o700 });
+  await writeFile(join(folder, "home", "config.json"), JSON.stringify({ gates }), { mode: 0o600 });
   daemon = await startDaemon({
     home: join(folder, "home"),
     configDir: join(folder, "config"),
@@ -80,6 +84,32 @@ test("runs", async () => {
   expect((await call("runs.eventPage", { runId, after: 1 })).items[0]).toMatchObject({ seq: 2 });
   expect(await call("runs.abort", { runId })).toEqual({ aborted: false });
   expect(await call("runs.verify", { runId })).toMatchObject({ ok: true });
+});
+
+test("runs that wait for a person, and runs of runs", async () => {
+  const { workbenchId } = await call("workbenches.create", { name: "again" });
+  const { sha256 } = await client.upload(new TextEncoder().encode("keep me\n"));
+  await call("files.add", { workbenchId, uploads: [{ path: "kept.txt", sha256 }] });
+  const asked = { workbenchId, model: "loop/gpt-5.2", task: "delete kept.txt" };
+  const { runId } = await call("workshop.runAgent", asked);
+  for await (const event of client.follow(runId)) if (event.type === "Suspended") break;
+  expect((await call("runs.list", { waiting: true })).items).toMatchObject([
+    { runId, suspension: { tool: "delete_file", arguments: { path: "kept.txt" } } },
+  ]);
+  expect(await call("runs.resume", { runId, decision: "approve" })).toEqual({ runId });
+  await finished(runId);
+  expect(await call("draft.getState", { workbenchId })).toMatchObject({ unconfirmedDeletions: ["kept.txt"] });
+  expect(await call("runs.replay", { runId })).toMatchObject({ report: { runId, outcome: "identical" } });
+
+  const point = await call("runs.saveCheckpoint", { runId, seq: 1, name: "told" });
+  expect(await call("runs.checkpoints", { runId })).toEqual({ items: [point] });
+  expect(await call("runs.removeCheckpoint", { runId, name: "told" })).toEqual({ removed: true });
+  await finished((await call("runs.undo", { runId })).runId);
+  expect(await call("draft.getState", { workbenchId })).toMatchObject({ exists: false });
+  const fork = await call("runs.fork", { runId, seq: 1, input: "what is in there?" });
+  await finished(fork.runId);
+  expect(await call("runs.get", { runId: fork.runId })).toMatchObject({ parentRunId: runId, status: "success" });
+  expect(await call("workbenches.delete", { workbenchId })).toEqual({});
 });
 
 test("retention", async () => {
