@@ -37,9 +37,8 @@ export const contender: Contender = {
       const body = bodyOf(job, journal);
       if (events.at(-1)?.type !== "Error")
         return outcomeOf(job, await resumeRun(journal, job.runId, body, { signal }), signal);
-      // A run that failed has ended: what it did is continued by a fork, from the last step that it finished.
-      const at = (events.findLast(({ type }) => type === "StepStarted")?.seq ?? 1) - 1;
-      return outcomeOf(job, await forkRun(journal, events, body, { at, signal }), signal);
+      // A run that failed has ended: what it did is continued by a fork of it.
+      return outcomeOf(job, await forkRun(journal, events, body, { signal }), signal);
     }),
   approve: (job, signal) =>
     withJournal(job, async (journal) => {
@@ -97,7 +96,7 @@ function bodyOf(job: Job, journal: Journal): RunBody {
 function configOf(baseUrl: string): LoopConfig {
   const provider = openaiChat({ id: "scripted", baseUrl });
   return {
-    candidates: [{ provider, modelId: "scripted", prices: { inputPerMillion: 0, outputPerMillion: 0 } }],
+    candidates: [{ provider, modelId: "scripted" }],
     input: "Go.",
     // The whole history in every request, as the others send it.
     context: { maxMessages: 100_000, maxTokens: 100_000_000 },

@@ -36,8 +36,8 @@ function load(job: Job): UIMessage[] {
 }
 
 function save(job: Job, messages: readonly UIMessage[]): void {
-  writeFileSync(`${fileOf(job)}.new`, JSON.stringify(messages));
-  renameSync(`${fileOf(job)}.new`, fileOf(job));
+  writeFileSync(`${fileOf(job)}.${process.pid}`, JSON.stringify(messages));
+  renameSync(`${fileOf(job)}.${process.pid}`, fileOf(job));
 }
 
 async function drive(job: Job, messages: UIMessage[], signal: AbortSignal): Promise<Outcome> {

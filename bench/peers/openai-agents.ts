@@ -54,8 +54,8 @@ async function drive(
 ): Promise<Outcome> {
   const stream = await run(agent, input as string, { stream: true, signal, maxTurns: 1000 });
   const save = (): void => {
-    writeFileSync(`${fileOf(job)}.new`, stream.state.toString());
-    renameSync(`${fileOf(job)}.new`, fileOf(job));
+    writeFileSync(`${fileOf(job)}.${process.pid}`, stream.state.toString());
+    renameSync(`${fileOf(job)}.${process.pid}`, fileOf(job));
   };
   let text = "";
   try {

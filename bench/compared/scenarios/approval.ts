@@ -3,17 +3,17 @@ import { runChild } from "../process.ts";
 
 /**
  * Three notes, the last in the same answer as a charge that a person has to approve, by another process. Then a tool that
- * asks in its middle, after an effect, where there is such a thing.
+ * asks in its middle, after an effect, where there is such a thing: how that comes out is told, not judged.
  */
 export const approval: Scenario = {
   id: "d",
-  question: "A person's approval before a tool, or inside one: is the work before it repeated?",
+  question: "A person approves a tool call: is the work before it left alone?",
   test: "H6 a run that waited for an approval repeats nothing of what came before",
   async run(lab, contender) {
     const before = await beforeTool(lab, contender);
     const inside = await insideTool(lab, contender);
     return {
-      good: before.good === true && inside.good !== false,
+      good: before.good,
       says: `before: ${before.says}; inside: ${inside.says}`,
     };
   },

@@ -22,8 +22,9 @@ export const changedCode: Scenario = {
     const how = noticed
       ? `noticed: ${error?.slice(0, 160)}`
       : `silent: ${status}, ${log.length > 2 ? used : "asked nothing more"}`;
+    const tried = noticed || log.length > 2;
     return {
-      good: noticed,
+      good: tried ? noticed : undefined,
       says: `${how}${!noticed && error !== undefined ? ` (${error.slice(0, 100)})` : ""}; ${said(effectsOf(job))}`,
     };
   },

@@ -4,7 +4,7 @@ import { Child, runChild } from "../process.ts";
 /** A note is finished; then a charge takes effect and the process is killed before the call returns; then it is resumed. */
 export const crashInTool: Scenario = {
   id: "c",
-  question: "Killed between a tool's effect and its record: is a charge made twice?",
+  question: "Killed between a tool's effect and its record: is a charge made only once?",
   test: "H7 a call whose outcome nobody knows is not made again: the run waits for a person",
   async run(lab, contender) {
     const { job } = lab.job(({ turn }) => {

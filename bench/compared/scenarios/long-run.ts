@@ -6,7 +6,7 @@ const lengths = [50, 100, 200] as const;
 /** A run of 50, 100 and 200 calls of a tool that answers 1,000 characters. Twice the calls: twice the state, or four times? */
 export const longRun: Scenario = {
   id: "e",
-  question: "200 tool calls: how do the kept state and the memory grow?",
+  question: "200 tool calls: does what is kept grow in proportion?",
   test: "H7 the journal of a run grows with what happens, not with its history",
   async run(lab, contender) {
     const sizes: number[] = [];

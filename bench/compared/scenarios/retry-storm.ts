@@ -4,7 +4,7 @@ import { runChild } from "../process.ts";
 /** Two 429s before every answer; then a provider that refuses 12 times in a row after the second tool, and is back later. */
 export const retryStorm: Scenario = {
   id: "i",
-  question: "429s in the middle of a run: is a finished call repeated?",
+  question: "429s in the middle of a run: is every call made only once?",
   test: "H4 a storm of rate limits repeats no finished call, and a run it ended is continued by a fork",
   async run(lab, contender) {
     const waves = await twoBeforeEach(lab, contender);
