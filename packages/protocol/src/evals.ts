@@ -7,7 +7,13 @@ import { FinishReason, Json } from "./messages.ts";
  */
 
 const share = z.number().min(0).max(1);
-const label = z.string().trim().min(1).max(120);
+/** Names and ids are shown in terminals and pages, where control characters do harm. */
+const label = z
+  .string()
+  .trim()
+  .min(1)
+  .max(120)
+  .regex(/^\P{Cc}*$/u, "No line breaks or control characters");
 const modelName = z
   .string()
   .max(300)

@@ -92,7 +92,9 @@ async function* chunksOf(path: string): AsyncGenerator<Buffer> {
 
 export function atLine(file: string, line: number | undefined, message: string, field = ""): BenchtopError {
   const place = line === undefined ? file : `${file}:${line}`;
-  return new BenchtopError("VALIDATION_FAILED", `${place}: ${message}`, {
+  // Names of fields come from the file; in a terminal they must not do anything.
+  const text = `${place}: ${message}`.replaceAll(/\p{Cc}/gu, "\uFFFD");
+  return new BenchtopError("VALIDATION_FAILED", text, {
     detail: { file, ...(line !== undefined && { line }), ...(field !== "" && { fields: [field] }) },
   });
 }

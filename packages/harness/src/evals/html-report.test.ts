@@ -30,7 +30,7 @@ async function hostileReport() {
     models: ["test/<b>model</b>", "test/two"],
     evaluators: [{ type: "contains", values: ["never"] }],
     cases: attacks.map((attack, index) => ({
-      id: `${index} ${attack}`.trim(),
+      id: `${index} ${attack.replaceAll(/\p{Cc}/gu, "")}`,
       input: attack,
       expected: `${attack} expected`,
     })),

@@ -86,6 +86,12 @@ test.each([
     "suite.yaml:7: evaluator: There is no such field",
   ],
   ["a field that is missing", whole.replace("name: capitals\n", ""), "suite.yaml:1: name: This field is missing"],
+  [
+    "an id that would steer a terminal",
+    whole.replace("id: it", 'id: "\\e[31mit"'),
+    "suite.yaml:6: cases.1.id: No line breaks or control characters",
+  ],
+  ["a field that would steer one", `${whole}"\\e[2J": 1\n`, "suite.yaml:9: \uFFFD[2J: There is no such field"],
   ["a wrong kind of value", `${whole}repeat: many\n`, "suite.yaml:9: repeat: "],
   [
     "an evaluator that does not exist",
