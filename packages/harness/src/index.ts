@@ -67,9 +67,9 @@ export { anthropicHeaders, anthropicMessages, type AnthropicMessagesOptions } fr
 export { openaiChat, type OpenAiChatOptions } from "./provider/openai-chat.ts";
 export { openaiResponses } from "./provider/openai-responses.ts";
 export type { ProviderOptions } from "./provider/event-stream.ts";
-export { Harness, HarnessBuilder } from "./harness/harness.ts";
+export { Harness, HarnessBuilder, type UndoOptions } from "./harness/harness.ts";
 export { RunBuilder } from "./run/run-builder.ts";
-export { Session, type SessionConfig } from "./session/session.ts";
+export { Session, type SessionConfig, type SessionForkOptions } from "./session/session.ts";
 export { decideGates, holdsOutput, refusedBy, type GateDecision, type GatedRun } from "./gates/decide.ts";
 export {
   allow,

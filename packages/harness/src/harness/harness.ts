@@ -1,4 +1,12 @@
-import { BenchtopError, type Contract, type Journal, type Memory, type SessionStore } from "@benchtop/protocol";
+import {
+  BenchtopError,
+  newId,
+  newTraceId,
+  type Contract,
+  type Journal,
+  type Memory,
+  type SessionStore,
+} from "@benchtop/protocol";
 import type { Gate } from "../gates/gate.ts";
 import { memoryJournal } from "../journal/memory.ts";
 import type { Candidate } from "../model/candidates.ts";
@@ -6,7 +14,13 @@ import { formatModelRef, parseModelRef, type ModelInfo, type ModelPlan, type Mod
 import type { ProviderAdapter, ProviderId } from "../provider/provider.ts";
 import { CircuitBreaker } from "../reliability/circuit-breaker.ts";
 import type { ReliabilityOptions } from "../reliability/policy.ts";
-import { Session, type SessionConfig } from "../session/session.ts";
+import { callsToUndo, undoRun } from "../compensation/undo-run.ts";
+import { readEvents } from "../replay/read-events.ts";
+import type { ReplayReport } from "../replay/replay-run.ts";
+import { initOf, type ResumeOptions } from "../replay/resume-run.ts";
+import type { RunHandle } from "../run/scope.ts";
+import { startRun } from "../run/start-run.ts";
+import { Session, type SessionConfig, type SessionForkOptions } from "../session/session.ts";
 import { ToolRegistry } from "../tools/registry.ts";
 import type { Tool } from "../tools/tool.ts";
 
@@ -64,6 +78,47 @@ export class Harness {
     return new Session(this, config);
   }
 
+  /** Continues a run of a session: after a crash, or with the decision that it waits for. Rejects as `resumeRun` does. */
+  async resume(runId: string, config: SessionConfig, options: ResumeOptions = {}): Promise<RunHandle> {
+    return await (await this.#sessionOf(runId, config)).resume(runId, options);
+  }
+
+  /** Drives a run of a session again from its journal alone, and says where it differs first. */
+  async replay(runId: string, config: SessionConfig): Promise<ReplayReport> {
+    return await (await this.#sessionOf(runId, config)).replay(runId);
+  }
+
+  /** Starts a run that begins with what one of a session did, and goes its own way. Rejects as `forkRun` does. */
+  async fork(runId: string, config: SessionConfig, options: SessionForkOptions = {}): Promise<RunHandle> {
+    return await (await this.#sessionOf(runId, config)).fork(runId, options);
+  }
+
+  /**
+   * Takes back what the tools of a run did, the newest call first: a run of its own, which tells of each call. `after` leaves
+   * what was done up to that event. Rejects with `NOT_FOUND`.
+   */
+  async undo(runId: string, options: UndoOptions = {}): Promise<RunHandle> {
+    const { after, userId, signal } = options;
+    const events = await readEvents(this.journal, runId);
+    const origin = initOf(events[0]);
+    const init = {
+      runId: options.runId ?? newId("run"),
+      traceId: newTraceId(),
+      kind: "undo",
+      userId: userId ?? origin.userId,
+      parentRunId: runId,
+      contract: this.contract,
+      input: { runId, ...(after !== undefined && { after }) },
+    };
+    return await startRun(this.journal, init, undoRun(callsToUndo(events, after), this.tools), signal);
+  }
+
+  /** The session that a run belongs to, with a configuration as it had then. */
+  async #sessionOf(runId: string, config: SessionConfig): Promise<Session> {
+    const { sessionId } = initOf((await this.journal.read(runId, { limit: 1 }))[0]);
+    return this.session({ ...config, ...(sessionId !== undefined && { sessionId }) });
+  }
+
   /** Who may serve what is asked of this model or plan, best first. Throws `PROVIDER_NOT_CONFIGURED`, `VALIDATION_FAILED`. */
   candidatesOf(model: string | ModelRef | ModelPlan): readonly [Candidate, ...Candidate[]] {
     const asked = typeof model === "string" ? parseModelRef(model) : model;
@@ -84,6 +139,16 @@ export class Harness {
       modelId: model.modelId,
     });
   }
+}
+
+export interface UndoOptions {
+  /** Leaves what was done up to and including this event. */
+  readonly after?: number;
+  /** Id of the undo. */
+  readonly runId?: string;
+  /** Who asks for it; the run's own person when absent. */
+  readonly userId?: string;
+  readonly signal?: AbortSignal;
 }
 
 export class HarnessBuilder {

@@ -65,11 +65,13 @@ export class RunBuilder {
       sessionId: id,
       model: formatModelRef(model),
       contract: { ...this.#harness.contract, ...config.contract, ...this.#contract },
-      input: {
-        prompt: this.#input,
-        ...(this.#attachments.length > 0 && { attachments: this.#attachments.map((one) => ({ ...one })) }),
-      } as Json,
+      input: promptInput(this.#input, this.#attachments),
       queuedMs: round(performance.now() - this.#askedAt),
     };
   }
+}
+
+/** What a run of a session is asked, as its journal has it. */
+export function promptInput(prompt: string, attachments: readonly Attachment[]): Json {
+  return { prompt, ...(attachments.length > 0 && { attachments: attachments.map((one) => ({ ...one })) }) } as Json;
 }

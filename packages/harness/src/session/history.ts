@@ -52,7 +52,7 @@ export class SessionHistory {
     const runs: { readonly runId: string; readonly said: RunMessages; readonly ended: boolean }[] = [];
     let isWhole = newestFirst.length < mostRuns;
     for (const runId of newestFirst) {
-      const events = await this.#eventsOf(runId);
+      const events = await sessionEvents(this.#journal, runId);
       const said = runMessages(events);
       runs.unshift({ runId, said, ended: hasEnded(events) });
       messagesLeft = Math.min(messagesLeft - said.messages.length, said.keptHistory ?? Number.POSITIVE_INFINITY);
@@ -71,9 +71,9 @@ export class SessionHistory {
     await this.refresh();
   }
 
-  /** Adds a run of this session. */
+  /** Adds a run of this session, or what became of one that is there. */
   async add(runId: string): Promise<void> {
-    this.#unsettled = [...this.#unsettled, runId];
+    if (!this.#unsettled.includes(runId)) this.#unsettled = [...this.#unsettled, runId];
     await this.refresh();
   }
 
@@ -82,7 +82,7 @@ export class SessionHistory {
     let messages = this.#settled;
     let open: readonly string[] = [];
     for (const runId of this.#unsettled) {
-      const events = await this.#eventsOf(runId);
+      const events = await sessionEvents(this.#journal, runId);
       messages = continued(messages, runMessages(events));
       if (open.length > 0 || !hasEnded(events)) open = [...open, runId];
       else this.#settled = messages;
@@ -90,25 +90,25 @@ export class SessionHistory {
     this.#unsettled = open;
     this.#messages = messages;
   }
+}
 
-  /** All events of a run; none when its journal was deleted. */
-  async #eventsOf(runId: string): Promise<readonly RunEvent[]> {
-    const events: RunEvent[] = [];
-    try {
-      for (;;) {
-        const page = await this.#journal.read(runId, { after: events.at(-1)?.seq ?? -1, limit: 1000 });
-        if (page.length === 0) return events;
-        events.push(...page);
-      }
-    } catch (thrown) {
-      if (BenchtopError.is(thrown) && thrown.code === "NOT_FOUND") return [];
-      throw thrown;
+/** All events of a run; none when its journal was deleted. */
+export async function sessionEvents(journal: Journal, runId: string): Promise<readonly RunEvent[]> {
+  const events: RunEvent[] = [];
+  try {
+    for (;;) {
+      const page = await journal.read(runId, { after: events.at(-1)?.seq ?? -1, limit: 1000 });
+      if (page.length === 0) return events;
+      events.push(...page);
     }
+  } catch (thrown) {
+    if (BenchtopError.is(thrown) && thrown.code === "NOT_FOUND") return [];
+    throw thrown;
   }
 }
 
 /** Runs of one session that are looked at. */
-const mostRuns = 500;
+export const mostRuns = 500;
 
 /** A run without events was deleted; there is nothing to wait for. */
 function hasEnded(events: readonly RunEvent[]): boolean {

@@ -3,13 +3,17 @@ import type { Harness } from "../harness/harness.ts";
 import type { ContextPolicy } from "../context/policy.ts";
 import { memoryScopesOf, recallForRun, type MemoryScopes } from "../memory/recall.ts";
 import type { Candidate } from "../model/candidates.ts";
-import type { ModelPlan, ModelRef, Prices } from "../model/model.ts";
+import { formatModelRef, type ModelPlan, type ModelRef, type Prices } from "../model/model.ts";
 import type { OutputSchema, ProviderRequest } from "../provider/provider.ts";
 import type { ReliabilityOptions } from "../reliability/policy.ts";
 import { agentLoop, type LoopConfig } from "../run/agent-loop.ts";
-import { RunBuilder } from "../run/run-builder.ts";
+import { promptInput, RunBuilder } from "../run/run-builder.ts";
 import type { RunBody, RunHandle } from "../run/scope.ts";
-import { SessionHistory } from "./history.ts";
+import { forkRun, type ForkOptions } from "../replay/fork-run.ts";
+import { replayRun, type ReplayReport } from "../replay/replay-run.ts";
+import { resumeRun, type ResumeOptions } from "../replay/resume-run.ts";
+import { mostRuns, SessionHistory } from "./history.ts";
+import { pastRun, type PastRun } from "./past-run.ts";
 
 export interface SessionConfig {
   /** `provider/model`, or a plan: its candidates are asked in their order until one answers. */
@@ -35,6 +39,11 @@ export interface SessionConfig {
   readonly userId?: string;
 }
 
+/** `input` is asked in place of what the run was asked. */
+export interface SessionForkOptions extends Omit<ForkOptions, "input" | "model" | "sessionId"> {
+  readonly input?: string;
+}
+
 /**
  * A conversation: runs that share history. One run goes at a time; a run that is started while another goes waits for
  * it (`queuedMs`), so that each sees everything that was said before.
@@ -49,6 +58,8 @@ export class Session {
   readonly #history: SessionHistory;
   #loading: Promise<void> | undefined;
   #turn: Promise<unknown> = Promise.resolve();
+  /** Of this process; a harness that knows its sessions asks there. */
+  readonly #runIds: string[] = [];
 
   constructor(harness: Harness, config: SessionConfig) {
     this.id = config.sessionId ?? newId("session");
@@ -73,8 +84,12 @@ export class Session {
     return this.#history.messages;
   }
 
-  /** The program of one run of this conversation: what it does again when it is resumed, replayed or forked. */
-  program(input: string, attachments: readonly Attachment[] = []): RunBody {
+  /** The program of a run of this conversation: of the next one, unless a history says that it is one of before. */
+  program(
+    input: string,
+    attachments: readonly Attachment[] = [],
+    history: readonly Message[] = this.messages,
+  ): RunBody {
     const { gates, reliability, breaker, tools } = this.#harness;
     const { model, history: _, memory: __, ...config } = this.config;
     const constraints = typeof model === "object" && "candidates" in model ? model.constraints : undefined;
@@ -84,7 +99,7 @@ export class Session {
       ...(constraints && { constraints }),
       input,
       attachments,
-      history: this.messages,
+      history,
       recall: this.#recall(input),
       tools,
       gates,
@@ -97,6 +112,44 @@ export class Session {
     return new RunBuilder(this.#harness, this, input);
   }
 
+  /**
+   * Continues a run of this conversation: after a crash, or with the decision that it waits for. Resolves once it goes on;
+   * the next run waits for it. Rejects as `resumeRun` does.
+   */
+  resume(runId: string, options: ResumeOptions = {}): Promise<RunHandle> {
+    return this.inTurn(async () => {
+      const { input, attachments, history } = await this.#pastRun(runId);
+      const body = this.program(input, attachments, history);
+      return await resumeRun(this.#harness.journal, runId, body, options);
+    });
+  }
+
+  /**
+   * Drives a run of this conversation again from its journal, without asking a model or executing a tool, and says where it
+   * differs first. Nothing is recorded. Rejects with `NOT_FOUND`.
+   */
+  async replay(runId: string): Promise<ReplayReport> {
+    const { events, input, attachments, history } = await this.#pastRun(runId);
+    return await replayRun(events, this.program(input, attachments, history));
+  }
+
+  /**
+   * Starts a run that begins with what one of this conversation did, up to an event, and goes on by itself: told or asked
+   * something else, or with another model where this session's is another. It is no turn of the conversation. Rejects as
+   * `forkRun` does.
+   */
+  async fork(runId: string, options: SessionForkOptions = {}): Promise<RunHandle> {
+    const { input: prompt, ...others } = options;
+    const { events, input, attachments, history } = await this.#pastRun(runId);
+    const body = this.program(prompt ?? input, attachments, history);
+    const asked = prompt !== undefined && { input: promptInput(prompt, attachments) };
+    return await forkRun(this.#harness.journal, events, body, {
+      ...others,
+      ...asked,
+      model: formatModelRef(this.model),
+    });
+  }
+
   /** Runs `start` when every run before it has ended, and holds the next one back until this one has. */
   async inTurn(start: () => Promise<RunHandle>): Promise<RunHandle> {
     const before = this.#turn;
@@ -107,6 +160,7 @@ export class Session {
       await this.#load();
       await this.#history.refresh();
       const handle = await start();
+      if (!this.#runIds.includes(handle.runId)) this.#runIds.push(handle.runId);
       void this.#remember(handle).then(resolve, resolve);
       return handle;
     } catch (thrown) {
@@ -138,6 +192,12 @@ export class Session {
       modelId,
       contextTokens,
     });
+  }
+
+  async #pastRun(runId: string): Promise<PastRun> {
+    const { journal, sessions } = this.#harness;
+    const runIds = sessions ? await sessions.runs(this.id, mostRuns) : this.#runIds;
+    return await pastRun(journal, runId, { runIds, before: this.config.history ?? [] });
   }
 
   #recall(input: string): LoopConfig["recall"] {
