@@ -93,6 +93,11 @@ export const faults = {
     response.end();
   },
   "zips its stream and does not say so": (exchange) => sayBytes(exchange, gzipSync(frames(events(exchange)))),
+  "zips a line without end": async ({ response }) => {
+    response.writeHead(200, { "content-type": "text/event-stream", "content-encoding": "gzip" });
+    await write(response, gzipSync(`data: ${"x".repeat(64 * 1024 * 1024)}`));
+    response.end();
+  },
   "says that its stream is zipped": async ({ response, ...exchange }) => {
     response.writeHead(200, { "content-type": "text/event-stream", "content-encoding": "gzip" });
     await write(response, frames(events(exchange)));
@@ -240,8 +245,18 @@ export async function honest(exchange: Exchange): Promise<void> {
   exchange.response.end();
 }
 
+const deep = "[".repeat(20_000) + "]".repeat(20_000);
+
 /** Frames that are JSON objects, and nothing that any protocol says. */
 const oddFrames = [
+  `{"usage":${deep}}`,
+  `{"error":${deep}}`,
+  `{"choices":[{"delta":{"content":${deep}}}]}`,
+  `{"choices":[{"delta":{"tool_calls":[{"index":0,"function":{"name":"look","arguments":${deep}}}]}}]}`,
+  `{"type":"response.output_item.done","output_index":0,"item":{"type":"reasoning","id":"r","encrypted_content":"x","summary":${deep}}}`,
+  `{"type":"response.output_item.done","output_index":0,"item":{"type":"function_call","call_id":"c","name":"look","arguments":${deep}}}`,
+  `{"type":"content_block_start","index":0,"content_block":{"type":"tool_use","id":"t","name":"look","input":{"a":${deep}}}}`,
+  `{"type":"content_block_start","index":0,"content_block":{"type":"redacted_thinking","data":${deep}}}`,
   "{}",
   '{"choices":null}',
   '{"choices":[]}',
