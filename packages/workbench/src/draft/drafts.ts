@@ -92,6 +92,40 @@ export class Drafts {
   }
 
   /**
+   * What a tool call changed in the Draft that is there now; undefined when it changed nothing. A call that a crash came
+   * after, and that is made again, learns so that it has taken effect.
+   */
+  async changeOf(workbenchId: string, author: Author): Promise<Written> {
+    const draft = await this.find(workbenchId);
+    if (!draft || author.runId === null || author.callId === null) return undefined;
+    const { store, manifests } = this.#environment;
+    const rows = store.db.selectFrom("draft_changes").selectAll().where("draft_id", "=", draft.id);
+    const row = await rows
+      .where("run_id", "=", author.runId)
+      .where("call_id", "=", author.callId)
+      .orderBy("revision", "desc")
+      .executeTakeFirst();
+    if (!row) return undefined;
+    const before = await rows
+      .where("path", "=", row.path)
+      .where("revision", "<", row.revision)
+      .orderBy("revision", "desc")
+      .executeTakeFirst();
+    const base = (await manifests.load(draft.base_manifest_hash)).byPath.get(row.path)?.sha256 ?? null;
+    return {
+      type: "DraftChanged",
+      draftId: draft.id,
+      revision: row.revision,
+      path: row.path,
+      change: row.change as EventInput<"DraftChanged">["change"],
+      sha256: row.sha256,
+      previousSha256: before ? before.sha256 : base,
+      bytes: row.bytes,
+      callId: author.callId,
+    };
+  }
+
+  /**
    * Takes one change back: its path says what it said before. Nothing happens where it does already. Refused with
    * `CONFLICT_PUBLISHED_CHANGED` when the Draft of the change is gone, or when the path was changed since.
    */

@@ -82,7 +82,8 @@ export function fileTools(environment: Environment, drafts: Drafts, workbenchId:
         "new_text",
       ),
       effects: "draft",
-      idempotent: false,
+      // By its call: made again after a crash, it finds what it changed.
+      idempotent: true,
       execute: (input, context) => files.edit(input as unknown as EditRequest, context),
       compensate: (_, context) => files.takeBack(context),
     },
@@ -208,6 +209,8 @@ class AgentFiles {
   }
 
   async edit(request: EditRequest, context: ToolContext): Promise<ToolOutput> {
+    const done = await this.#drafts.changeOf(this.#workbenchId, authorOf(context));
+    if (done) return await this.#told(done, context, "");
     const { file, text } = await this.#text(request.path);
     const edited = applyEdit(text, request.old_text, request.new_text, request.replace_all ?? false);
     if ("problem" in edited) return failed(`"${file.path}" was not changed: ${edited.problem}`);

@@ -1,0 +1,49 @@
+import { readFile } from "node:fs/promises";
+import { expect, test } from "vitest";
+import { openStage, type Stage } from "./stage.ts";
+
+/** Takes a journal back to after an event, as a process leaves it that is killed there. What was done outside of it stays. */
+async function killedAfter({ store }: Stage, runId: string, seq: number): Promise<void> {
+  const { hash } = await store.db
+    .selectFrom("run_events")
+    .select("hash")
+    .where("run_id", "=", runId)
+    .where("seq", "=", seq)
+    .executeTakeFirstOrThrow();
+  await store.db.deleteFrom("run_events").where("run_id", "=", runId).where("seq", ">", seq).execute();
+  const open = { event_count: seq + 1, head_hash: hash, finished: 0 as const };
+  await store.db.updateTable("runs").set(open).where("id", "=", runId).execute();
+  await store.db.updateTable("workbench_runs").set({ status: "pending" }).where("run_id", "=", runId).execute();
+}
+
+test("H7 an edit that a crash left without its record is not made twice, and the agent is told that it was made", async () => {
+  await using stage = await openStage();
+  const { store, runs, workbenches } = stage;
+  const { workbenchId } = await workbenches.create({ name: "w", userId: "someone" });
+  const { sha256 } = await store.blobs.put(Buffer.from("a a\n"));
+  await workbenches.filesAdd({ workbenchId, uploads: [{ path: "a.txt", sha256 }], replace: false });
+  const edit = { path: "a.txt", old_text: "a a", new_text: "a a a a" };
+  stage.model.script({ calls: [{ name: "edit_file", arguments: edit }] });
+  const whole = await stage.agent(workbenchId);
+  const runId = whole[0]?.runId ?? "";
+  const requested = whole.find((event) => event.type === "ToolCallRequested");
+  await killedAfter(stage, runId, requested?.seq ?? -1);
+
+  const recovered = await runs.recover(
+    (run) => workbenches.settle(run),
+    (run) => workbenches.interrupted(run),
+  );
+  expect(recovered).toEqual([{ runId, kind: "agent", outcome: "resumed" }]);
+  const events = await stage.journal(runId);
+  expect(events.find((event) => event.type === "ToolCallFinished")).toMatchObject({
+    outcome: "success",
+    content: '"a.txt" is modified in the Draft (8 bytes).',
+  });
+  expect(events.filter((event) => event.type === "DraftChanged")).toMatchObject([
+    { path: "a.txt", revision: 1, previousSha256: sha256 },
+  ]);
+  expect(events.at(-1)?.type).toBe("Completed");
+  expect(await workbenches.draftState({ workbenchId })).toMatchObject({ revision: 1, counts: { modified: 1 } });
+  expect(await readFile(stage.published(workbenchId, "a.txt"), "utf8")).toBe("a a\n");
+  expect((await store.journal.verify(runId)).ok).toBe(true);
+});
