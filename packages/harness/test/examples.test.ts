@@ -1,4 +1,5 @@
 import { execFile } from "node:child_process";
+import { readdirSync } from "node:fs";
 import { join } from "node:path";
 import { describe, expect, test } from "vitest";
 import { loadSuite } from "../src/evals/index.ts";
@@ -47,6 +48,40 @@ describe("HX the examples", () => {
     expect(code).toBe(0);
   });
 
+  test("H4 retry asks again, and then the next model of the plan", async () => {
+    const { code, stdout } = await runExample("retry.ts", "--loopback");
+    expect(stdout).toContain(
+      "PROVIDER_UNAVAILABLE: retry, broken is next\nasking broken, attempt 2\n  nothing for 500 ms",
+    );
+    expect(stdout).toContain("fallback, loopback is next");
+    expect(stdout).toContain("A workbench is a table for making things.");
+    expect(code).toBe(0);
+  });
+
+  test("H6 gates watches, redacts, and asks a person", async () => {
+    const { code, stdout } = await runExample("gates.ts", "--loopback");
+    expect(stdout).toContain("personal-data (shadow) at input: redact\nsecrets (enforcing) at input: redact");
+    expect(stdout).toContain("approval (enforcing) at tool-call: ask");
+    expect(stdout).toContain("! no\nsend_mail: denied");
+    expect(stdout).toContain("I was not allowed to send it.");
+    expect(code).toBe(0);
+  });
+
+  test("H7 replay-and-undo replays a run in another process, and takes it back", async () => {
+    const { code, stdout } = await runExample("replay-and-undo.ts", "--loopback");
+    expect(stdout).toContain("It is noted. [ 'shopping' ]\nreplayed: identical");
+    expect(stdout).toContain("the request to the model is another (its instructions)");
+    expect(stdout).toMatch(/Taken back: 1\..* \[\]\n$/);
+    expect(code).toBe(0);
+  });
+
+  test("H7 agents plans, executes and judges until it is accepted", async () => {
+    const { code, stdout } = await runExample("agents.ts", "--loopback");
+    expect(stdout).toContain("planner 2");
+    expect(stdout).toContain("A cup of tea\nfor you and me.\n7 runs");
+    expect(code).toBe(0);
+  });
+
   test("H6 evaluate judges the answers of a model and says whether the suite passed", async () => {
     const { code, stdout } = await runExample("evaluate.ts", "--loopback");
     expect(stdout).toContain("2/3 passed product: That is 144.\n3/3 failed power: I would say about 3000.");
@@ -59,7 +94,7 @@ describe("HX the examples", () => {
     expect(suite.cases.length).toBeGreaterThan(1);
   });
 
-  test.for(["first-response.ts", "multi-turn-abort.ts", "one-tool.ts", "remember.ts", "evaluate.ts"])(
+  test.for(readdirSync(join(import.meta.dirname, "../../../examples")).filter((name) => name.endsWith(".ts")))(
     "%s says what to set when no model is",
     async (name) => {
       const { code, stderr } = await runExample(name);

@@ -144,7 +144,7 @@ const concurrent: Scenario = {
   },
 };
 
-const secret = "ghp_0123456789abcdefghijABCDEFGHIJ012345";
+const secret = "postgresql://app:hunter2-for-real@db.internal:5432/app";
 
 const gated: Scenario = {
   name: "gates that ask, redact and judge by a model",
@@ -174,8 +174,8 @@ const gated: Scenario = {
       { provider: model(world, "short", () => []), modelId: "s", contextTokens: 4 },
       { provider, modelId: "m" },
     ] as const;
-    const write = tool(world, "write", { execute: async () => ({ content: `the token is ${secret}` }) });
-    return loop(provider, { candidates, gates, tools: [write], input: `my token is ${secret}` });
+    const write = tool(world, "write", { execute: async () => ({ content: `the database is ${secret}` }) });
+    return loop(provider, { candidates, gates, tools: [write], input: `my database is ${secret}` });
   },
 };
 

@@ -66,7 +66,7 @@ export function undoRun(calls: readonly UndoneCall[], tools: ToolRegistry): RunB
     }
     const result = { undone: counts.success, skipped: counts.skipped };
     return {
-      output: `${counts.success} calls were taken back, ${counts.skipped} had nothing to take back or cannot be.`,
+      output: `Taken back: ${counts.success}. Nothing to take back, or no way to: ${counts.skipped}.`,
       result,
     };
   };
