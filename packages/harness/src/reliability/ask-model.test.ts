@@ -170,4 +170,17 @@ describe("H4 the next model of a plan", () => {
       { providerId: "first", modelId: "a", reason: "it failed too often and is left alone for 60 s" },
     ]);
   });
+
+  test("is none: a provider that failed too often is asked all the same, once, and its answer ends its rest", async () => {
+    const breaker = new CircuitBreaker({ failures: 2, cooldownMs: 60_000 });
+    const only = named("only", [down], [down], [down], answer);
+    const candidates = [{ provider: only, modelId: "a" }] as const;
+    await finished(await start({ candidates, breaker }));
+    expect(only.requests).toHaveLength(2);
+    const failed = await finished(await start({ candidates, breaker }));
+    expect(failed.result.error?.code).toBe("PROVIDER_UNAVAILABLE");
+    expect(only.requests).toHaveLength(3);
+    expect((await finished(await start({ candidates, breaker }))).result.status).toBe("success");
+    expect(breaker.waitMs("only")).toBeUndefined();
+  });
 });

@@ -51,11 +51,16 @@ export class Plan {
     this.#candidates = [candidate, ...this.#candidates.filter((other) => other !== candidate)];
   }
 
-  /** A prompt that is too long for everybody will be made shorter, so its length excludes nobody then. */
+  /**
+   * A prompt that is too long for everybody will be made shorter, so its length excludes nobody then. And a provider that is
+   * left alone is asked all the same where nobody else is left: once, for it may be back, and there is nothing to lose.
+   */
   #negotiate(needs: Needs): ReturnType<typeof negotiate> {
+    const short = { ...needs, tokens: 0 };
     const found = negotiate(this.#candidates, needs, this.#constraints, this.breaker);
     if (found.fit.length > 0) return found;
-    return negotiate(this.#candidates, { ...needs, tokens: 0 }, this.#constraints, this.breaker);
+    const shortened = negotiate(this.#candidates, short, this.#constraints, this.breaker);
+    return shortened.fit.length > 0 ? shortened : negotiate(this.#candidates, short, this.#constraints);
   }
 
   #recorded(past: Past, purpose: Prompt["purpose"]): ReturnType<typeof negotiate> {
@@ -183,9 +188,7 @@ async function pause(delayMs: number, signal: AbortSignal): Promise<void> {
 
 function nobody(skipped: readonly { reason: string; modelId: string }[]): BenchtopError {
   const why = skipped.map(({ modelId, reason }) => `${modelId}: ${reason}`).join("; ");
-  const resting = skipped.some(({ reason }) => reason.includes("left alone"));
-  const code = resting ? "PROVIDER_UNAVAILABLE" : "VALIDATION_FAILED";
-  return new BenchtopError(code, `No model of the plan can be asked: ${why}.`, {
+  return new BenchtopError("VALIDATION_FAILED", `No model of the plan can be asked: ${why}.`, {
     actions: ["switch_model", "open_settings"],
   });
 }
