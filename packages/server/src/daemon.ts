@@ -94,7 +94,15 @@ export async function startDaemon(options: DaemonOptions): Promise<Daemon> {
     opened.defer(() => egress.close());
     const providers = new Providers({ store, secrets, egress });
     const runs = new Runs({ store });
-    const workbenches = new Workbenches({ store, runs, providers, home, limits: config.limits, gates: config.gates });
+    const workbenches = new Workbenches({
+      store,
+      runs,
+      providers,
+      home,
+      limits: config.limits,
+      gates: config.gates,
+      reliability: config.reliability,
+    });
     opened.defer(() => atMost(1000, workbenches.close()));
     let ended: Promise<void> | undefined;
     const endRuns = (): Promise<void> => (ended ??= atMost(2500, runs.shutdown()));

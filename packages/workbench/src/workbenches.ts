@@ -1,5 +1,5 @@
 import { readdir } from "node:fs/promises";
-import { CircuitBreaker, type Gate, type RunOutcome } from "@benchtop/harness";
+import { CircuitBreaker, type Gate, type ReliabilityOptions, type RunOutcome } from "@benchtop/harness";
 import type { Providers } from "@benchtop/models";
 import type { RunInit, RunRecord } from "@benchtop/protocol";
 import type { Program, Runs } from "@benchtop/runs";
@@ -58,6 +58,8 @@ export class Workbenches {
     readonly limits?: Partial<Limits>;
     /** What agents and prompts have to pass. */
     readonly gates?: readonly Gate[];
+    /** Retries and timeouts of agents and prompts. */
+    readonly reliability?: ReliabilityOptions;
   }) {
     const { store, runs, providers, home } = options;
     this.#environment = {
@@ -76,23 +78,15 @@ export class Workbenches {
     const catalogue = (this.#catalogue = new Catalogue(environment));
     const drafts = (this.#drafts = new Drafts(environment));
     const consent = (this.consent = new Consent(environment, catalogue, providers));
-    const gates = options.gates ?? [];
+    const { gates = [], reliability = {} } = options;
     const breaker = new CircuitBreaker();
-    const programs = new Programs({ environment, catalogue, drafts, consent, gates, breaker });
+    const programs = new Programs({ environment, catalogue, drafts, consent, gates, breaker, reliability });
     this.evals = new Evals(environment, { consent, providers, programs });
     this.#files = new Files(environment, catalogue, drafts, agents, reader);
     this.#outside = new OutsideChanges(environment, catalogue, agents, reader);
     this.#review = new Review(environment, catalogue, drafts);
     this.#publishing = new Publishing(environment, { catalogue, drafts, agents, consent, reader });
-    this.#workshop = new Workshop(environment, {
-      catalogue,
-      drafts,
-      agents,
-      consent,
-      providers,
-      gates,
-      breaker,
-    });
+    this.#workshop = new Workshop(environment, { catalogue, drafts, agents, consent, providers, programs });
   }
 
   create(input: { name: string; userId: string }) {

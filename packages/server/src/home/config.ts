@@ -2,7 +2,7 @@ import { readFile } from "node:fs/promises";
 import { join } from "node:path";
 import { BenchtopError } from "@benchtop/protocol";
 import { defaultLimits, type Limits } from "@benchtop/workbench";
-import type { Gate } from "@benchtop/harness";
+import type { Gate, ReliabilityOptions } from "@benchtop/harness";
 import { z } from "zod";
 import { defaultGates, GateConfig, gatesFromConfig } from "../gates/gates-config.ts";
 import { TraceConfig } from "../trace/trace-config.ts";
@@ -10,10 +10,33 @@ import { TraceConfig } from "../trace/trace-config.ts";
 const limit = z.int().positive().optional();
 const limitNames = Object.keys(defaultLimits) as (keyof Limits)[];
 
+const milliseconds = z.int().min(0).max(86_400_000).exactOptional();
+
+/** When a provider is asked again, and how long anything may take; what is absent is the harness's default. */
+const Reliability = z.strictObject({
+  retry: z
+    .strictObject({
+      maxAttempts: z.int().min(1).max(100).exactOptional(),
+      initialDelayMs: milliseconds,
+      maxDelayMs: milliseconds,
+      maxRetryAfterMs: milliseconds,
+    })
+    .exactOptional(),
+  timeouts: z
+    .strictObject({
+      connectMs: milliseconds,
+      firstTokenMs: milliseconds,
+      idleMs: milliseconds,
+      toolMs: milliseconds,
+    })
+    .exactOptional(),
+});
+
 const Config = z.strictObject({
   limits: z.strictObject(Object.fromEntries(limitNames.map((name) => [name, limit]))).default({}),
   gates: z.array(GateConfig).max(100).optional(),
   trace: TraceConfig.optional(),
+  reliability: Reliability.default({}),
   retention: z.strictObject({ days: z.int().min(1).max(36_500) }).optional(),
 });
 
@@ -22,6 +45,8 @@ export interface HomeConfig {
   readonly limits: Limits;
   /** Asked by every prompt and agent run, in this order. */
   readonly gates: readonly Gate[];
+  /** Retries and timeouts of every run. */
+  readonly reliability: ReliabilityOptions;
   /** Where traces go; nowhere when absent. */
   readonly trace?: TraceConfig;
   /** Runs that ended so many days ago are deleted, once a day; they are kept for ever when absent. */
@@ -40,10 +65,11 @@ export async function readConfig(home: string): Promise<HomeConfig> {
     const problems = parsed.error.issues.map((issue) => `${issue.path.join(".") || "the file"}: ${issue.message}`);
     throw invalid(path, problems.join("; "));
   }
-  const { limits, gates = defaultGates, trace, retention } = parsed.data;
+  const { limits, gates = defaultGates, trace, retention, reliability } = parsed.data;
   return {
     limits: { ...defaultLimits, ...(limits as Partial<Limits>) },
     gates: gatesOf(path, gates),
+    reliability,
     ...(trace && { trace }),
     ...(retention && { retention }),
   };

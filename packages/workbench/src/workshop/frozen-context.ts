@@ -33,9 +33,8 @@ export async function freeze(
   environment: Environment,
   run: RunScope,
   context: Omit<FrozenContext, "version">,
-): Promise<FrozenContext> {
+): Promise<void> {
   const frozen: FrozenContext = { version: 1, ...context };
   const { sha256, bytes } = await environment.store.blobs.put(Buffer.from(JSON.stringify(frozen)));
   await run.emit({ type: "ContextAssembled", sha256, bytes });
-  return frozen;
 }

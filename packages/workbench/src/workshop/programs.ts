@@ -1,16 +1,15 @@
 import {
   agentLoop,
   ToolRegistry,
-  type Candidate,
   type CircuitBreaker,
   type Gate,
   type LoopConfig,
-  type OutputSchema,
+  type ReliabilityOptions,
   type RunBody,
   type RunScope,
 } from "@benchtop/harness";
 import type { ResolvedModel } from "@benchtop/models";
-import { BenchtopError, type Json, type RunInit } from "@benchtop/protocol";
+import { BenchtopError, type Json, type Message, type RunInit } from "@benchtop/protocol";
 import type { Catalogue } from "../catalogue/catalogue.ts";
 import {
   noWorkbench,
@@ -23,14 +22,18 @@ import {
 import type { Drafts } from "../draft/drafts.ts";
 import type { DraftFile } from "../draft/view.ts";
 import type { Environment } from "../environment.ts";
+import { askedIn } from "./asked.ts";
 import { history } from "./conversation.ts";
 import { freeze, recordedContext, type FrozenContext } from "./frozen-context.ts";
 import { agentInstructions } from "./instructions.ts";
+import { candidatesOf, recordedCandidates, type Fallback } from "./plan.ts";
 import { fileTools } from "./tools.ts";
 
 /** Who is asked, and what a person agreed to. */
 export interface Asking {
   readonly model: ResolvedModel;
+  /** Asked when the model fails, best first. */
+  readonly fallbacks?: readonly Fallback[] | undefined;
   readonly userId: string;
   readonly consent?: ConsentChoice | undefined;
 }
@@ -42,6 +45,7 @@ export interface ProgramParts {
   readonly drafts: Drafts;
   readonly consent: Consent;
   readonly gates: readonly Gate[];
+  readonly reliability: ReliabilityOptions;
   readonly breaker: CircuitBreaker;
 }
 
@@ -59,29 +63,27 @@ export class Programs {
   /** An agent on the files of a workbench, or one prompt. Nothing is sent before a person has agreed to it. */
   live(asking: Asking): RunBody {
     return async (run) => {
-      const recorded = await recordedContext(this.#parts.environment, run);
-      const scope = recorded?.scope ?? (await this.#scopeOf(run.init));
-      await this.#requireConsent(run, asking, scope);
-      const context = recorded ?? (await this.#assemble(run, scope));
-      const candidate = candidateOf(asking.model, {
-        runId: run.runId,
-        scopeHash: scope.hash,
-        ...(run.init.workbenchId !== undefined && { workbenchId: run.init.workbenchId }),
-      });
-      return await agentLoop(this.#configOf(run.init, context, candidate))(run);
+      const { environment, consent } = this.#parts;
+      const recorded = await recordedContext(environment, run);
+      const context = recorded ?? (await this.#assemble(run.init));
+      await this.#requireConsent(run, asking, context.scope);
+      if (!recorded) await freeze(environment, run, context);
+      const { model, fallbacks = [], consent: choice, userId } = asking;
+      const candidates = await candidatesOf(consent, run.init, context.scope, { model, fallbacks, choice, userId });
+      return await agentLoop(this.#configOf(run.init, context, candidates))(run);
     };
   }
 
   /** The same to compare with what is recorded: it needs no provider, and asks none. */
-  replayed(model: ResolvedModel | undefined): RunBody {
+  replayed(model: ResolvedModel | undefined, fallbacks: readonly Fallback[]): RunBody {
     return async (run) => {
       const context = await recordedContext(this.#parts.environment, run);
       if (run.past?.takeIf("ConsentRequired")) {
         throw new BenchtopError("EGRESS_CONSENT_REQUIRED", "Nothing was sent: there was no consent.");
       }
       // Without it the run ended before it had anything to ask.
-      const frozen = context ?? { version: 1, scope: promptScope(), history: [] };
-      return await agentLoop(this.#configOf(run.init, frozen, recordedCandidate(run.init, model)))(run);
+      const frozen = context ?? { scope: promptScope(), history: [] };
+      return await agentLoop(this.#configOf(run.init, frozen, recordedCandidates(run.init, model, fallbacks)))(run);
     };
   }
 
@@ -90,47 +92,60 @@ export class Programs {
     return new ToolRegistry(workbenchId === undefined ? [] : fileTools(environment, drafts, workbenchId));
   }
 
-  #configOf(init: RunInit, { workbench, history }: FrozenContext, candidate: Candidate): LoopConfig {
-    const { gates, breaker, environment } = this.#parts;
-    const { asked, instructions } = askedIn(init.input);
+  #configOf(init: RunInit, { workbench, history }: ContextParts, candidates: LoopConfig["candidates"]): LoopConfig {
+    const { gates, breaker, environment, reliability } = this.#parts;
+    const { text, instructions, attachments, maxOutputTokens, temperature, output } = askedIn(init.input);
     const told = workbench
       ? agentInstructions(workbench.name, workbench.files as unknown as DraftFile[])
       : instructions;
     return {
-      candidates: [candidate],
-      input: asked,
+      candidates,
+      input: text,
+      attachments: attachments.map(({ name, mediaType, sha256 }) => ({ name, mediaType, sha256 })),
       history,
       gates,
+      reliability,
       breaker,
       readAttachment: (sha256) => environment.store.blobs.read(sha256),
       ...(told !== undefined && { instructions: told }),
-      ...(workbench ? { tools: this.toolsOf(init) } : answerAskedIn(init.input)),
+      ...(workbench && { tools: this.toolsOf(init) }),
+      ...(maxOutputTokens !== undefined && { maxOutputTokens }),
+      ...(temperature !== undefined && { temperature }),
+      ...(output && { output }),
     };
   }
 
-  async #scopeOf({ workbenchId }: RunInit): Promise<Scope> {
-    if (workbenchId === undefined) return promptScope();
-    const { environment, catalogue } = this.#parts;
-    // Waits for a change of Published that began before the run claimed the workbench; none begins after it.
-    return await environment.locks.run(workbenchId, async () => {
-      const row = await catalogue.find(workbenchId);
-      return workbenchScope(await environment.manifests.load(row.manifest_hash));
-    });
-  }
-
-  async #assemble(run: RunScope, scope: Scope): Promise<FrozenContext> {
+  /** What the run may show a model: the files as they are now, and what was said before. */
+  async #assemble(init: RunInit): Promise<ContextParts> {
     const { environment, catalogue, drafts } = this.#parts;
-    const { workbenchId, sessionId, kind, runId, forkedFrom } = run.init;
-    const except = [runId, ...(forkedFrom ? [forkedFrom.runId] : [])];
-    const said =
-      sessionId === undefined
-        ? []
-        : await history(environment.store, sessionId, kind === "agent" ? "agent" : "prompt", except);
-    if (workbenchId === undefined) return await freeze(environment, run, { scope, history: said });
-    const { name } = await catalogue.find(workbenchId);
+    const { workbenchId } = init;
+    if (workbenchId === undefined) {
+      const said = await this.#saidBefore(init, "prompt");
+      return { scope: promptScope(await this.#attachedTo(init, said)), history: said };
+    }
+    // Waits for a change of Published that began before the run claimed the workbench; none begins after it.
+    const { scope, name } = await environment.locks.run(workbenchId, async () => {
+      const row = await catalogue.find(workbenchId);
+      return { scope: workbenchScope(await environment.manifests.load(row.manifest_hash)), name: row.name };
+    });
     const files = (await drafts.viewOf(workbenchId)).files();
     const workbench = { name, files: files.map((file) => ({ ...file }) as Json) };
-    return await freeze(environment, run, { scope, workbench, history: said });
+    return { scope, workbench, history: await this.#saidBefore(init, "agent") };
+  }
+
+  async #saidBefore({ sessionId, runId, forkedFrom }: RunInit, kind: "agent" | "prompt"): Promise<Message[]> {
+    if (sessionId === undefined) return [];
+    const except = [runId, ...(forkedFrom ? [forkedFrom.runId] : [])];
+    return await history(this.#parts.environment.store, sessionId, kind, except);
+  }
+
+  /** What a prompt comes with, and the earlier ones of its conversation came with: it is all sent. */
+  async #attachedTo(init: RunInit, said: readonly Message[]): Promise<{ sha256: string; bytes: number }[]> {
+    const { blobs } = this.#parts.environment.store;
+    const before = said.flatMap((message) => (message.role === "user" ? (message.attachments ?? []) : []));
+    const hashes = before.flatMap(({ sha256 }) => sha256 ?? []);
+    const earlier = hashes.map(async (sha256) => ({ sha256, bytes: await blobs.size(sha256) }));
+    return [...askedIn(init.input).attachments, ...(await Promise.all(earlier))];
   }
 
   /** Without consent the run says what would have been sent, and ends; one that is driven again stays as it is. */
@@ -144,7 +159,9 @@ export class Programs {
       await run.emit({ type: "ConsentRequired", providerId, modelId, scopeHash: scope.hash, fileCount, totalBytes });
     }
     const shown = choice?.scopeHash;
-    const what = workbenchId === noWorkbench ? "this prompt" : `${fileCount} files (${totalBytes} bytes)`;
+    const files = `${fileCount} ${workbenchId === noWorkbench ? "attached " : ""}files (${totalBytes} bytes)`;
+    const prompt = fileCount === 0 ? "this prompt" : `this prompt and ${files}`;
+    const what = workbenchId === noWorkbench ? prompt : files;
     const message =
       shown !== undefined && shown !== scope.hash
         ? "The files changed since you agreed. Look at what would be sent now, then agree again."
@@ -159,45 +176,4 @@ export class Programs {
   }
 }
 
-/** The task of an agent or the prompt, and the instructions that came with a prompt. */
-export function askedIn(input: Json): { readonly asked: string; readonly instructions: string | undefined } {
-  const { task, prompt, instructions } =
-    typeof input === "object" && input !== null && !Array.isArray(input) ? input : ({} as { [key: string]: Json });
-  const asked = task ?? prompt;
-  return {
-    asked: typeof asked === "string" ? asked : "",
-    instructions: typeof instructions === "string" ? instructions : undefined,
-  };
-}
-
-/** How a prompt wants to be answered: what it may cost in tokens, how freely, and as JSON of which schema. */
-function answerAskedIn(input: Json): Pick<LoopConfig, "maxOutputTokens" | "temperature" | "output"> {
-  const { maxOutputTokens, temperature, output } =
-    typeof input === "object" && input !== null && !Array.isArray(input) ? input : ({} as { [key: string]: Json });
-  return {
-    ...(typeof maxOutputTokens === "number" && { maxOutputTokens }),
-    ...(typeof temperature === "number" && { temperature }),
-    ...(typeof output === "object" && output !== null && { output: output as unknown as OutputSchema }),
-  };
-}
-
-/** A resolved model as the loop asks it, on behalf of one run. */
-function candidateOf(model: ResolvedModel, context: Parameters<ResolvedModel["adapter"]>[0]): Candidate {
-  const { modelId, local, prices } = model;
-  return { provider: model.adapter(context), modelId, local, ...(prices && { prices }) };
-}
-
-/** The model that was asked, whether or not its provider is still configured. Its prices count for the budget as they are now. */
-function recordedCandidate(init: RunInit, model: ResolvedModel | undefined): Candidate {
-  const [providerId = "", ...name] = (init.model ?? "").split("/");
-  return {
-    provider: {
-      id: providerId,
-      stream: () => {
-        throw new BenchtopError("INTERNAL", "A replay asks no provider.");
-      },
-    },
-    modelId: name.join("/"),
-    prices: model?.prices ?? { inputPerMillion: 0, outputPerMillion: 0 },
-  };
-}
+type ContextParts = Omit<FrozenContext, "version">;

@@ -1,5 +1,6 @@
-import { initOf, type CircuitBreaker, type Gate, type ReplayReport } from "@benchtop/harness";
-import type { Providers, ResolvedModel } from "@benchtop/models";
+import { initOf, type ReplayReport } from "@benchtop/harness";
+import { problemWithSchema, type OutputSchema } from "@benchtop/harness";
+import type { Providers } from "@benchtop/models";
 import type { Program } from "@benchtop/runs";
 import { BenchtopError, newId, type Contract, type Decision, type Json, type RunInit } from "@benchtop/protocol";
 import type { Catalogue } from "../catalogue/catalogue.ts";
@@ -7,10 +8,15 @@ import type { Consent, ConsentChoice } from "../consent/consent.ts";
 import type { Agents } from "../draft/agents.ts";
 import type { Drafts } from "../draft/drafts.ts";
 import type { Environment } from "../environment.ts";
-import { askedIn, Programs, type Asking } from "./programs.ts";
+import { askedIn, withText } from "./asked.ts";
+import { keepAttachments, type AttachmentRequest } from "./attachments.ts";
+import { fallbacksOf, resolvedIfThere, resolvePlan } from "./plan.ts";
+import type { Asking, Programs } from "./programs.ts";
 
 interface ModelRequest {
   readonly model: string;
+  /** Asked when the model fails, best first. One that needs a consent which nobody gave is passed over. */
+  readonly fallbacks?: readonly string[] | undefined;
   readonly userId: string;
   readonly runId?: string | undefined;
   readonly sessionId?: string | undefined;
@@ -26,6 +32,9 @@ export interface AgentRequest extends ModelRequest {
 export interface PromptRequest extends ModelRequest {
   readonly prompt: string;
   readonly instructions?: string | undefined;
+  readonly attachments?: readonly AttachmentRequest[] | undefined;
+  /** The answer has to be JSON of this schema; it becomes the run's result. */
+  readonly output?: OutputSchema | undefined;
 }
 
 export interface StartedRun<SessionId = string> {
@@ -76,18 +85,17 @@ export class Workshop {
       readonly agents: Agents;
       readonly consent: Consent;
       readonly providers: Providers;
-      readonly gates: readonly Gate[];
-      readonly breaker: CircuitBreaker;
+      readonly programs: Programs;
     },
   ) {
-    const { catalogue, drafts, consent, gates, breaker } = parts;
+    const { catalogue, drafts, consent } = parts;
     this.#environment = environment;
     this.#catalogue = catalogue;
     this.#drafts = drafts;
     this.#agents = parts.agents;
     this.#consent = consent;
     this.#providers = parts.providers;
-    this.#programs = new Programs({ environment, catalogue, drafts, consent, gates, breaker });
+    this.#programs = parts.programs;
   }
 
   /**
@@ -97,18 +105,27 @@ export class Workshop {
   async runAgent(request: AgentRequest): Promise<StartedRun> {
     const { id, session_id } = await this.#catalogue.find(request.workbenchId);
     const sessionId = request.sessionId ?? session_id;
-    const start = { kind: "agent", workbenchId: id, sessionId, input: { task: request.task } };
+    const input = { task: request.task, ...plannedIn(request) };
+    const start = { kind: "agent", workbenchId: id, sessionId, input };
     return { ...(await this.#start(request, start)), sessionId };
   }
 
-  /** Starts one prompt to one model. With a session, the earlier prompts of that session are its history. */
+  /**
+   * Starts one prompt to one model. With a session, the earlier prompts of that session are its history. Throws
+   * `VALIDATION_FAILED` for a schema that is not strict, and for attachments that no model reads or that are too large.
+   */
   async runPrompt(request: PromptRequest): Promise<StartedRun<string | null>> {
-    const { sessionId, instructions } = request;
-    const start = {
-      kind: "prompt",
-      ...(sessionId !== undefined && { sessionId }),
-      input: { prompt: request.prompt, ...(instructions !== undefined && { instructions }) },
+    const { sessionId, instructions, output } = request;
+    if (output) refuseBadSchema(output);
+    const attachments = await keepAttachments(this.#environment, request.attachments ?? []);
+    const input = {
+      prompt: request.prompt,
+      ...plannedIn(request),
+      ...(instructions !== undefined && { instructions }),
+      ...(attachments.length > 0 && { attachments }),
+      ...(output && { output: { name: output.name, schema: output.schema as Json } }),
     };
+    const start = { kind: "prompt", ...(sessionId !== undefined && { sessionId }), input };
     return { ...(await this.#start(request, start)), sessionId: sessionId ?? null };
   }
 
@@ -120,8 +137,8 @@ export class Workshop {
   async resume(request: ResumeRequest): Promise<{ runId: string }> {
     const { runId, userId, decision, note, consent, acceptChanges } = request;
     const init = await this.#find(runId, "go on");
-    const model = await this.#providers.resolve(init.model ?? "");
-    await this.#environment.runs.resume(runId, this.#program(init, { model, userId, consent }), {
+    const asking = { ...(await this.#planOf(init, init.model)), userId, consent };
+    await this.#environment.runs.resume(runId, this.#program(init, asking), {
       userId,
       onDivergence: acceptChanges === true ? "accept" : "refuse",
       ...(decision !== undefined && { decision }),
@@ -133,8 +150,7 @@ export class Workshop {
   /** The program of a run that a crash left open, for `Runs.recover`: it goes on where the consent of then still holds. */
   async interrupted(init: RunInit): Promise<Program | undefined> {
     if (init.kind !== "agent" && init.kind !== "prompt") return undefined;
-    const model = await this.#providers.resolve(init.model ?? "");
-    return this.#program(init, { model, userId: init.userId });
+    return this.#program(init, { ...(await this.#planOf(init, init.model)), userId: init.userId });
   }
 
   /**
@@ -144,10 +160,10 @@ export class Workshop {
   async fork(request: ForkRequest): Promise<StartedRun<string | null>> {
     const { userId, seq, input, hint, contract, consent } = request;
     const init = await this.#find(request.runId, "be forked");
-    const model = await this.#providers.resolve(request.model ?? init.model ?? "");
+    const { model, fallbacks } = await this.#planOf(init, request.model ?? init.model);
     const runId = newId("run");
-    const asked = input === undefined ? init.input : withAsked(init, input);
-    const program = this.#program({ ...init, runId }, { model, userId, consent });
+    const asked = input === undefined ? init.input : withText(init.input, init.kind, input);
+    const program = this.#program({ ...init, runId }, { model, fallbacks, userId, consent });
     const handle = await this.#environment.runs.fork(init.runId, program, {
       runId,
       userId,
@@ -161,12 +177,10 @@ export class Workshop {
   }
 
   /** Drives a run again from its journal, without models, tools or clock, and says where it differs first. */
-  async replay(request: {
-    runId: string;
-    userId: string;
-  }): Promise<{ replayRunId: string; report: ReplayReport }> {
+  async replay(request: { runId: string; userId: string }): Promise<{ replayRunId: string; report: ReplayReport }> {
     const init = await this.#find(request.runId, "be replayed");
-    const body = this.#programs.replayed(await this.#resolvedIfThere(init.model));
+    const model = init.model === undefined ? undefined : await resolvedIfThere(this.#providers, init.model);
+    const body = this.#programs.replayed(model, await fallbacksOf(this.#providers, init, init.model));
     return await this.#environment.runs.replay(init.runId, body, request.userId);
   }
 
@@ -187,12 +201,12 @@ export class Workshop {
   }
 
   async #start(request: ModelRequest, start: RunFacts): Promise<{ runId: string; traceId: string }> {
-    const model = await this.#providers.resolve(request.model);
+    const { model, fallbacks } = await resolvePlan(this.#providers, request.model, request.fallbacks ?? []);
     const { userId, consent, contract = {} } = request;
     const runId = request.runId ?? newId("run");
     const whole = { ...start, runId, userId, model: request.model, contract };
     await this.#refuseRepeated(request, whole);
-    const program = this.#program({ ...whole, traceId: "" }, { model, userId, consent });
+    const program = this.#program({ ...whole, traceId: "" }, { model, fallbacks, userId, consent });
     const { traceId } = await this.#environment.runs.start(whole, program);
     return { runId, traceId };
   }
@@ -240,14 +254,10 @@ export class Workshop {
     });
   }
 
-  async #resolvedIfThere(model: string | undefined): Promise<ResolvedModel | undefined> {
-    if (model === undefined) return undefined;
-    try {
-      return await this.#providers.resolve(model);
-    } catch (thrown) {
-      if (BenchtopError.from(thrown).category === "provider") return undefined;
-      throw thrown;
-    }
+  /** The models of a run that began before. Throws `PROVIDER_NOT_CONFIGURED` when the first is gone; a fallback may be. */
+  async #planOf(init: RunInit, first: string | undefined): Promise<Pick<Asking, "model" | "fallbacks">> {
+    const model = await this.#providers.resolve(first ?? "");
+    return { model, fallbacks: await fallbacksOf(this.#providers, init, first) };
   }
 
   /** A run that took all its changes back leaves no Draft that would stand in the way. */
@@ -266,8 +276,16 @@ interface RunFacts {
   readonly input: Json;
 }
 
-/** The input of a run, asking something else. */
-function withAsked({ kind, input }: RunInit, asked: string): Json {
-  const { instructions } = askedIn(input);
-  return { [kind === "agent" ? "task" : "prompt"]: asked, ...(instructions !== undefined && { instructions }) };
+/** What the input of a run says of its models; the first is in `RunStarted.model`. */
+function plannedIn({ fallbacks = [] }: ModelRequest): { fallbacks?: string[] } {
+  return fallbacks.length > 0 ? { fallbacks: [...fallbacks] } : {};
+}
+
+function refuseBadSchema({ schema }: OutputSchema): void {
+  const problem = problemWithSchema(schema);
+  if (problem === undefined) return;
+  throw new BenchtopError("VALIDATION_FAILED", `The schema of the output cannot be used: ${problem}`, {
+    phase: "workshop",
+    detail: { fields: ["output.schema"] },
+  });
 }

@@ -1,0 +1,58 @@
+import type { OutputSchema } from "@benchtop/harness";
+import { Json } from "@benchtop/protocol";
+import { z } from "zod";
+
+/** A file that a prompt comes with, kept as a blob. */
+export const KeptAttachment = z.object({
+  name: z.string(),
+  mediaType: z.string(),
+  sha256: z.string(),
+  bytes: z.int().nonnegative(),
+});
+export type KeptAttachment = z.infer<typeof KeptAttachment>;
+
+const Input = z.object({
+  /** Of an agent, or of a bare prompt. */
+  task: z.string().optional(),
+  prompt: z.string().optional(),
+  instructions: z.string().optional(),
+  /** Models to ask when the first fails, best first. */
+  fallbacks: z.array(z.string()).default([]),
+  attachments: z.array(KeptAttachment).default([]),
+  maxOutputTokens: z.number().optional(),
+  temperature: z.number().optional(),
+  output: z.object({ name: z.string(), schema: z.record(z.string(), Json) }).optional(),
+});
+
+/** What a run of the workshop was asked, and how: `RunStarted.input`, read. */
+export interface Asked {
+  /** The task or the prompt. */
+  readonly text: string;
+  readonly instructions: string | undefined;
+  readonly fallbacks: readonly string[];
+  readonly attachments: readonly KeptAttachment[];
+  readonly maxOutputTokens: number | undefined;
+  readonly temperature: number | undefined;
+  readonly output: OutputSchema | undefined;
+}
+
+/** Throws what zod throws for an input that no version of ours has written. */
+export function askedIn(input: Json): Asked {
+  const { task, prompt, instructions, fallbacks, attachments, maxOutputTokens, temperature, output } =
+    Input.parse(input);
+  return {
+    text: task ?? prompt ?? "",
+    instructions,
+    fallbacks,
+    attachments,
+    maxOutputTokens,
+    temperature,
+    output,
+  };
+}
+
+/** The same input, asking something else. */
+export function withText(input: Json, kind: string, text: string): Json {
+  const rest = typeof input === "object" && input !== null && !Array.isArray(input) ? input : {};
+  return { ...rest, [kind === "agent" ? "task" : "prompt"]: text };
+}
