@@ -29,6 +29,8 @@ describe("H7 a fork", { timeout: 600_000 }, () => {
         const executions = new Map<string, number>();
         const forked = await forkedAt(journal, origin.events, at, calm(executions).config);
         assertNothingRepeated(origin.events, at, executions);
+        // A fork is not charged for what it was given, so it may get further than a run that its budget ended.
+        if (origin.result.status === "budget_exceeded") continue;
         assert.deepEqual({ at, ...outcomeOf(forked.result) }, { at, ...outcomeOf(origin.result) });
         const { divergence } = await replayRun(forked.events, agentLoop(calm(new Map()).config));
         assert.deepEqual({ at, divergence }, { at, divergence: undefined });
@@ -78,7 +80,6 @@ function assertNothingRepeated(events: readonly RunEvent[], at: number, executio
   for (const count of executions.values()) assert.equal(count, 1);
 }
 
-/** Not the totals: a fork is not charged for what it was given. */
 function outcomeOf({ status, output, finishReason, error }: RunResult): object {
   return { status, output, finishReason, code: error?.code };
 }
