@@ -1,5 +1,3 @@
-import { writeFile } from "node:fs/promises";
-import { join } from "node:path";
 import { afterAll, beforeAll, beforeEach, expect, test } from "vitest";
 import { isOurProcess } from "../../apps/cli/src/daemon/find.ts";
 import type { RunEvent } from "../../packages/protocol/src/index.ts";
@@ -19,7 +17,7 @@ beforeAll(async () => {
   await home.ok("workbench", "create", "budget", "--add", "notes.md");
   await home.ok("down");
   const gates = [{ policy: "approval", mode: "enforcing", options: { tools: [{ tool: "delete_file" }] } }];
-  await writeFile(join(home.home, "config.json"), JSON.stringify({ gates }));
+  await home.configure({ gates });
 });
 beforeEach(async () => {
   await home.ok("draft", "discard", "budget", "--yes");

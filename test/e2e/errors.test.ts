@@ -12,6 +12,9 @@ let server: ModelServer;
 beforeAll(async () => {
   home = await Home.create();
   server = await startModelServer({ apiKey: "sk-loopback" });
+  // One further attempt, soon: what is looked at here comes after the last one.
+  const retry = { maxAttempts: 2, initialDelayMs: 10, maxDelayMs: 10 };
+  await home.configure({ reliability: { retry } });
   await home.addProvider(server.url);
   await home.write({ "notes.md": "# Notes\n" });
   await home.ok("workbench", "create", "budget", "--add", "notes.md");

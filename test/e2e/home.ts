@@ -64,6 +64,12 @@ export class Home implements AsyncDisposable {
     }
   }
 
+  /** What an operator sets, before the daemon starts. */
+  async configure(config: object): Promise<void> {
+    await mkdir(this.home, { recursive: true, mode: 0o700 });
+    await writeFile(join(this.home, "config.json"), JSON.stringify(config));
+  }
+
   /** Starts a command and leaves it running. */
   start(words: readonly string[], env: NodeJS.ProcessEnv = {}): Running {
     return spawn(process.execPath, [main, ...words], {
