@@ -53,7 +53,7 @@ export {
 } from "./model/model.ts";
 export type { OutputSchema, ProviderAdapter, ProviderId, ProviderPart, ProviderRequest } from "./provider/provider.ts";
 export { requestHash } from "./provider/request-hash.ts";
-export { ToolRegistry } from "./tools/registry.ts";
+export { problemWithSchema, ToolRegistry } from "./tools/registry.ts";
 export type {
   CompensationContext,
   JsonSchema,

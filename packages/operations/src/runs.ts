@@ -83,21 +83,40 @@ export const Run = z.object({
 });
 export type Run = z.infer<typeof Run>;
 
+/** Models beside the first that a run may ask. */
+const maxFallbacks = 5;
+
 /**
- * Consent to send this run's scope to this provider and model. `scopeHash` is what the person was shown
- * (`egress.consentStatus`); absent, it means whatever the scope is now. `once` covers this run, `always` is kept.
+ * Consent to send this run's scope to a model elsewhere. `scopeHash` is what the person was shown (`egress.consentStatus`);
+ * absent, it means whatever the scope is now. `once` covers this run, `always` is kept. `models` are those of the run that
+ * were agreed to; absent, it is the first alone, and a fallback that needs a consent of its own is passed over.
  */
-export const ConsentChoice = z.object({ mode: z.enum(["once", "always"]), scopeHash: z.string().optional() });
+export const ConsentChoice = z.object({
+  mode: z.enum(["once", "always"]),
+  scopeHash: z.string().optional(),
+  models: z
+    .array(ModelRef)
+    .max(maxFallbacks + 1)
+    .optional(),
+});
 export type ConsentChoice = z.infer<typeof ConsentChoice>;
 
 /** What every run that asks a model takes. */
 export const runRequest = {
   runId: RunId.optional(),
   model: ModelRef,
+  /** Asked in this order when the model fails or cannot serve. */
+  fallbacks: z.array(ModelRef).max(maxFallbacks).optional(),
   sessionId: z.string().regex(callerIdPattern).optional(),
   contract: Contract.optional(),
   consent: ConsentChoice.optional(),
 };
+
+/** The name of a file, without folders. */
+const AttachmentName = z
+  .string()
+  .max(255)
+  .regex(/^[^\p{Cc}\p{Cf}/\\]+$/u, "a file name without folders and invisible characters");
 
 const RunStartedOutput = z.object({ runId: z.string(), traceId: z.string(), sessionId: z.string().nullable() });
 const runId = { runId: RunId };
@@ -115,9 +134,21 @@ export const runOperations = {
       ...runRequest,
       prompt: z.string().min(1).max(2_000_000),
       instructions: z.string().max(200_000).optional(),
+      /** Images (PNG, JPEG, GIF, WebP), PDF and text that were uploaded before (`files.upload`). */
+      attachments: z
+        .array(z.object({ name: AttachmentName, sha256: z.string().regex(/^[0-9a-f]{64}$/) }))
+        .max(100)
+        .optional(),
+      /** The answer has to be JSON of this schema (strict JSON Schema 2020-12); it is the `result` of `Completed`. */
+      output: z
+        .object({
+          name: z.string().regex(/^[A-Za-z0-9_-]{1,64}$/, "1 to 64 letters, digits, dashes or underscores"),
+          schema: z.record(z.string(), Json),
+        })
+        .optional(),
     }),
     output: RunStartedOutput,
-    errors: ["RUN_REPLAYED", "PROVIDER_NOT_CONFIGURED", "DISK_FULL"],
+    errors: ["NOT_FOUND", "RUN_REPLAYED", "PROVIDER_NOT_CONFIGURED", "DISK_FULL"],
   }),
   "runs.list": operation({
     id: "runs.list",

@@ -22,6 +22,10 @@ export interface Limits {
   readonly diffTimeoutMs: number;
   /** Milliseconds that one search of an agent may take. */
   readonly searchTimeoutMs: number;
+  /** Files that may be attached to one prompt, bytes of each, and of all together. Providers refuse more than some 30 MB. */
+  readonly maxAttachments: number;
+  readonly maxAttachmentBytes: number;
+  readonly maxAttachmentsBytes: number;
 }
 
 export const defaultLimits: Limits = {
@@ -37,4 +41,7 @@ export const defaultLimits: Limits = {
   maxDiffLines: 50_000,
   diffTimeoutMs: 500,
   searchTimeoutMs: 3000,
+  maxAttachments: 10,
+  maxAttachmentBytes: 10_000_000,
+  maxAttachmentsBytes: 20_000_000,
 };

@@ -26,6 +26,16 @@ describe("H4 a plan", () => {
     ]);
   });
 
+  test("passes over a candidate that must not be asked, whatever it can do", () => {
+    const plan = [
+      { ...candidate("a", { capabilities: { tools: true } }), barred: "nobody agreed to it" },
+      candidate("b"),
+    ];
+    const { fit, skipped } = negotiate(plan, needs({ tools: true }));
+    expect(fit.map(({ modelId }) => modelId)).toEqual(["b"]);
+    expect(skipped).toEqual([{ providerId: "scripted", modelId: "a", reason: "nobody agreed to it" }]);
+  });
+
   test.for<[string, ModelInfo, Partial<Needs>, ModelConstraints, string]>([
     ["cannot call tools", { capabilities: { tools: false } }, { tools: true }, {}, "it cannot call tools"],
     ["cannot answer in JSON", { capabilities: { output: false } }, { output: true }, {}, "it cannot answer in JSON"],

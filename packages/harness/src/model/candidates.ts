@@ -8,6 +8,8 @@ export interface Candidate extends ModelInfo {
   readonly provider: ProviderAdapter;
   /** The model's name as its provider knows it. */
   readonly modelId: string;
+  /** Why it must not be asked, where that is so: nobody agreed to show it what would be sent. Given as the reason for passing it over. */
+  readonly barred?: string | undefined;
 }
 
 /** What a request needs of whoever serves it. */
@@ -39,7 +41,8 @@ export function negotiate(
 }
 
 function unfit(candidate: Candidate, needs: Needs, constraints: ModelConstraints): string | undefined {
-  const { contextTokens, prices, local, capabilities = {} } = candidate;
+  const { contextTokens, prices, local, barred, capabilities = {} } = candidate;
+  if (barred !== undefined) return barred;
   if (needs.tools && capabilities.tools === false) return "it cannot call tools";
   if ((needs.output || constraints.output === true) && capabilities.output === false) return "it cannot answer in JSON";
   if (needs.attachments && capabilities.attachments === false) return "it cannot read images or files";

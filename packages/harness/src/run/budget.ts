@@ -21,7 +21,10 @@ export class Budget {
 
   /** Throws `VALIDATION_FAILED` when a cost ceiling was asked for that nobody could keep. */
   constructor(run: RunScope, candidates: readonly Candidate[]) {
-    if (run.init.contract.maxCostMicros !== undefined && candidates.some(({ prices }) => !prices)) {
+    if (
+      run.init.contract.maxCostMicros !== undefined &&
+      candidates.some(({ prices, barred }) => !prices && barred === undefined)
+    ) {
       throw new BenchtopError(
         "VALIDATION_FAILED",
         "The prices of this model are not known, so its cost cannot be limited. Set its prices, or leave maxCostMicros out.",

@@ -43,6 +43,16 @@ export function problemsWith(schema: JsonSchema, value: Json): readonly string[]
   return problemsOf(validatorOf({ name: "output", inputSchema: schema }), value);
 }
 
+/** Why a schema is no strict JSON Schema (2020-12), in words; undefined when it is one. */
+export function problemWithSchema(schema: JsonSchema): string | undefined {
+  try {
+    compiledSchema(schema);
+    return undefined;
+  } catch (thrown) {
+    return thrown instanceof Error ? thrown.message : "unknown reason";
+  }
+}
+
 function problemsOf(validate: ValidateFunction, value: Json): readonly string[] {
   return validate(value) ? [] : (validate.errors ?? []).map(problemOf);
 }
@@ -58,7 +68,17 @@ let compiler: { readonly ajv: Ajv2020; compiled: number } | undefined;
 const mostSchemasOfOneCompiler = 200;
 
 function validatorOf(tool: Pick<Tool, "name" | "inputSchema">): ValidateFunction {
-  const known = validators.get(tool.inputSchema);
+  try {
+    return compiledSchema(tool.inputSchema);
+  } catch (thrown) {
+    const reason = thrown instanceof Error ? thrown.message : "unknown reason";
+    throw invalid(tool, `its input schema is not valid: ${reason}`);
+  }
+}
+
+/** Throws what Ajv throws for a schema that is not strict. */
+function compiledSchema(schema: JsonSchema): ValidateFunction {
+  const known = validators.get(schema);
   if (known) return known;
   if (!compiler || compiler.compiled >= mostSchemasOfOneCompiler) {
     const ajv = new Ajv2020({ strict: true, strictRequired: false, allowUnionTypes: true, validateFormats: false });
@@ -67,14 +87,11 @@ function validatorOf(tool: Pick<Tool, "name" | "inputSchema">): ValidateFunction
   const { ajv } = compiler;
   compiler.compiled += 1;
   try {
-    const validate = ajv.compile(tool.inputSchema);
-    validators.set(tool.inputSchema, validate);
+    const validate = ajv.compile(schema);
+    validators.set(schema, validate);
     return validate;
-  } catch (thrown) {
-    const reason = thrown instanceof Error ? thrown.message : "unknown reason";
-    throw invalid(tool, `its input schema is not valid: ${reason}`);
   } finally {
-    ajv.removeSchema(tool.inputSchema);
+    ajv.removeSchema(schema);
   }
 }
 

@@ -23,6 +23,8 @@ export interface ConsentChoice {
   readonly mode: "once" | "always";
   /** What the person was shown; absent, whatever the scope is now. */
   readonly scopeHash?: string | undefined;
+  /** The models that were agreed to, `provider/model`; absent, the one that is asked first, and no other. */
+  readonly models?: readonly string[] | undefined;
 }
 
 /** What a run may show a model. Frozen when the run starts. */
@@ -41,9 +43,14 @@ export function workbenchScope(manifest: Manifest): Scope {
   };
 }
 
-/** A bare prompt: its attachments, of which there are none yet. */
-export function promptScope(): Scope {
-  return { hash: hashOf({ attachments: [], version: 1 }), fileCount: 0, totalBytes: 0 };
+/** What is attached to a bare prompt and to the earlier ones of its conversation. The same files are the same scope. */
+export function promptScope(attachments: readonly { readonly sha256: string; readonly bytes: number }[] = []): Scope {
+  const sizes = new Map(attachments.map(({ sha256, bytes }) => [sha256, bytes]));
+  return {
+    hash: hashOf({ attachments: [...sizes.keys()].toSorted(), version: 1 }),
+    fileCount: sizes.size,
+    totalBytes: [...sizes.values()].reduce((sum, bytes) => sum + bytes, 0),
+  };
 }
 
 function hashOf(scope: object): string {
@@ -68,7 +75,8 @@ export class Consent implements ConsentPort {
   readonly #environment: Environment;
   readonly #catalogue: Catalogue;
   readonly #providers: Providers;
-  readonly #once = new Map<string, Grant>();
+  /** By run: one for each model that it may ask. */
+  readonly #once = new Map<string, readonly Grant[]>();
   /** Each with the provider's row as it was, so that a provider that was replaced is not the one that was agreed to. */
   readonly #session = new Map<string, Grant & { provider: string }>();
 
@@ -127,7 +135,9 @@ export class Consent implements ConsentPort {
   async revoke(input: { workbenchId: string }): Promise<void> {
     const { id } = await this.#catalogue.find(input.workbenchId);
     for (const [key, grant] of this.#session) if (grant.workbenchId === id) this.#session.delete(key);
-    for (const [key, grant] of this.#once) if (grant.workbenchId === id) this.#once.delete(key);
+    for (const [runId, grants] of this.#once) {
+      if (grants.some((grant) => grant.workbenchId === id)) this.#once.delete(runId);
+    }
     await this.#environment.store.db.deleteFrom("consents").where("workbench_id", "=", id).execute();
     await this.#environment.store.flush();
   }
@@ -135,14 +145,14 @@ export class Consent implements ConsentPort {
   /** Asked by the gate before every call, and by a run before its first. */
   async isConsented({ providerId, modelId, scopeHash, runId, workbenchId }: ConsentQuestion): Promise<boolean> {
     const grant: Grant = { workbenchId: workbenchId ?? noWorkbench, providerId, modelId, scopeHash };
-    const once = runId === undefined ? undefined : this.#once.get(runId);
-    if (once && keyOf(once) === keyOf(grant) && once.scopeHash === scopeHash) return true;
+    const once = runId === undefined ? [] : (this.#once.get(runId) ?? []);
+    if (once.some((given) => keyOf(given) === keyOf(grant) && given.scopeHash === scopeHash)) return true;
     return (await this.#isInSession(grant)) || (await this.#isPersisted(grant));
   }
 
   /**
-   * Takes the choice that came with a run, and says whether the run may call its model. A choice that was made for another
-   * scope grants nothing.
+   * Takes the choice that came with a run, and says whether the run may call this model. A choice that was made for another
+   * scope, or for other models, grants nothing.
    */
   async admit(
     run: { runId: string; workbenchId: string; userId: string },
@@ -153,9 +163,9 @@ export class Consent implements ConsentPort {
     if (model.local) return true;
     const { providerId, modelId } = model;
     const grant: Grant = { workbenchId: run.workbenchId, providerId, modelId, scopeHash: scope.hash };
-    if (choice && (choice.scopeHash === undefined || choice.scopeHash === scope.hash)) {
+    if (choice && covers(choice, grant)) {
       if (choice.mode === "always") await this.#persist(grant, run.userId);
-      else this.#once.set(run.runId, grant);
+      else this.#once.set(run.runId, [...(this.#once.get(run.runId) ?? []), grant]);
     }
     const { scopeHash, workbenchId } = grant;
     return await this.isConsented({ providerId, modelId, scopeHash, runId: run.runId, workbenchId });
@@ -219,6 +229,11 @@ export class Consent implements ConsentPort {
       .executeTakeFirst();
     return JSON.stringify(row ?? null);
   }
+}
+
+function covers({ scopeHash, models }: ConsentChoice, grant: Grant): boolean {
+  if (models && !models.includes(`${grant.providerId}/${grant.modelId}`)) return false;
+  return scopeHash === undefined || scopeHash === grant.scopeHash;
 }
 
 function keyOf({ workbenchId, providerId, modelId }: Grant): string {

@@ -159,7 +159,8 @@ export class Programs {
       await run.emit({ type: "ConsentRequired", providerId, modelId, scopeHash: scope.hash, fileCount, totalBytes });
     }
     const shown = choice?.scopeHash;
-    const files = `${fileCount} ${workbenchId === noWorkbench ? "attached " : ""}files (${totalBytes} bytes)`;
+    const kind = workbenchId === noWorkbench ? "attached file" : "file";
+    const files = `${fileCount} ${kind}${fileCount === 1 ? "" : "s"} (${totalBytes} bytes)`;
     const prompt = fileCount === 0 ? "this prompt" : `this prompt and ${files}`;
     const what = workbenchId === noWorkbench ? prompt : files;
     const message =

@@ -8,7 +8,7 @@ import type { Consent, ConsentChoice } from "../consent/consent.ts";
 import type { Agents } from "../draft/agents.ts";
 import type { Drafts } from "../draft/drafts.ts";
 import type { Environment } from "../environment.ts";
-import { askedIn, withText } from "./asked.ts";
+import { withText } from "./asked.ts";
 import { keepAttachments, type AttachmentRequest } from "./attachments.ts";
 import { fallbacksOf, resolvedIfThere, resolvePlan } from "./plan.ts";
 import type { Asking, Programs } from "./programs.ts";
