@@ -3,6 +3,7 @@ import type { Gate, Verdict } from "../../src/gates/gate.ts";
 import type { LoopConfig } from "../../src/index.ts";
 import { CircuitBreaker } from "../../src/reliability/circuit-breaker.ts";
 import { connect } from "./connect.ts";
+import { faultNames } from "./faults.ts";
 import { Random } from "./random.ts";
 import { dialectNames, type FaultServer } from "./server.ts";
 import { toolsOf, type Executions } from "./tools.ts";
@@ -33,7 +34,9 @@ export function scenarioOf(seed: number, { server, executions, nowhere, calm = f
   const candidates = Array.from({ length: calm ? 1 : 1 + random.below(3) }, (_, place) => {
     const dialect = random.pick(dialectNames);
     const isAway = !calm && random.chance(0.05);
-    const url = isAway ? nowhere : server.urlOf({ seed, dialect, faulty, place });
+    // A storm: whatever it does, it does it again.
+    const among = !calm && random.chance(0.15) ? { among: [random.pick(faultNames)] } : {};
+    const url = isAway ? nowhere : server.urlOf({ seed, dialect, faulty, place, ...among });
     return {
       provider: connect(dialect, url, `${dialect}-${place}`),
       modelId: random.pick(["small", "large"]),
