@@ -20,6 +20,7 @@ const checks: Record<string, string[]> = {
   layers: script("check-layers.ts"),
   ...generated("operations-reference.ts", "operations reference"),
   ...generated("cli-reference.ts", "CLI reference"),
+  ...generated("harness-reference.ts", "harness reference"),
 };
 
 const results = await Promise.all(Object.entries(checks).map(([name, command]) => runCheck(name, command)));
