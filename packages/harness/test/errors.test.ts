@@ -4,7 +4,6 @@ import { describe, expect, test } from "vitest";
 import {
   agentLoop,
   callsToUndo,
-  CircuitBreaker,
   endRun,
   forkRun,
   interruption,
@@ -50,16 +49,6 @@ describe("H4 a plan that nobody can serve", () => {
     expect(result.error).toMatchObject({ code: "VALIDATION_FAILED", message: expect.stringContaining("small") });
     expect(eventOf(events, "CandidatesSkipped").skipped).toHaveLength(1);
     expect(provider.requests).toEqual([]);
-  });
-
-  test("because every provider is left alone for a while, may be tried again", async () => {
-    const breaker = new CircuitBreaker({ failures: 1, cooldownMs: 60_000 });
-    const error = new BenchtopError("PROVIDER_UNAVAILABLE", "It broke.");
-    const provider = scriptedProvider([{ type: "throw", error }]);
-    await finished(await startAgent({ provider, breaker }));
-    const { result } = await finished(await startAgent({ provider, breaker }));
-    expect(result.error?.info).toMatchObject({ error_code: "PROVIDER_UNAVAILABLE", retryable: true });
-    expect(provider.requests).toHaveLength(1);
   });
 });
 
