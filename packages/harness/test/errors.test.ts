@@ -1,4 +1,4 @@
-import { BenchtopError, type Journal, type RunEvent } from "@benchtop/protocol";
+import type { Journal, RunEvent } from "@benchtop/protocol";
 import { checkInvariants } from "@benchtop/protocol/invariants";
 import { describe, expect, test } from "vitest";
 import {
