@@ -37,7 +37,7 @@ export const EvalCase = z
   .object({ id: label, input: Json, expected: Json.optional() })
   .catchall(Json)
   .refine((value) => JSON.stringify(value).length <= evalLimits.maxCaseCharacters, {
-    message: `A case has at most ${evalLimits.maxCaseCharacters.toLocaleString("en-US")} characters`,
+    message: `A case has at most ${evalLimits.maxCaseCharacters} characters`,
   });
 export type EvalCase = z.infer<typeof EvalCase>;
 

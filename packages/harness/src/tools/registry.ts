@@ -1,5 +1,6 @@
+import { createRequire } from "node:module";
 import { BenchtopError, type Json } from "@benchtop/protocol";
-import { Ajv2020, type ErrorObject, type ValidateFunction } from "ajv/dist/2020.js";
+import type { Ajv2020, ErrorObject, ValidateFunction } from "ajv/dist/2020.js";
 import { estimateTokens } from "../context/estimate.ts";
 import type { JsonSchema, Tool, ToolSpec } from "./tool.ts";
 
@@ -60,6 +61,9 @@ function problemsOf(validate: ValidateFunction, value: Json): readonly string[] 
 /** What every provider's protocol accepts as a function name. */
 const namePattern = /^[A-Za-z0-9_-]{1,64}$/;
 
+/** Loaded by the first schema: a process without tools, or one that has just started, goes without its 80 modules. */
+const require = createRequire(import.meta.url);
+
 /** Compiled once for each schema, however many registries it is part of: a registry is made for every run. */
 const validators = new WeakMap<JsonSchema, ValidateFunction>();
 let compiler: { readonly ajv: Ajv2020; compiled: number } | undefined;
@@ -81,6 +85,7 @@ function compiledSchema(schema: JsonSchema): ValidateFunction {
   const known = validators.get(schema);
   if (known) return known;
   if (!compiler || compiler.compiled >= mostSchemasOfOneCompiler) {
+    const { Ajv2020 } = require("ajv/dist/2020.js") as typeof import("ajv/dist/2020.js");
     const ajv = new Ajv2020({ strict: true, strictRequired: false, allowUnionTypes: true, validateFormats: false });
     compiler = { ajv, compiled: 0 };
   }

@@ -1,5 +1,5 @@
 import type { RunHandle, RunResult, RunScope } from "@benchtop/harness";
-import { cacheKey, type CaseRequest, type CaseResult } from "@benchtop/harness/evals";
+import type { CaseRequest, CaseResult } from "@benchtop/harness/evals";
 import type { ResolvedModel } from "@benchtop/models";
 import { BenchtopError, newId, type Json } from "@benchtop/protocol";
 import type { Consent, ConsentChoice } from "../consent/consent.ts";
@@ -34,6 +34,7 @@ export async function askInRun(
 ): Promise<CaseResult> {
   const model = asker.models.get(request.model);
   if (!model) throw new BenchtopError("INTERNAL", "A model of the suite was not resolved.");
+  const { cacheKey } = await import("@benchtop/harness/evals");
   const { contract, share } = takeShare(asker, model.prices !== null);
   const runId = newId("run");
   const { environment, userId } = asker;

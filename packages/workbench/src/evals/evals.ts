@@ -1,12 +1,5 @@
 import type { RunBody, RunScope } from "@benchtop/harness";
-import {
-  compareReports,
-  parseSuite,
-  renderHtmlReport,
-  runSuite,
-  type ComparedModels,
-  type SuiteProgress,
-} from "@benchtop/harness/evals";
+import type { ComparedModels, SuiteProgress } from "@benchtop/harness/evals";
 import type { Providers, ResolvedModel } from "@benchtop/models";
 import {
   BenchtopError,
@@ -40,6 +33,9 @@ export interface EvalRequest {
   readonly runId?: string | undefined;
   readonly userId: string;
 }
+
+/** What judges answers, and reads YAML for it, is loaded by the first evaluation: a daemon that has none starts without. */
+const engine = () => import("@benchtop/harness/evals");
 
 const reportNames = { json: "report.json", html: "report.html" } as const;
 const mediaTypes = { json: "application/json", html: "text/html; charset=utf-8" } as const;
@@ -110,6 +106,7 @@ export class Evals {
 
   async compare(runId: string, otherRunId: string, models: ComparedModels): Promise<EvalComparison> {
     const [before, after] = await Promise.all([this.#report(runId), this.#report(otherRunId)]);
+    const { compareReports } = await engine();
     return compareReports(before, after, models);
   }
 
@@ -142,6 +139,7 @@ export class Evals {
       );
     }
     const found = suite ?? (await this.suite(from ?? ""));
+    const { parseSuite } = await engine();
     return parseSuite(models === undefined ? found : { ...found, models: [...models] });
   }
 
@@ -212,6 +210,7 @@ export class Evals {
     };
     const total = suite.models.length * suite.cases.length * suite.repeat;
     run.write({ type: "PhaseChanged", phase: "evaluating", done: 0, total });
+    const { runSuite } = await engine();
     const report = await runSuite(suite, {
       runId: run.runId,
       cache: answers,
@@ -236,6 +235,7 @@ export class Evals {
       }
     }
     const { blobs } = this.#environment.store;
+    const { renderHtmlReport } = await engine();
     for (const [name, mediaType, bytes] of [
       [summaryName, mediaTypes.json, bytesOf(report.summary)],
       [reportNames.json, mediaTypes.json, bytesOf(report)],

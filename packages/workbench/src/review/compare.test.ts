@@ -3,7 +3,8 @@ import { tmpdir } from "node:os";
 import { join } from "node:path";
 import * as fc from "fast-check";
 import { afterAll, describe, expect, test } from "vitest";
-import { compareTexts, type Comparison, type DiffLine } from "./compare.ts";
+import { compareTexts } from "./compare.ts";
+import type { Comparison, DiffLine } from "./comparison.ts";
 
 const folder = mkdtempSync(join(tmpdir(), "benchtop-compare-"));
 afterAll(() => rmSync(folder, { recursive: true }));

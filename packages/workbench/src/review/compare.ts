@@ -1,25 +1,7 @@
 import { readFileSync } from "node:fs";
 import { diffWordsWithSpace } from "diff";
+import { unshown, type Comparison, type DiffLine, type Hunk } from "./comparison.ts";
 import { compareLines, splitLines, type Stretch } from "./lines.ts";
-
-/** A line of a hunk, with the ranges (start, end; UTF-16 offsets) of the words that differ from its counterpart. */
-export interface DiffLine {
-  readonly kind: "context" | "added" | "removed";
-  /** Without its line feed. A carriage return before it is kept, so that a change of line ends shows. */
-  readonly text: string;
-  readonly oldLine: number | null;
-  readonly newLine: number | null;
-  readonly marks?: [number, number][];
-  readonly noNewline?: boolean;
-}
-
-export interface Hunk {
-  readonly oldStart: number;
-  readonly oldLines: number;
-  readonly newStart: number;
-  readonly newLines: number;
-  readonly lines: DiffLine[];
-}
 
 export interface CompareInput {
   /** Files that hold the two sides; null where a side has none. */
@@ -30,16 +12,6 @@ export interface CompareInput {
   readonly timeoutMs: number;
   /** Only the numbers of lines are wanted. */
   readonly countsOnly: boolean;
-}
-
-export interface Comparison {
-  readonly view: "text" | "opaque" | "too-large";
-  readonly hunks: Hunk[];
-  readonly linesAdded: number;
-  readonly linesRemoved: number;
-  readonly truncated: boolean;
-  readonly oldLineCount: number;
-  readonly newLineCount: number;
 }
 
 /** Lines of all hunks together; above it the diff says that it is truncated. */
@@ -77,10 +49,6 @@ function textOf(path: string | null): string | undefined {
     if (thrown instanceof TypeError) return undefined;
     throw thrown;
   }
-}
-
-export function unshown(view: "opaque" | "too-large", oldLineCount: number, newLineCount: number): Comparison {
-  return { view, hunks: [], linesAdded: 0, linesRemoved: 0, truncated: false, oldLineCount, newLineCount };
 }
 
 function hunksOf(stretches: readonly Stretch[], oldLines: string[], newLines: string[], context: number): Hunk[] {

@@ -6,7 +6,7 @@ import type { Environment } from "../environment.ts";
 import { classifyText } from "../files/classify.ts";
 import { parseWorkbenchPath } from "../path/workbench-path.ts";
 import { journalOf } from "../workshop/journals.ts";
-import { unshown, type Comparison, type Hunk } from "./compare.ts";
+import { unshown, type Comparison, type Hunk } from "./comparison.ts";
 
 export interface Change {
   readonly path: string;
