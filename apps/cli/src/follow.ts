@@ -4,12 +4,22 @@ import { exitCodes } from "./failure.ts";
 import { RunPrinter } from "./output/events.ts";
 import { printable } from "./output/format.ts";
 
+export interface ShowOptions {
+  readonly after?: number;
+  /** The run gives data: it is printed instead of the model's text. */
+  readonly resultOnly?: boolean;
+}
+
 /**
  * Prints a run from after an event on until it ends, or until it waits for a decision that nobody here can be asked for: then
  * how to decide is said, and the exit code. Throws the error that it ended with.
  */
-export async function showRun(invocation: Invocation, runId: string, after = -1): Promise<void> {
-  const printer = new RunPrinter(invocation.terminal);
+export async function showRun(
+  invocation: Invocation,
+  runId: string,
+  { after = -1, resultOnly = false }: ShowOptions = {},
+): Promise<void> {
+  const printer = new RunPrinter(invocation.terminal, { resultOnly });
   const last = await follow(invocation, runId, after, decided, (event) =>
     invocation.json ? invocation.printJson(event) : printer.print(event),
   );
@@ -26,6 +36,7 @@ export async function showRun(invocation: Invocation, runId: string, after = -1)
 
 const choicesFor = {
   approval: ["approve", "deny"],
+  question: ["approve", "deny"],
   "outcome-unknown": ["retry", "skip"],
 } as const satisfies Record<EventOf<"Suspended">["reason"], readonly Decision[]>;
 

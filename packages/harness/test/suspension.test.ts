@@ -166,6 +166,73 @@ function program(): { body: RunBody; paid: string[] } {
   return { body: agentUnderTest({ provider, tools: withLook({ ...pay, concurrent: true }) }), paid };
 }
 
+describe("H6 a tool that asks in its middle", () => {
+  /** Reads, asks, asks once more, then pays. */
+  function asker(idempotent: boolean, ...scripts: (readonly Act[])[]) {
+    const log: string[] = [];
+    const pay: Tool = {
+      name: "pay",
+      description: "Pays.",
+      inputSchema: { type: "object" },
+      effects: "external",
+      idempotent,
+      execute: async (_, { ask }) => {
+        log.push("started");
+        if (!ask("Pay five euros?").approved) return { content: "not paid" };
+        const { approved, note } = ask("To whom?");
+        if (!approved) return { content: "nobody" };
+        log.push(`paid ${note}`);
+        return { content: `paid ${note}` };
+      },
+    };
+    return { log, body: agentUnderTest({ provider: scriptedProvider(...scripts), tools: [pay] }) };
+  }
+
+  test("takes no process while it waits, and gets each answer once it is given", async () => {
+    const journal = memoryJournal();
+    const first = asker(true, payment);
+    const handle = await startProgram(first.body, { journal });
+    expect(await handle.result).toMatchObject({
+      status: "suspended",
+      suspended: { reason: "question", callId: "c1", question: "Pay five euros?" },
+    });
+    const { runId } = handle;
+    const second = await resumeRun(journal, runId, asker(true, payment).body, { decision: "approve" });
+    expect((await second.result).suspended?.question).toBe("To whom?");
+
+    const last = asker(true, thanks);
+    const third = await resumeRun(journal, runId, last.body, { decision: "approve", note: "Ada" });
+    expect((await third.result).output).toBe("Paid.");
+    expect([first.log, last.log]).toEqual([["started"], ["started", "paid Ada"]]);
+    const events = await journal.read(runId);
+    expect(checkInvariants(events, { ended: true })).toEqual([]);
+    expect(eventOf(events, "ToolCallFinished")).toMatchObject({ outcome: "success", content: "paid Ada" });
+    expect(typesOf(events).filter((type) => type === "ToolCallRequested")).toHaveLength(1);
+    expect(await replayRun(events, asker(true).body)).toMatchObject({ outcome: "identical" });
+  });
+
+  test("is told no like it is told yes", async () => {
+    const journal = memoryJournal();
+    const handle = await startProgram(asker(true, payment).body, { journal });
+    await handle.result;
+    const { log, body } = asker(true, thanks);
+    const resumed = await resumeRun(journal, handle.runId, body, { decision: "deny" });
+    await resumed.result;
+    expect(log).toEqual(["started"]);
+    expect(eventOf(await journal.read(handle.runId), "ToolCallFinished").content).toBe("not paid");
+  });
+
+  test("may not, when it must not be executed again: the model is told, and nothing waits", async () => {
+    const { body } = asker(false, payment, thanks);
+    const { events, result } = await finished(await startProgram(body));
+    expect(result.status).toBe("success");
+    expect(eventOf(events, "ToolCallFinished")).toMatchObject({
+      outcome: "error",
+      error: { error_code: "TOOL_FAILED" },
+    });
+  });
+});
+
 describe("H7 a call whose outcome nobody knows after a crash", () => {
   const both = [calls("look", {}, "l1"), calls("pay", {}, "c1"), ends()];
 

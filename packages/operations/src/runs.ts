@@ -1,4 +1,4 @@
-import { callerIdPattern, Contract, Decision, Json, RunEvent, RunStatus } from "@benchtop/protocol";
+import { callerIdPattern, Contract, Decision, Json, RunEvent, RunStatus, SuspensionReason } from "@benchtop/protocol";
 import { z } from "zod";
 import { operation } from "./define.ts";
 import { page, pageInput } from "./pagination.ts";
@@ -9,7 +9,7 @@ export const RunId = z.string().regex(callerIdPattern, "1 to 128 letters, digits
 /** What a run that has not ended waits for a person to decide. */
 export const Suspension = z.object({
   at: z.string(),
-  reason: z.enum(["approval", "outcome-unknown"]),
+  reason: SuspensionReason,
   callId: z.string(),
   tool: z.string(),
   arguments: Json,

@@ -245,12 +245,16 @@ export const BudgetExceeded = event("BudgetExceeded", {
   actual: z.number(),
 });
 
+/** `approval`: a gate asks before a call; `question`: the tool itself asks while it runs; `outcome-unknown`: a crash cut a call off. */
+export const SuspensionReason = z.enum(["approval", "question", "outcome-unknown"]);
+export type SuspensionReason = z.infer<typeof SuspensionReason>;
+
 /**
  * The run waits for a person, and no process is needed meanwhile: for the approval of a tool call that a gate asks about,
  * or because a crash left a call that must not simply be repeated.
  */
 export const Suspended = event("Suspended", {
-  reason: z.enum(["approval", "outcome-unknown"]),
+  reason: SuspensionReason,
   callId: z.string(),
   tool: z.string(),
   arguments: Json,
@@ -266,6 +270,8 @@ export type Decision = z.infer<typeof Decision>;
 /** The run goes on: after a crash, by a person's decision, or as a fork of another. */
 export const Resumed = event("Resumed", {
   reason: z.enum(["crash", "decision", "fork"]),
+  /** Why the run waited, where a person decided. */
+  asked: SuspensionReason.optional(),
   callId: z.string().optional(),
   decision: Decision.optional(),
   /** A person's words; the model is told them. */

@@ -284,7 +284,7 @@ class Suspensions implements Rule {
   #suspended(event: EventOf<"Suspended">, violated: Violated): void {
     const isOpen = this.#tools.has(event.callId);
     if (event.reason === "approval" && isOpen) violated(`asks about ${event.callId}, which has begun`);
-    if (event.reason === "outcome-unknown" && !isOpen) violated(`asks about ${event.callId}, which is not open`);
+    if (event.reason !== "approval" && !isOpen) violated(`asks about ${event.callId}, which is not open`);
     this.#waiting = event;
   }
 }

@@ -11,6 +11,7 @@ import { RelativeTime } from "../components/relative-time.tsx";
 
 const choices = {
   approval: { yes: "approve", no: "deny", yesLabel: "Approve", noLabel: "Deny" },
+  question: { yes: "approve", no: "deny", yesLabel: "Yes", noLabel: "No" },
   "outcome-unknown": { yes: "retry", no: "skip", yesLabel: "Execute again", noLabel: "Do not" },
 } as const satisfies Record<Suspension["reason"], { yes: Decision; no: Decision; yesLabel: string; noLabel: string }>;
 

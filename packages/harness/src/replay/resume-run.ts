@@ -93,11 +93,12 @@ function resumption(events: readonly RunEvent[], options: ResumeOptions): EventI
   if (decision === undefined || !asked.includes(decision)) {
     throw refused(`This run waits for a decision about "${last.tool}": ${asked.join(" or ")}.`);
   }
-  return { type: "Resumed", reason: "decision", callId: last.callId, decision, ...by };
+  return { type: "Resumed", reason: "decision", asked: last.reason, callId: last.callId, decision, ...by };
 }
 
 const decisionsFor: Readonly<Record<EventOf<"Suspended">["reason"], readonly Decision[]>> = {
   approval: ["approve", "deny"],
+  question: ["approve", "deny"],
   "outcome-unknown": ["retry", "skip"],
 };
 

@@ -90,7 +90,7 @@ function interrupted(
   { requested }: RecordedToolCall,
 ): ToolResult | undefined {
   if (!tool || (requested.idempotent && tool.idempotent)) return undefined;
-  const decided = run.decisionsOn(call.callId).findLast(({ decision }) => decision === "retry" || decision === "skip");
+  const decided = run.decisionsOn(call.callId).findLast(({ asked }) => asked === "outcome-unknown");
   if (decided?.decision === "retry") return undefined;
   if (decided?.decision === "skip") return outcomeUnknown(interruption(call.name), decided.note);
   throw new RunSuspended({
@@ -170,11 +170,13 @@ async function execute(
     signal: time.signal,
     run,
     emit: (event) => run.emit({ ...event, spanId: event.spanId ?? spanId }),
+    ask: asking(run, tool, call),
   };
   try {
     const output = await Promise.race([tool.execute(call.arguments, context), time.abandoned]);
     return output === "abandoned" ? abandonedCall(run, time) : finished(output);
   } catch (thrown) {
+    if (thrown instanceof RunSuspended) throw thrown;
     return failed(run, time, thrown);
   } finally {
     if (time.isOver) {
@@ -182,6 +184,23 @@ async function execute(
     }
     time.stop();
   }
+}
+
+/** The answers that a call has been given, in the order of its questions; a question without one suspends the run. */
+function asking(run: RunScope, tool: Tool, { callId, name, arguments: input }: ToolCall): ToolContext["ask"] {
+  let answered = 0;
+  return (question) => {
+    if (!tool.idempotent) {
+      throw new BenchtopError(
+        "TOOL_FAILED",
+        `Only a tool that is idempotent may ask: "${name}" is executed again then.`,
+      );
+    }
+    const answer = run.decisionsOn(callId).filter(({ asked }) => asked === "question")[answered];
+    if (!answer) throw new RunSuspended({ reason: "question", callId, tool: name, arguments: input, question });
+    answered += 1;
+    return { approved: answer.decision === "approve", ...(answer.note !== undefined && { note: answer.note }) };
+  };
 }
 
 function finished({ content, isError = false }: ToolOutput): ToolResult {

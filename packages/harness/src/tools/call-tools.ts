@@ -101,7 +101,7 @@ function refusal(run: RunScope, call: ToolCall, decision: GateDecision): ToolRes
     return deniedCall(call.name, message, "Do not try it again in another way; say what you could not do.");
   }
   const { gate, question } = decision;
-  const decided = run.decisionsOn(call.callId).findLast(({ decision: said }) => said === "approve" || said === "deny");
+  const decided = run.decisionsOn(call.callId).findLast(({ asked }) => asked === "approval");
   if (decided?.decision === "approve") return undefined;
   if (decided) {
     const note = decided.note === undefined ? "" : `They say: ${decided.note}`;

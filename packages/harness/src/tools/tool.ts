@@ -40,12 +40,24 @@ export interface ToolContext {
   emit(
     event: EventInput<"DraftChanged" | "ArtifactWritten" | "MemoryRetrieved" | "MemoryWritten" | "MetricLogged">,
   ): Promise<void>;
+  /**
+   * Asks the person who owns the run. The first time the run is suspended here, and takes no process while it waits; once it is
+   * resumed the tool is executed again from its start, and gets the answer. So only a tool that is `idempotent` may ask; what
+   * it must not do twice it does after its questions, which have to come in the same order each time.
+   */
+  ask(question: string): PersonsAnswer;
   /** The run itself, for tools that start runs of their own (`startSubRun`). */
   readonly run: RunScope;
 }
 
+export interface PersonsAnswer {
+  readonly approved: boolean;
+  /** The person's words, where there are any. */
+  readonly note?: string;
+}
+
 /** What is known of a call that is to be taken back. */
-export interface CompensationContext extends ToolContext {
+export interface CompensationContext extends Omit<ToolContext, "ask"> {
   /** The run and the call that are undone; `runId` and `callId` are those of the undo. */
   readonly target: { readonly runId: string; readonly callId: string };
   /** How it had ended: `error`, `canceled` and `unknown` say that it may have done its work in part, or not at all. */

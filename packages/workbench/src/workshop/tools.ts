@@ -288,7 +288,7 @@ function numbered(number: number, line: string): string {
   return `${number}\t${text}`;
 }
 
-function authorOf({ runId, callId }: ToolContext) {
+function authorOf({ runId, callId }: Pick<ToolContext, "runId" | "callId">) {
   return { runId, callId };
 }
 
