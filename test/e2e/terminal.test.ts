@@ -53,12 +53,28 @@ test("S7 a person is shown what would go where, and a no sends nothing", async (
   expect((await home.ok("egress", "--json")).json).toMatchObject({ items: [] });
 });
 
+test("S7 a person sees each recipient of a plan, and a no to the fallbacks alone asks the first", async () => {
+  await home.write({ "picture.txt": "a house" });
+  const attach = ["--attach", "picture.txt"];
+  const both = ["run", "hello", "--model", "remote/a", "--fallback", "remote/b", ...attach];
+  const refused = await atTerminal(both, "or [n]o?", "n\n");
+  expect(refused.code).toBe(6);
+  expect(refused.stdout).toContain("your prompt and 1 file (picture.txt; 7 B)");
+  expect(refused.stdout).toContain("(remote/a)");
+  expect(refused.stdout).toMatch(/If remote\/a fails, this sends .*\(remote\/b\)/);
+  const second = ["run", "hello", "--model", "local/gpt-5.2", "--fallback", "remote/b"];
+  const asked = await atTerminal(second, "or [n]o?", "n\n");
+  expect(asked.code).toBe(0);
+  expect(asked.stdout).toContain("remote/b is passed over");
+});
+
 test("Ctrl-C at a question means no", async () => {
   const words = ["run", "hello", "--model", "remote/gpt-5.2"];
   const { code, stdout } = await atTerminal(words, "or [n]o?", "\u0003");
   expect(code).not.toBe(0);
   expect(stdout).toContain("your prompt");
-  expect((await home.ok("runs", "list", "--json")).json).toMatchObject({ items: [] });
+  const { items } = (await home.ok("runs", "list", "--json")).json as { items: { modelId: string }[] };
+  expect(items.filter(({ modelId }) => modelId !== "gpt-5.2")).toEqual([]);
 });
 
 test("a deletion is asked about before it is published, and the diff has colour", async () => {

@@ -22,7 +22,10 @@ export const exitCodeHelp: readonly (readonly [number, string])[] = [
     "Benchtop could not do it: not found, conflict, disk full, budget reached, …; an evaluation missed a threshold",
   ],
   [exitCodes.usage, "wrong usage, or input that was refused"],
-  [exitCodes.provider, "the model provider failed: key, rate limit, network, unknown model"],
+  [
+    exitCodes.provider,
+    "the model or its provider failed: key, rate limit, network, unknown model; an answer that is not of the schema asked for",
+  ],
   [exitCodes.tool, "a tool or path was refused (SANDBOX_VIOLATION)"],
   [exitCodes.permission, "no identity, or one without the permission"],
   [exitCodes.consent, "consent is missing, or the egress policy refused; nothing was sent"],
@@ -40,6 +43,8 @@ const byCode: Partial<Record<ErrorCode, number>> = {
 };
 
 export function exitCodeOf(error: BenchtopError): number {
+  // The input was right; it is the model that could not give the output.
+  if (error.code === "VALIDATION_FAILED" && error.info.subphase === "output") return exitCodes.provider;
   return byCode[error.code] ?? exitCodes[error.category];
 }
 

@@ -102,7 +102,7 @@ async function resume(invocation: Invocation, runId: string, options: ResumeOpti
     ...(options.acceptChanges === true && { acceptChanges: true }),
     ...(options.consent !== undefined && { consent: { mode: options.consent } }),
   });
-  if (options.follow) return await showRun(invocation, runId, eventCount - 1);
+  if (options.follow) return await showRun(invocation, runId, { after: eventCount - 1 });
   if (invocation.json) return invocation.printJson(answer);
   invocation.terminal.line(`${runId} goes on.`);
 }

@@ -1,22 +1,28 @@
+import { readFile } from "node:fs/promises";
+import { parse } from "node:path";
 import { text } from "node:stream/consumers";
 import type { Command } from "commander";
-import type { Contract } from "@benchtop/protocol";
-import { type ConsentMode, consentFor } from "../consent.ts";
+import { BenchtopError, type Contract, type Json } from "@benchtop/protocol";
+import { describeAttached, filesToAttach, uploadAttached } from "../attaching.ts";
+import { type ConsentMode, consentFor, type Scope } from "../consent.ts";
 import { showRun } from "../follow.ts";
 import type { Invocation } from "../invocation.ts";
 import { formatCounts } from "../output/format.ts";
-import { addCommand, consentOption, dollars, duration, modelOption, positiveNumber } from "./command.ts";
+import { addCommand, collect, consentOption, dollars, duration, modelOption, positiveNumber } from "./command.ts";
 import { modelOf, quoted } from "./names.ts";
 
 export function addRunCommand(program: Command, invocation: Invocation): void {
-  const command = addCommand(program, "run <prompt>", "Ask a model one thing. No files are sent.", [
+  const command = addCommand(program, "run <prompt>", "Ask a model one thing. Only what you attach is sent with it.", [
     'benchtop run "Name three uses of a hash chain." --model openai/gpt-5.2 --consent once',
     "git diff | benchtop run - --instructions 'Review this diff.' --model ollama/qwen3   # - reads standard input",
+    'benchtop run "What is on this?" --attach photo.jpg --model openai/gpt-5.2 --fallback ollama/gemma3',
+    'benchtop run "Who wrote this?" --attach paper.pdf --output-schema authors.json | jq .authors',
     'benchtop run "count to 3" --model ollama/qwen3 --json     # one journal event a line',
-  ]).option("--instructions <text>", "what the model is told beside the prompt");
-  addRunOptions(command).action((prompt: string, options: RunOptions & { instructions?: string }) =>
-    run(invocation, prompt, options),
-  );
+  ])
+    .option("--instructions <text>", "what the model is told beside the prompt")
+    .option("--attach <file>", "send an image, a PDF or a text file with the prompt; may be repeated", collect)
+    .option("--output-schema <file>", "print JSON of this schema (strict JSON Schema 2020-12), and nothing else");
+  addRunOptions(command).action((prompt: string, options: PromptOptions) => run(invocation, prompt, options));
 }
 
 export function addAskCommand(program: Command, invocation: Invocation): void {
@@ -26,6 +32,7 @@ export function addAskCommand(program: Command, invocation: Invocation): void {
     "Ask an agent to work on the files of a workbench. It changes a Draft; nothing is real until you publish it.",
     [
       'benchtop ask budget "add a summary.md" --model openai/gpt-5.2 --consent once',
+      'benchtop ask budget "add a summary.md" --model openai/gpt-5.2 --fallback ollama/qwen3   # if the first fails',
       'benchtop ask budget "make the totals consistent" --model openai/gpt-5.2 --max-cost 0.50 --max-steps 20',
       "benchtop draft diff budget      # see what it did",
     ],
@@ -37,6 +44,7 @@ export function addAskCommand(program: Command, invocation: Invocation): void {
 
 interface RunOptions {
   readonly model: string;
+  readonly fallback?: readonly string[];
   readonly consent?: ConsentMode;
   readonly runId?: string;
   readonly session?: string;
@@ -46,9 +54,16 @@ interface RunOptions {
   readonly maxDuration?: number;
 }
 
+interface PromptOptions extends RunOptions {
+  readonly instructions?: string;
+  readonly attach?: readonly string[];
+  readonly outputSchema?: string;
+}
+
 function addRunOptions(command: Command): Command {
   return command
     .addOption(modelOption())
+    .option("--fallback <ref>", "the model to ask when that one fails; may be repeated, best first", collect)
     .addOption(consentOption())
     .option("--run-id <id>", "an id of your own; one that was used before is refused")
     .option("--session <id>", "the conversation to go on with")
@@ -58,18 +73,17 @@ function addRunOptions(command: Command): Command {
     .option("--max-duration <time>", "stop after this time, such as 90s or 10m", duration);
 }
 
-async function run(
-  invocation: Invocation,
-  words: string,
-  options: RunOptions & { instructions?: string },
-): Promise<void> {
+async function run(invocation: Invocation, words: string, options: PromptOptions): Promise<void> {
+  const { instructions, outputSchema } = options;
+  const output = outputSchema === undefined ? undefined : await readSchema(outputSchema);
+  const files = await filesToAttach(options.attach ?? []);
   const prompt = await textOf(words);
   invocation.about(modelOf(options.model));
   const client = await invocation.client();
-  const consent = await consentFor(invocation, options.consent, async () => {
-    const [providerId, modelId] = splitModel(options.model);
-    const { items } = await client.call("providers.list", {});
-    const provider = items.find(({ name }) => name === providerId);
+  const { items: providers } = await client.call("providers.list", {});
+  const scopeOf = async (model: string): Promise<Scope | undefined> => {
+    const [providerId, modelId] = splitModel(model);
+    const provider = providers.find(({ name }) => name === providerId);
     if (provider === undefined) return undefined;
     return {
       providerId,
@@ -78,28 +92,36 @@ async function run(
       consented: false,
       persisted: false,
       scopeHash: "",
-      fileCount: 0,
+      fileCount: files.length,
       totalBytes: Buffer.byteLength(prompt),
       host: new URL(provider.baseUrl).host,
     };
+  };
+  const consent = await consentFor(invocation, options.consent, {
+    models: modelsOf(options),
+    scopeOf,
+    what: sentWith(files.length === 0 ? "your prompt" : describeAttached(files), options.session),
   });
-  const { instructions } = options;
+  const attachments = await uploadAttached(invocation, files);
   const { runId } = await client.call("runs.start", {
     ...requestOf(options),
     prompt,
     ...(instructions !== undefined && { instructions }),
+    ...(attachments.length > 0 && { attachments }),
+    ...(output !== undefined && { output }),
     ...(consent !== undefined && { consent }),
   });
-  await showRun(invocation, runId);
+  await showRun(invocation, runId, { resultOnly: output !== undefined });
 }
 
 async function ask(invocation: Invocation, workbench: string, words: string, options: RunOptions): Promise<void> {
   const task = await textOf(words);
   invocation.about({ workbench, ...modelOf(options.model) });
   const client = await invocation.client();
-  const consent = await consentFor(invocation, options.consent, () =>
-    client.call("egress.consentStatus", { workbenchId: workbench, model: options.model }),
-  );
+  const consent = await consentFor(invocation, options.consent, {
+    models: modelsOf(options),
+    scopeOf: (model) => client.call("egress.consentStatus", { workbenchId: workbench, model }),
+  });
   const { runId } = await client.call("workshop.runAgent", {
     workbenchId: workbench,
     ...requestOf(options),
@@ -118,7 +140,7 @@ async function ask(invocation: Invocation, workbench: string, words: string, opt
 }
 
 function requestOf(options: RunOptions) {
-  const { model, runId, session, maxSteps, maxTokens, maxCost, maxDuration } = options;
+  const { model, fallback = [], runId, session, maxSteps, maxTokens, maxCost, maxDuration } = options;
   const contract: Contract = {
     ...(maxSteps !== undefined && { maxSteps }),
     ...(maxTokens !== undefined && { maxTotalTokens: maxTokens }),
@@ -127,10 +149,46 @@ function requestOf(options: RunOptions) {
   };
   return {
     model,
+    ...(fallback.length > 0 && { fallbacks: [...fallback] }),
     ...(runId !== undefined && { runId }),
     ...(session !== undefined && { sessionId: session }),
     ...(Object.keys(contract).length > 0 && { contract }),
   };
+}
+
+function modelsOf({ model, fallback = [] }: RunOptions): string[] {
+  return [model, ...fallback];
+}
+
+/** A conversation goes on with all of what was said in it. */
+function sentWith(what: string, session: string | undefined): string {
+  return session === undefined ? what : `${what}, and what was said and attached in ${session} before,`;
+}
+
+/** The schema of the answer; it is named after its file. */
+async function readSchema(path: string): Promise<{ name: string; schema: { [keyword: string]: Json } }> {
+  let content: string;
+  try {
+    content = await readFile(path, "utf8");
+  } catch (cause) {
+    throw new BenchtopError("FILE_READ_FAILED", `The schema ${path} cannot be read.`, { detail: { path }, cause });
+  }
+  const schema = parsed(content);
+  const name = parse(path)
+    .name.replaceAll(/[^A-Za-z0-9_-]/g, "-")
+    .slice(0, 64);
+  if (typeof schema === "object" && schema !== null && !Array.isArray(schema)) return { name, schema };
+  throw new BenchtopError("VALIDATION_FAILED", `${path} is no JSON Schema: it has to be a JSON object.`, {
+    detail: { path },
+  });
+}
+
+function parsed(text: string): Json | undefined {
+  try {
+    return JSON.parse(text) as Json;
+  } catch {
+    return undefined;
+  }
 }
 
 /** `-` reads standard input. */

@@ -8,11 +8,14 @@ import type { Terminal } from "./terminal.ts";
  */
 export class RunPrinter {
   readonly #terminal: Terminal;
+  readonly #resultOnly: boolean;
   readonly #arguments = new Map<string, string>();
+  readonly #passedOver = new Set<string>();
   #atLineStart = true;
 
-  constructor(terminal: Terminal) {
+  constructor(terminal: Terminal, { resultOnly }: { readonly resultOnly: boolean }) {
     this.#terminal = terminal;
+    this.#resultOnly = resultOnly;
   }
 
   print(event: RunEvent): void {
@@ -29,7 +32,16 @@ export class RunPrinter {
       case "DraftChanged":
         return this.#note(`  ${letterOf(event.change)} ${printable(event.path)} (${formatBytes(event.bytes)})`);
       case "RetryScheduled":
-        return this.#note(`${event.error.message} Trying again in ${formatDuration(event.delayMs)}.`);
+        return this.#note(`${printable(event.error.message)} ${nextAttempt(event)}`);
+      case "CandidatesSkipped":
+        return this.#skipped(event);
+      case "MemoryRetrieved":
+        if (event.items.length === 0) return;
+        return this.#note(
+          `Recalled ${formatCount(event.items.length, "text")} (${formatCount(event.tokens, "token")}).`,
+        );
+      case "MemoryWritten":
+        return this.#note(`Remembered ${event.lane === "working" ? "a note" : "a text"}: ${event.id}`);
       case "TimedOut":
         return this.#note(`Timed out (${event.scope}) after ${formatDuration(event.limitMs)}.`);
       case "ContextTrimmed":
@@ -45,6 +57,9 @@ export class RunPrinter {
       case "Completed":
       case "Error":
         this.#endLine();
+        if (this.#resultOnly && event.type === "Completed") {
+          this.#terminal.line(JSON.stringify(event.result ?? null, null, 2));
+        }
         this.#terminal.errorLine(this.#terminal.errorColours.dim(closingLine(event)));
         return;
       default:
@@ -54,8 +69,19 @@ export class RunPrinter {
   #text({ channel, text }: EventOf<"OutputDelta">): void {
     const { dim } = this.#terminal.errorColours;
     if (channel === "reasoning") return this.#terminal.writeError(dim(printableText(text)));
+    if (this.#resultOnly) return;
     this.#terminal.write(printableText(text));
     if (text !== "") this.#atLineStart = text.endsWith("\n");
+  }
+
+  /** Once for each, however many turns it is passed over. */
+  #skipped({ skipped, purpose }: EventOf<"CandidatesSkipped">): void {
+    if (purpose !== undefined) return;
+    for (const { providerId, modelId, reason } of skipped) {
+      const line = printable(`${providerId}/${modelId} is passed over: ${reason}.`);
+      if (!this.#passedOver.has(line)) this.#note(line);
+      this.#passedOver.add(line);
+    }
   }
 
   #tool(event: EventOf<"ToolCallFinished">): void {
@@ -77,6 +103,11 @@ export class RunPrinter {
     this.#terminal.line();
     this.#atLineStart = true;
   }
+}
+
+function nextAttempt({ reason, providerId, modelId, delayMs }: EventOf<"RetryScheduled">): string {
+  if (reason === "fallback") return `Asking ${printable(`${providerId}/${modelId}`)} instead.`;
+  return `Trying again in ${formatDuration(delayMs)}.`;
 }
 
 /** Tokens, cost, time and the run's id, in one line. */
@@ -121,7 +152,9 @@ function factsOf(event: RunEvent): string {
     case "PhaseChanged":
       return phaseLine(event);
     case "RetryScheduled":
-      return `in ${formatDuration(event.delayMs)}${failureOf(event.error)}`;
+      return event.reason === "fallback"
+        ? `to ${event.providerId}/${event.modelId}${failureOf(event.error)}`
+        : `in ${formatDuration(event.delayMs)}${failureOf(event.error)}`;
     case "TimedOut":
       return `${event.scope} after ${formatDuration(event.limitMs)}`;
     case "ContextTrimmed":
