@@ -1,4 +1,5 @@
-import { BenchtopError, type Decision, type EventOf, type RunEvent } from "@benchtop/protocol";
+import type { Decision, EventOf, RunEvent } from "@benchtop/protocol";
+import { BenchtopError } from "@benchtop/protocol/errors";
 import type { Invocation } from "./invocation.ts";
 import { exitCodes } from "./failure.ts";
 import { RunPrinter } from "./output/events.ts";

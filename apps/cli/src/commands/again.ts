@@ -1,6 +1,7 @@
 import { type Command } from "commander";
 import type { InputOf, Operations, Run } from "@benchtop/operations";
-import { BenchtopError, type Decision } from "@benchtop/protocol";
+import type { Decision } from "@benchtop/protocol";
+import { BenchtopError } from "@benchtop/protocol/errors";
 import type { ConsentMode } from "../consent.ts";
 import { exitCodes } from "../failure.ts";
 import { showRun } from "../follow.ts";

@@ -2,13 +2,8 @@ import { writeFile } from "node:fs/promises";
 import { resolve } from "node:path";
 import { type Command, Option } from "commander";
 import type { EvalRun } from "@benchtop/operations";
-import {
-  BenchtopError,
-  type EvalComparison,
-  type EvalReport,
-  type EvalSuite,
-  type EvalSummary,
-} from "@benchtop/protocol";
+import type { EvalComparison, EvalReport, EvalSuite, EvalSummary } from "@benchtop/protocol";
+import { BenchtopError } from "@benchtop/protocol/errors";
 import type { ConsentMode } from "../consent.ts";
 import { exitCodes } from "../failure.ts";
 import { errorOf, followToEnd } from "../follow.ts";

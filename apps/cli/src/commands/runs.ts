@@ -1,6 +1,7 @@
 import { type Command, Option } from "commander";
 import type { Operations, OutputOf, Run } from "@benchtop/operations";
-import { BenchtopError, type RunEvent } from "@benchtop/protocol";
+import type { RunEvent } from "@benchtop/protocol";
+import { BenchtopError } from "@benchtop/protocol/errors";
 import { exitCodes } from "../failure.ts";
 import type { Invocation } from "../invocation.ts";
 import { eventLine } from "../output/events.ts";
