@@ -294,6 +294,8 @@ class Doubts implements Rule {
   readonly #open = new Map<string, { readonly idempotent: boolean }>();
   /** Calls that must not have been executed, or not once more, and why. */
   readonly #forbidden = new Map<string, string>();
+  /** The open call whose tool waits for an answer: it is executed again with it. */
+  #asking: string | undefined;
 
   add(event: RunEvent, violated: Violated): void {
     switch (event.type) {
@@ -316,10 +318,12 @@ class Doubts implements Rule {
         return;
       case "Suspended":
         if (event.reason === "outcome-unknown") this.#forbidden.set(event.callId, "whose outcome was not known");
+        else if (this.#open.has(event.callId)) this.#asking = event.callId;
         return;
       case "Resumed":
         for (const [callId, { idempotent }] of this.#open) {
-          if (!idempotent && !this.#forbidden.has(callId)) this.#forbidden.set(callId, "whose outcome was not known");
+          if (idempotent || callId === this.#asking || this.#forbidden.has(callId)) continue;
+          this.#forbidden.set(callId, "whose outcome was not known");
         }
         return this.#decided(event);
       default:
@@ -332,7 +336,9 @@ class Doubts implements Rule {
   }
 
   #decided({ callId, decision }: EventOf<"Resumed">): void {
-    if (callId === undefined) return;
+    const isAnswer = callId === this.#asking;
+    this.#asking = undefined;
+    if (callId === undefined || isAnswer) return;
     if (decision === "retry") this.#forbidden.delete(callId);
     if (decision === "deny") this.#forbidden.set(callId, "which was denied");
   }

@@ -154,7 +154,7 @@ function suspensionsAreAnswered(events: Events): boolean {
       return before?.type === "Suspended" && before.callId === event.callId;
     }
     if (event.type !== "Suspended") return true;
-    if (isToolOpen(events, index, event.callId) !== (event.reason === "outcome-unknown")) return false;
+    if (isToolOpen(events, index, event.callId) !== (event.reason !== "approval")) return false;
     const after = events.slice(index + 1);
     return after[0]?.type === "Resumed" || after.every((other) => closings.has(other.type));
   });
@@ -190,13 +190,24 @@ function nothingForbiddenWasDone(events: Events): boolean {
       }
       if (other.type === "Suspended" && other.callId === callId && other.reason === "outcome-unknown")
         isForbidden = true;
-      if (other.type !== "Resumed") continue;
+      if (other.type !== "Resumed" || answersTool(events, at, callId)) continue;
       if (at > start && requested?.idempotent === false) isForbidden = true;
       if (other.callId === callId && other.decision === "retry") isForbidden = false;
       if (other.callId === callId && other.decision === "deny") isForbidden = true;
     }
     return !isForbidden;
   });
+}
+
+/** The tool of this open call asked, and is executed again with the answer. */
+function answersTool(events: Events, at: number, callId: string): boolean {
+  const asked = events[at - 1];
+  return (
+    asked?.type === "Suspended" &&
+    asked.reason !== "outcome-unknown" &&
+    asked.callId === callId &&
+    isToolOpen(events, at, callId)
+  );
 }
 
 function summariesWereWritten(events: Events): boolean {
