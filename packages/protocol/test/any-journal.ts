@@ -109,9 +109,9 @@ class Walk {
       this.#interrupt();
       this.#write({ type: "Resumed", reason: "decision", callId, decision });
       if (reason === "approval") this.#decided = { callId, allowed: decision === "approve" };
-      else if (this.#tool) this.#tool.inDoubt = decision !== "retry";
+      else if (this.#tool) this.#tool.inDoubt = reason === "outcome-unknown" && decision !== "retry";
     };
-    const decisions = reason === "approval" ? (["approve", "deny"] as const) : (["retry", "skip"] as const);
+    const decisions = reason === "outcome-unknown" ? (["retry", "skip"] as const) : (["approve", "deny"] as const);
     return [...decisions.map(decide), () => this.end()];
   }
 
@@ -143,6 +143,7 @@ class Walk {
       () => this.#endTool("success"),
       () => this.#endTool("error"),
       () => this.#suspend("outcome-unknown", tool.callId),
+      () => this.#suspend("question", tool.callId),
     ];
   }
 
@@ -260,8 +261,8 @@ class Walk {
     this.#child = undefined;
   }
 
-  #suspend(reason: "approval" | "outcome-unknown", callId: string): void {
-    if (this.#tool) this.#tool.inDoubt = true;
+  #suspend(reason: EventOf<"Suspended">["reason"], callId: string): void {
+    if (this.#tool && reason === "outcome-unknown") this.#tool.inDoubt = true;
     this.#waiting = { type: "Suspended", reason, callId, tool: "note", arguments: {}, question: "May it?" };
     this.#write(this.#waiting);
   }
