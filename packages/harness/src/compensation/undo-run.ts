@@ -99,7 +99,7 @@ async function compensate(run: RunScope, call: UndoneCall, tool: Tool | undefine
   if (tool.effects === "none") return await ended("skipped", { reason: "It changed nothing." });
   if (!tool.compensate) return await ended("skipped", { reason: "This tool cannot take its effect back." });
   try {
-    await tool.compensate(requested.arguments, {
+    const compensation = tool.compensate(requested.arguments, {
       runId: run.runId,
       callId: requested.callId,
       signal: run.signal,
@@ -110,6 +110,7 @@ async function compensate(run: RunScope, call: UndoneCall, tool: Tool | undefine
       content: finished.content,
       events: call.events,
     });
+    await unlessAbandoned(compensation, run.signal);
   } catch (thrown) {
     run.signal.throwIfAborted();
     const error = BenchtopError.from(thrown);
@@ -119,4 +120,22 @@ async function compensate(run: RunScope, call: UndoneCall, tool: Tool | undefine
     });
   }
   return await ended("success");
+}
+
+/** How long a compensation may go on after the undo was canceled before it is abandoned, in milliseconds. */
+const graceMs = 5000;
+
+async function unlessAbandoned(compensation: Promise<void>, signal: AbortSignal): Promise<void> {
+  const abandoned = Promise.withResolvers<never>();
+  let grace: NodeJS.Timeout | undefined;
+  const onAbort = (): void => {
+    grace = setTimeout(() => abandoned.reject(signal.reason), graceMs);
+  };
+  signal.addEventListener("abort", onAbort, { once: true });
+  try {
+    await Promise.race([compensation, abandoned.promise]);
+  } finally {
+    clearTimeout(grace);
+    signal.removeEventListener("abort", onAbort);
+  }
 }
