@@ -145,12 +145,12 @@ test("attachments beyond the limits, of an unknown kind or never uploaded are re
   const { stage, models } = opened;
   const refused = (attachments: { name: string; sha256: string }[]) => expect(prompt(stage, { attachments })).rejects;
   const small = await upload(stage, "a.txt", "a");
-  await refused([small, small, small]).toMatchObject({ message: expect.stringContaining("maxAttachments") });
+  await refused([small, small, small]).toMatchObject({ info: { detail: { limit: "maxAttachments" } } });
   await refused([await upload(stage, "large.txt", "x".repeat(1001))]).toMatchObject({
-    message: expect.stringContaining("maxAttachmentBytes"),
+    info: { detail: { limit: "maxAttachmentBytes" } },
   });
   const halves = [await upload(stage, "1.txt", "1".repeat(800)), await upload(stage, "2.txt", "2".repeat(800))];
-  await refused(halves).toMatchObject({ message: expect.stringContaining("maxAttachmentsBytes") });
+  await refused(halves).toMatchObject({ info: { detail: { limit: "maxAttachmentsBytes" } } });
   await refused([await upload(stage, "a.png", Buffer.from([0, 1, 2, 3]))]).toMatchObject({
     code: "VALIDATION_FAILED",
     message: expect.stringContaining("no image"),

@@ -99,3 +99,32 @@ test("phases follow each other, and reading a growing list looks at each event o
     },
   ]);
 });
+
+test("H4 a model that is passed over at every turn is mentioned once, and a fallback by its name", () => {
+  const skipped = [{ providerId: "far", modelId: "m", reason: "nobody agreed to send this to far.example" }];
+  const turn = new TurnReader().read(
+    journal(
+      { type: "CandidatesSkipped", skipped },
+      { type: "CandidatesSkipped", skipped, purpose: "gate" },
+      { type: "CandidatesSkipped", skipped },
+    ),
+  );
+  expect(turn.blocks).toMatchObject([
+    { kind: "note", text: "far/m was passed over: nobody agreed to send this to far.example." },
+  ]);
+});
+
+test("H5 what was recalled and remembered is said; a search that found nothing is not", () => {
+  const retrieved = { type: "MemoryRetrieved", lane: "episodic", query: "rent", tokens: 3, durationMs: 1 } as const;
+  const turn = new TurnReader().read(
+    journal(
+      { ...retrieved, items: [] },
+      { ...retrieved, items: [{ id: "mem_1", text: "The rent is 700.", score: 1 }] },
+      { type: "MemoryWritten", lane: "episodic", id: "mem_2", tokens: 4 },
+    ),
+  );
+  expect(turn.blocks.map((block) => "text" in block && block.text)).toEqual([
+    "Read 1 remembered text of this workbench.",
+    "Remembered for this workbench.",
+  ]);
+});

@@ -137,6 +137,18 @@ export class TurnReader {
             : `${event.error.message} Attempt ${event.attempt} in ${Math.ceil(event.delayMs / 1000)} s.`,
         );
         break;
+      case "CandidatesSkipped":
+        if (event.purpose === undefined) this.#passOver(event);
+        break;
+      case "MemoryRetrieved":
+        if (event.items.length > 0) this.#note(event.seq, recalled(event));
+        break;
+      case "MemoryWritten":
+        this.#note(
+          event.seq,
+          event.lane === "working" ? "Noted for this workbench." : "Remembered for this workbench.",
+        );
+        break;
       case "ContextTrimmed":
         this.#note(
           event.seq,
@@ -165,10 +177,7 @@ export class TurnReader {
       case "ConsentRequired":
       case "BudgetExceeded":
       case "ArtifactWritten":
-      case "CandidatesSkipped":
       case "ContextAssembled":
-      case "MemoryRetrieved":
-      case "MemoryWritten":
       case "GateDecided":
       case "SubRunStarted":
       case "SubRunFinished":
@@ -176,6 +185,15 @@ export class TurnReader {
       case "Compensated":
         // The terminal event says in words what these say in detail.
         break;
+    }
+  }
+
+  /** Each model once, however many turns it is passed over. */
+  #passOver({ skipped }: EventOf<"CandidatesSkipped">): void {
+    for (const { providerId, modelId, reason } of skipped) {
+      const id = `passed-over:${providerId}/${modelId}:${reason}`;
+      const text = `${providerId}/${modelId} was passed over: ${reason}.`;
+      if (!this.#has(id)) this.#add({ kind: "note", id, text });
     }
   }
 
@@ -283,4 +301,9 @@ export class TurnReader {
     this.#places.clear();
     for (const [place, { id }] of this.#blocks.entries()) this.#places.set(id, place);
   }
+}
+
+function recalled({ lane, items }: EventOf<"MemoryRetrieved">): string {
+  const what = lane === "working" ? "note" : "remembered text";
+  return `Read ${items.length} ${what}${items.length === 1 ? "" : "s"} of this workbench.`;
 }

@@ -1,6 +1,7 @@
 import { BenchtopError } from "@benchtop/protocol";
 import type { Environment } from "../environment.ts";
 import { classify } from "../files/classify.ts";
+import type { Limits } from "../limits.ts";
 import type { KeptAttachment } from "./asked.ts";
 
 /** An uploaded file that a prompt is to come with. */
@@ -19,7 +20,7 @@ export async function keepAttachments(
 ): Promise<KeptAttachment[]> {
   const { maxAttachments, maxAttachmentBytes, maxAttachmentsBytes } = limits;
   if (asked.length > maxAttachments) {
-    throw refused(`${asked.length} files are attached; at most ${maxAttachments} may be (maxAttachments).`);
+    throw refused(`${asked.length} files are attached; at most ${maxAttachments} may be.`, "maxAttachments");
   }
   const kept: KeptAttachment[] = [];
   for (const { name, sha256 } of asked) {
@@ -29,7 +30,8 @@ export async function keepAttachments(
     const bytes = await store.blobs.size(sha256);
     if (bytes > maxAttachmentBytes) {
       throw refused(
-        `${shown(name)} has ${bytes} bytes; at most ${maxAttachmentBytes} can be attached (maxAttachmentBytes).`,
+        `${shown(name)} has ${bytes} bytes; at most ${maxAttachmentBytes} can be attached.`,
+        "maxAttachmentBytes",
       );
     }
     const mediaType = mediaTypeOf(name, await store.blobs.read(sha256));
@@ -41,7 +43,8 @@ export async function keepAttachments(
   const total = kept.reduce((sum, { bytes }) => sum + bytes, 0);
   if (total > maxAttachmentsBytes) {
     throw refused(
-      `The attachments have ${total} bytes together; at most ${maxAttachmentsBytes} can be sent (maxAttachmentsBytes).`,
+      `The attachments have ${total} bytes together; at most ${maxAttachmentsBytes} can be sent.`,
+      "maxAttachmentsBytes",
     );
   }
   return kept;
@@ -68,6 +71,7 @@ function shown(name: string): string {
   return JSON.stringify(name);
 }
 
-function refused(message: string): BenchtopError {
-  return new BenchtopError("VALIDATION_FAILED", message, { phase: "workshop", detail: { fields: ["attachments"] } });
+function refused(message: string, limit?: keyof Limits): BenchtopError {
+  const detail = { fields: ["attachments"], ...(limit !== undefined && { limit }) };
+  return new BenchtopError("VALIDATION_FAILED", message, { phase: "workshop", detail });
 }
