@@ -27,7 +27,7 @@ export interface Tool extends ToolSpec {
   /** True when what it says is the run's answer: the loop ends with it, and the model is not asked again. For a hand-off. */
   readonly endsRun?: boolean;
   execute(input: Json, context: ToolContext): Promise<ToolOutput>;
-  /** Takes the effect of a call back. Called at most once with success; after a crash possibly once more, so it must be safe to repeat. */
+  /** Takes the effect of a call back. Each undo of the run calls it once with success; after a crash possibly once more, so it must be safe to repeat. */
   compensate?(input: Json, context: CompensationContext): Promise<void>;
 }
 
@@ -37,15 +37,15 @@ export interface ToolContext {
   /** Aborts when the run is canceled. A tool that goes on regardless is abandoned after a grace period. */
   readonly signal: AbortSignal;
   /** Records what the tool did; resolves once it is committed. */
-  emit(
+  readonly emit: (
     event: EventInput<"DraftChanged" | "ArtifactWritten" | "MemoryRetrieved" | "MemoryWritten" | "MetricLogged">,
-  ): Promise<void>;
+  ) => Promise<void>;
   /**
    * Asks the person who owns the run. The first time the run is suspended here, and takes no process while it waits; once it is
    * resumed the tool is executed again from its start, and gets the answer. So only a tool that is `idempotent` may ask; what
    * it must not do twice it does after its questions, which have to come in the same order each time.
    */
-  ask(question: string): PersonsAnswer;
+  readonly ask: (question: string) => PersonsAnswer;
   /** The run itself, for tools that start runs of their own (`startSubRun`). */
   readonly run: RunScope;
 }
