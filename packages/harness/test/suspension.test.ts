@@ -166,28 +166,28 @@ function program(): { body: RunBody; paid: string[] } {
   return { body: agentUnderTest({ provider, tools: withLook({ ...pay, concurrent: true }) }), paid };
 }
 
-describe("H6 a tool that asks in its middle", () => {
-  /** Reads, asks, asks once more, then pays. */
-  function asker(idempotent: boolean, ...scripts: (readonly Act[])[]) {
-    const log: string[] = [];
-    const pay: Tool = {
-      name: "pay",
-      description: "Pays.",
-      inputSchema: { type: "object" },
-      effects: "external",
-      idempotent,
-      execute: async (_, { ask }) => {
-        log.push("started");
-        if (!ask("Pay five euros?").approved) return { content: "not paid" };
-        const { approved, note } = ask("To whom?");
-        if (!approved) return { content: "nobody" };
-        log.push(`paid ${note}`);
-        return { content: `paid ${note}` };
-      },
-    };
-    return { log, body: agentUnderTest({ provider: scriptedProvider(...scripts), tools: [pay] }) };
-  }
+/** Reads, asks, asks once more, then pays. */
+function asker(idempotent: boolean, ...scripts: (readonly Act[])[]) {
+  const log: string[] = [];
+  const pay: Tool = {
+    name: "pay",
+    description: "Pays.",
+    inputSchema: { type: "object" },
+    effects: "external",
+    idempotent,
+    execute: async (_, { ask }) => {
+      log.push("started");
+      if (!ask("Pay five euros?").approved) return { content: "not paid" };
+      const { approved, note } = ask("To whom?");
+      if (!approved) return { content: "nobody" };
+      log.push(`paid ${note}`);
+      return { content: `paid ${note}` };
+    },
+  };
+  return { log, body: agentUnderTest({ provider: scriptedProvider(...scripts), tools: [pay] }) };
+}
 
+describe("H6 a tool that asks in its middle", () => {
   test("takes no process while it waits, and gets each answer once it is given", async () => {
     const journal = memoryJournal();
     const first = asker(true, payment);

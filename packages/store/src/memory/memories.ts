@@ -40,6 +40,17 @@ export interface MemoriesOptions {
   readonly limits?: Partial<Record<MemoryLane, MemoryLimits>>;
 }
 
+/** One memory as a person sees it. */
+export interface KeptMemory {
+  readonly id: string;
+  readonly lane: MemoryLane;
+  /** Of a note. */
+  readonly key: string | null;
+  readonly text: string;
+  /** ISO 8601 UTC, of the last write. */
+  readonly writtenAt: string;
+}
+
 /** What agents remember, on disk. */
 export class Memories implements Memory {
   readonly #db: Kysely<Tables>;
@@ -80,6 +91,44 @@ export class Memories implements Memory {
     if (lane !== undefined) forgetting = forgetting.where("lane", "=", lane);
     const { numDeletedRows } = await forgetting.executeTakeFirstOrThrow();
     return Number(numDeletedRows);
+  }
+
+  /** What a scope holds of both lanes, the newest first, from behind a place on. */
+  async list(
+    scope: string,
+    { limit, after }: { readonly limit: number; readonly after?: { readonly writtenAt: string; readonly id: string } },
+  ): Promise<KeptMemory[]> {
+    let query = this.#db
+      .selectFrom("memories")
+      .select(["id", "lane", "note_key", "content", "written_at"])
+      .where("scope", "=", checkedScope(scope));
+    if (after) {
+      const { writtenAt, id } = after;
+      query = query.where((where) =>
+        where.or([
+          where("written_at", "<", writtenAt),
+          where.and([where("written_at", "=", writtenAt), where("id", "<", id)]),
+        ]),
+      );
+    }
+    const rows = await query.orderBy("written_at", "desc").orderBy("id", "desc").limit(limit).execute();
+    return rows.map(({ id, lane, note_key, content, written_at }) => ({
+      id,
+      lane,
+      key: note_key,
+      text: content,
+      writtenAt: written_at,
+    }));
+  }
+
+  /** How many a scope holds, of both lanes. */
+  async count(scope: string): Promise<number> {
+    const { items } = await this.#db
+      .selectFrom("memories")
+      .select(({ fn }) => fn.countAll<number>().as("items"))
+      .where("scope", "=", checkedScope(scope))
+      .executeTakeFirstOrThrow();
+    return items;
   }
 
   async #notes(scope: string): Promise<MemoryItem[]> {

@@ -117,7 +117,7 @@ export class Drafts {
       draftId: draft.id,
       revision: row.revision,
       path: row.path,
-      change: row.change as EventInput<"DraftChanged">["change"],
+      change: row.change,
       sha256: row.sha256,
       previousSha256: before ? before.sha256 : base,
       bytes: row.bytes,
