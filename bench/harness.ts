@@ -19,6 +19,7 @@ const warmUp = Math.ceil(rounds / 4);
 const tokens = 2000;
 const calls = 20;
 const concurrentRuns = 100;
+const concurrentRounds = 5;
 const pacedTokens = 100;
 const pacedMs = 20;
 const resumedTurns = 1650;
@@ -135,36 +136,63 @@ async function table(workers: readonly Worker[], title: string, unit: string, wo
   }
 }
 
-/** Fresh processes, one contender at a time: the second of three rounds counts for memory, all for latency. */
+/** Fresh processes, each asked alone, in turns; added is what came on top of plain reading in the same round. */
 async function atOnce(origin: string): Promise<void> {
-  const baseUrl = `${origin}/paced/${pacedTokens}/${pacedMs}`;
+  const work = (runs: number): Work => ({
+    what: "concurrent",
+    baseUrl: `${origin}/paced/${pacedTokens}/${pacedMs}`,
+    count: pacedTokens,
+    runs,
+  });
+  const workers = await Promise.all(modules.map((module) => new Worker(module).ready()));
+  const reports = new Map(workers.map((worker) => [worker, [] as Report[]]));
+  const failures = new Map<Worker, string>();
+  for (let round = -1; round < concurrentRounds; round += 1) {
+    for (const worker of workers) {
+      if (failures.has(worker)) continue;
+      try {
+        const report = await worker.do(work(round < 0 ? 10 : concurrentRuns));
+        if (round >= 0) reports.get(worker)?.push(report);
+      } catch (thrown) {
+        failures.set(worker, String(thrown));
+      }
+    }
+  }
+  const plain = [...reports.values()][0] ?? [];
   console.log(
     `\n| ${concurrentRuns} runs at once, a token every ${pacedMs} ms each | p50 ms | p99 ms | added p50 | added p99 | CPU | peak memory MB | tokens lost |`,
   );
   console.log("|---|---:|---:|---:|---:|---:|---:|---:|");
-  let plain = { p50: 0, p99: 0 };
-  const checks: string[] = [];
-  for (const module of modules) {
-    const worker = await new Worker(module).ready();
-    await worker.do({ what: "concurrent", baseUrl, count: pacedTokens, runs: 10 });
-    const reports: Report[] = [];
-    for (let round = 0; round < 3; round += 1) {
-      reports.push(await worker.do({ what: "concurrent", baseUrl, count: pacedTokens, runs: concurrentRuns }));
+  for (const [worker, list] of reports) {
+    const failure = failures.get(worker);
+    if (failure !== undefined) {
+      console.log(`| ${worker.name} | ${failure} | | | | | | |`);
+      continue;
     }
-    await worker.end();
-    const p50 = median(reports.map(({ latencies = [] }) => quantile(latencies, 0.5))) / 1000;
-    const p99 = median(reports.map(({ latencies = [] }) => quantile(latencies, 0.99))) / 1000;
-    if (worker.name.startsWith("plain")) plain = { p50, p99 };
-    const cpu = median(reports.map(({ cpuMicros, wallMicros }) => cpuMicros / wallMicros));
-    const peak = Math.max(...reports.map(({ peakBytes }) => peakBytes));
-    const cells = [p50, p99, p50 - plain.p50, p99 - plain.p99].map((value) => value.toFixed(2));
+    const added = (of: number): number =>
+      median(list.map((report, round) => latency(report, of) - latency(plain[round], of)));
+    const cells = [
+      median(list.map((report) => latency(report, 0.5))),
+      median(list.map((report) => latency(report, 0.99))),
+      added(0.5),
+      added(0.99),
+    ].map((value) => value.toFixed(2));
+    const cpu = median(list.map(({ cpuMicros, wallMicros }) => cpuMicros / wallMicros));
+    const peak = Math.max(...list.map(({ peakBytes }) => peakBytes));
     console.log(
       `| ${worker.name} | ${cells.join(" | ")} | ${Math.round(cpu * 100)} % | ${Math.round(peak / 1e6)} | 0 |`,
     );
-    const checked = reports.at(-1)?.checked;
-    if (checked !== undefined) checks.push(`${worker.name}: ${checked}`);
   }
-  for (const check of checks) console.log(`\n${check}.`);
+  for (const [{ name }, list] of reports) {
+    const checked = list.at(-1)?.checked;
+    if (checked !== undefined) console.log(`\n${name}: ${checked}.`);
+  }
+  await Promise.all(workers.filter((worker) => !failures.has(worker)).map((worker) => worker.end()));
+}
+
+/** Milliseconds. A contender that loses a token ends with an error (`worker.ts`). */
+function latency(report: Report | undefined, of: number): number {
+  return quantile(report?.latencies ?? [], of) / 1000;
 }
 
 /**

@@ -15,7 +15,7 @@ import {
 } from "@benchtop/harness";
 import { BenchtopError, newTraceId, type Journal, type RunEvent } from "@benchtop/protocol";
 import { openStore } from "@benchtop/store";
-import { hear, stateOf, toolsOf, type BenchTool, type Contender, type Job, type Outcome } from "./contender.ts";
+import { effect, hear, stateOf, toolsOf, type BenchTool, type Contender, type Job, type Outcome } from "./contender.ts";
 
 export const contender: Contender = {
   start: (job, signal) =>
@@ -83,8 +83,11 @@ async function outcomeOf(job: Job, handle: RunHandle, signal: AbortSignal): Prom
 }
 
 function bodyOf(job: Job, journal: Journal): RunBody {
-  const gates = job.approve === undefined ? [] : [approval({ mode: "enforcing", tools: [{ tool: job.approve }] })];
-  const tools = toolsOf(job).map(toolOf);
+  const gates =
+    job.approve === undefined || job.askInside === true
+      ? []
+      : [approval({ mode: "enforcing", tools: [{ tool: job.approve }] })];
+  const tools = toolsOf(job).map((own) => toolOf(job, own));
   return agentLoop({
     ...configOf(job.baseUrl),
     instructions: job.instructions,
@@ -104,11 +107,13 @@ function configOf(baseUrl: string): LoopConfig {
   };
 }
 
-function toolOf(own: BenchTool): Tool {
+function toolOf(job: Job, own: BenchTool): Tool {
+  const asks = job.askInside === true && own.name === job.approve;
   return {
     name: own.name,
     description: own.description,
-    idempotent: own.idempotent,
+    // Only a tool that may be executed again may ask.
+    idempotent: own.idempotent || asks,
     effects: "external",
     inputSchema: {
       type: "object",
@@ -116,13 +121,23 @@ function toolOf(own: BenchTool): Tool {
       required: ["n"],
       additionalProperties: false,
     },
-    execute: async (input, { signal }) => ({ content: await own.execute((input as { n: number }).n, signal) }),
+    async execute(input, context) {
+      const { n } = input as { n: number };
+      if (asks) {
+        effect(job, `before the question ${n}`);
+        if (!context.ask(`May ${own.name} ${n} run?`).approved) return { content: "It was refused.", isError: true };
+      }
+      return { content: await own.execute(n, context.signal) };
+    },
   };
 }
 
 function helperOf({ helper, ...job }: Job, journal: Journal): Tool[] {
   if (!helper) return [];
-  const body = agentLoop({ ...configOf(helper.baseUrl), tools: toolsOf(job, helper.tools).map(toolOf) });
+  const body = agentLoop({
+    ...configOf(helper.baseUrl),
+    tools: toolsOf(job, helper.tools).map((own) => toolOf(job, own)),
+  });
   const name = "helper";
   return [agentTool({ name, description: "Asks a helper.", runs: subRunsOn(journal), agent: () => body })];
 }

@@ -46,7 +46,7 @@ async function beforeTool(lab: Lab, contender: string): Promise<Finding> {
 }
 
 async function insideTool(lab: Lab, contender: string): Promise<Finding> {
-  if (contender !== "langgraph" && contender !== "mastra") return { good: undefined, says: "tools cannot ask" };
+  if (contender === "openai-agents" || contender === "ai-sdk") return { good: undefined, says: "tools cannot ask" };
   const { job } = lab.job(({ turn }) => (turn === 0 ? { calls: [{ name: "charge", n: 1 }] } : { text: "Done." }), {
     approve: "charge",
     askInside: true,
