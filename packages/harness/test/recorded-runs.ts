@@ -1,5 +1,6 @@
 import {
   isTerminal,
+  type Contract,
   newTraceId,
   type EventInput,
   type Journal,
@@ -58,14 +59,17 @@ export async function journalCutAt(log: Log, length: number): Promise<MemoryJour
   return journal;
 }
 
-export async function recordRun(body: (journal: Journal) => RunBody): Promise<{
+export async function recordRun(
+  body: (journal: Journal) => RunBody,
+  contract: Contract = {},
+): Promise<{
   readonly runId: string;
   readonly log: Log;
   readonly journal: MemoryJournal;
   readonly result: RunResult;
 }> {
   const { journal, log } = notedJournal();
-  const init = { runId: "run_1", traceId: newTraceId(), kind: "agent", userId: "ada", contract: {}, input: "go" };
+  const init = { runId: "run_1", traceId: newTraceId(), kind: "agent", userId: "ada", contract, input: "go" };
   const first = await (await startRun(journal, init, body(journal))).result;
   const result = await carriedOn(journal, init.runId, body(journal), first);
   return { runId: init.runId, log, journal, result };
@@ -81,7 +85,7 @@ export async function carriedOn(
   let result = before;
   while (!result || result.status === "suspended") {
     const last = (await readEvents(journal, runId)).at(-1);
-    const decision = last?.type === "Suspended" && (last.reason === "approval" ? "approve" : "skip");
+    const decision = last?.type === "Suspended" && (last.reason === "outcome-unknown" ? "skip" : "approve");
     const handle = await resumeRun(journal, runId, body, decision ? { decision } : {});
     result = await handle.result;
   }

@@ -1,8 +1,9 @@
-import { BenchtopError, type Journal, type Memory } from "@benchtop/protocol";
+import { BenchtopError, type Contract, type ErrorCode, type Journal, type Memory } from "@benchtop/protocol";
 import {
   agentLoop,
   agentTool,
   approval,
+  handOffTool,
   memoryInProcess,
   modelGraded,
   planExecuteEvaluate,
@@ -10,6 +11,7 @@ import {
   secretsGate,
   subRunsOn,
   type Gate,
+  type GatePoint,
   type LoopConfig,
   type ProviderAdapter,
   type ProviderRequest,
@@ -270,6 +272,129 @@ const planned: Scenario = {
   },
 };
 
+const handsOff: Scenario = {
+  name: "a hand-off to another agent",
+  program: (world) => {
+    const parent = model(world, "p", () => [calls("helper", { task: "all of it" }, "h0"), used(5, 5), ends()]);
+    const child = model(world, "q", (request) =>
+      turnOf(request) > 0 ? [says("Mine."), used(2, 2), ends()] : [calls("work", {}, "w0"), used(2, 2), ends()],
+    );
+    const helper = handOffTool({
+      name: "helper",
+      description: "Takes over.",
+      runs: runsIn(world),
+      agent: (task) => loop(child, { input: task, tools: [tool(world, "work", { idempotent: true })] }),
+    });
+    return loop(parent, { tools: [helper] });
+  },
+};
+
+const questioning: Scenario = {
+  name: "a tool that asks in its middle, beside others",
+  program: (world) => {
+    const provider = model(world, "p", (request) => {
+      if (turnOf(request) > 0) return [says("Booked."), used(4, 4), ends()];
+      return [calls("look", {}, "c0"), calls("book", {}, "c1"), calls("look", {}, "c2"), used(4, 4), ends()];
+    });
+    const book = tool(world, "book", {
+      idempotent: true,
+      concurrent: true,
+      execute: async (_, { ask }) => ({ content: ask("The window seat?").approved ? "window" : "aisle" }),
+    });
+    return loop(provider, { tools: [book, tool(world, "look", { concurrent: true, idempotent: true })] });
+  },
+};
+
+/** A model that works once, and then says this. */
+function afterWork(world: World, last: readonly Act[], more: Partial<LoopConfig> = {}): RunBody {
+  const provider = model(world, "p", (request) =>
+    turnOf(request) === 0 ? [says("I will."), calls("work", {}, "c0"), used(100, 100), ends()] : last,
+  );
+  return loop(provider, { tools: [tool(world, "work")], ...more });
+}
+
+const refusing = (point: GatePoint): Gate => ({
+  name: "no",
+  points: [point],
+  mode: "enforcing",
+  check: async () => ({ decision: "deny", reason: "no" }),
+});
+const fine = [says("Fine."), used(100, 100), ends()];
+
+/** Programs that end in an error by themselves, and the error. */
+export const failures: readonly (Scenario & { readonly code: ErrorCode; readonly contract?: Contract })[] = [
+  {
+    name: "whose provider keeps failing",
+    code: "PROVIDER_UNAVAILABLE",
+    program: (world) => afterWork(world, [says("Hm"), { type: "throw", error: down }]),
+  },
+  {
+    name: "that uses all its tokens",
+    code: "BUDGET_CAP_REACHED",
+    contract: { maxTotalTokens: 150 },
+    program: (world) => afterWork(world, fine),
+  },
+  {
+    name: "that costs too much",
+    code: "BUDGET_CAP_REACHED",
+    contract: { maxCostMicros: 310 },
+    program: (world) => afterWork(world, fine),
+  },
+  {
+    name: "that has no step left",
+    code: "BUDGET_CAP_REACHED",
+    contract: { maxSteps: 1 },
+    program: (world) => afterWork(world, fine),
+  },
+  {
+    name: "whose input a gate refuses",
+    code: "POLICY_DENIED",
+    program: (world) => afterWork(world, fine, { gates: [refusing("input")] }),
+  },
+  {
+    name: "whose output a gate refuses",
+    code: "POLICY_DENIED",
+    program: (world) => afterWork(world, fine, { gates: [refusing("output")] }),
+  },
+  {
+    name: "whose answers are never the data asked for",
+    code: "VALIDATION_FAILED",
+    program: (world) => afterWork(world, fine, { output: { name: "n", schema: { type: "number" } } }),
+  },
+  {
+    name: "that nobody can serve",
+    code: "VALIDATION_FAILED",
+    program: (world) => {
+      const provider = model(world, "p", () => fine);
+      const candidates = [{ provider, modelId: "m", capabilities: { tools: false } }] as const;
+      return afterWork(world, fine, { candidates });
+    },
+  },
+  {
+    name: "whose tool finds the disk full",
+    code: "DISK_FULL",
+    program: (world) => {
+      const full = () => Promise.reject(new BenchtopError("DISK_FULL", "The disk is full."));
+      return afterWork(world, fine, { tools: [tool(world, "work", { execute: full })] });
+    },
+  },
+  {
+    name: "whose plan is none",
+    code: "VALIDATION_FAILED",
+    program: (world) => {
+      const planner = model(world, "r", () => [says("no plan"), used(3, 3), ends()]);
+      const body = loop(planner);
+      return planExecuteEvaluate({
+        task: "the task",
+        runs: runsIn(world),
+        planner: (input, output) => loop(planner, { input, output }),
+        executor: () => body,
+        evaluator: () => body,
+      });
+    },
+  },
+];
+
 function runsIn({ journal, isReplay }: World): SubRuns {
   const runs = subRunsOn(journal);
   return isReplay ? { ...runs, start: forbidden, resume: forbidden } : runs;
@@ -289,4 +414,6 @@ export const scenarios: readonly Scenario[] = [
   compacted,
   asking,
   planned,
+  handsOff,
+  questioning,
 ];

@@ -1,4 +1,5 @@
 import type { EventInput, EventOf, RunEvent, RunEventType } from "@benchtop/protocol";
+import { closing } from "./past.ts";
 
 /**
  * What a fork begins with: the events of its origin up to the fork, as far as they stand. What was open there, and a failure
@@ -8,9 +9,13 @@ import type { EventInput, EventOf, RunEvent, RunEventType } from "@benchtop/prot
 export function forkPrefix(events: readonly RunEvent[], at: number): EventInput[] {
   const upTo = events.filter(({ seq }) => seq <= at);
   const kept = withoutGateCalls(upTo).filter((event) => !leftOut.has(event.type) && !saysFork(event));
-  const failed = upTo.some(({ type }) => type === "Error");
+  const failed = events.at(-1)?.type === "Error" && events.slice(upTo.length).every(isOfEnd);
   const standing = withoutFailingEnd(withoutOpenAnswer(kept), failed);
   return withoutOpenWork(standing).flatMap((event) => [...textOf(event), inputOf(event)]);
+}
+
+function isOfEnd({ type }: RunEvent): boolean {
+  return type === "Error" || closing.has(type);
 }
 
 /** The last event that does not depend on what the run was asked; a fork that asks something else begins there. */

@@ -132,6 +132,11 @@ export class RecordedPast implements Past {
     return this.#peek() === undefined && this.#ending === undefined;
   }
 
+  /** True when nothing is left but what closes the work of a program that failed: only its end is not recorded. */
+  get isClosing(): boolean {
+    return this.#events.slice(this.#place).every((event) => closing.has(event.type) || this.#isPassedOver(event));
+  }
+
   /** The first place where an accepted program did something else than is recorded. */
   get divergence(): BenchtopError | undefined {
     return this.#divergence;
@@ -306,6 +311,14 @@ export function isEndedFromOutside(events: readonly RunEvent[]): boolean {
 const fromOutside: ReadonlySet<string> = new Set(["USER_CANCELED", "RUN_INTERRUPTED", "DISK_FULL"]);
 /** `ProviderCallFinished` and `ToolCallFinished` stay: the program learns from them that its call was ended. */
 const closes: ReadonlySet<RunEventType> = new Set(["StepFinished", "TimedOut", "BudgetExceeded"]);
+
+/** What a run writes before its end for what a failure left open. */
+export const closing: ReadonlySet<RunEventType> = new Set([
+  ...closes,
+  "ProviderCallFinished",
+  "ToolCallFinished",
+  "SubRunFinished",
+]);
 
 function isFromOutside({ error }: EventOf<"Error">, before: RunEvent | undefined): boolean {
   if (before?.type === "BudgetExceeded" && before.limit === "maxDurationMs") return true;

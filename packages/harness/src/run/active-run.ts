@@ -81,8 +81,7 @@ export class ActiveRun implements RunScope, ControlHandle {
     } catch (thrown) {
       if (thrown instanceof RunSuspended && !this.#journalFailure) return await this.#suspend(thrown.suspended);
       const failure = this.#failureOf(thrown);
-      const leave = this.#isInPast && !this.signal.aborted && !this.#endsOnFailure;
-      return leave ? await this.#leave(failure) : await this.#fail(failure);
+      return this.#isToBeLeft(failure) ? await this.#leave(failure) : await this.#fail(failure);
     } finally {
       stopClock();
       stopListening();
@@ -170,6 +169,12 @@ export class ActiveRun implements RunScope, ControlHandle {
 
   get #isInPast(): boolean {
     return this.#past !== undefined && !this.#past.isOver;
+  }
+
+  /** True for a failure in what is recorded, unless it is the recorded one. */
+  #isToBeLeft({ code }: BenchtopError): boolean {
+    if (!this.#isInPast || this.signal.aborted || this.#endsOnFailure) return false;
+    return code === "REPLAY_DIVERGED" || this.#past?.isClosing !== true;
   }
 
   async #complete(outcome: RunOutcome): Promise<RunResult> {
