@@ -1,7 +1,7 @@
 import type { RunEvent } from "@benchtop/protocol";
 import { describe, expect, test } from "vitest";
 import { forkRun, readEvents, replayRun } from "../src/index.ts";
-import { carriedOn, eventsOfAll, finishedCalls, isOpenAt, journalCutAt, recordRun } from "./recorded-runs.ts";
+import { carriedOn, cutAt, eventsOfAll, finishedCalls, isOpenAt, journalCutAt, recordRun } from "./recorded-runs.ts";
 import { failures, scenarios, world } from "./scenarios.ts";
 
 /** Each scenario is recorded once, then taken up at every event of all its journals. */
@@ -31,6 +31,27 @@ describe.for(scenarios.map(({ name, program }) => [name, program] as const))("H7
       expect(repeated.filter((callId) => !asked(events, callId))).toEqual([]);
       const report = await replayRun(await readEvents(journal, runId), program(world(journal, true)));
       expect({ length, ...report }).toMatchObject({ length, outcome: "identical" });
+    }
+  });
+
+  test("comes to the same end when the process that took it up dies, too", async () => {
+    const { runId, log, result } = await record();
+    for (let first = 1; first < log.length; first += 4) {
+      if (!isOpenAt(log, first)) continue;
+      const once = await cutAt(log, first);
+      await carriedOn(once.journal, runId, program(world(once.journal)));
+      for (let second = first + 1; second < once.log.length; second += 3) {
+        if (!isOpenAt(once.log, second)) continue;
+        const journal = await journalCutAt(once.log, second);
+        const again = world(journal);
+        const resumed = await carriedOn(journal, runId, program(again));
+        expect({ first, second, output: resumed.output }).toEqual({ first, second, output: result.output });
+        const finished = finishedCalls(once.log, second);
+        expect(again.executed.filter((callId) => finished.has(callId))).toEqual([]);
+        await eventsOfAll(journal);
+        const report = await replayRun(await readEvents(journal, runId), program(world(journal, true)));
+        expect({ first, second, ...report }).toMatchObject({ first, second, outcome: "identical" });
+      }
     }
   });
 

@@ -23,8 +23,13 @@ import {
 /** What was written to a journal, run by run, in the order in which it was written. */
 export type Log = ({ readonly init: RunInit } | { readonly runId: string; readonly event: EventInput })[];
 
+export interface Noted {
+  readonly journal: MemoryJournal;
+  readonly log: Log;
+}
+
 /** A journal that notes what is written, so that another one can be made that ends anywhere, as after a crash. */
-export function notedJournal(): { readonly journal: MemoryJournal; readonly log: Log } {
+export function notedJournal(): Noted {
   const memory = memoryJournal();
   const log: Log = [];
   const noted = (writer: JournalWriter): JournalWriter => {
@@ -49,14 +54,19 @@ export function notedJournal(): { readonly journal: MemoryJournal; readonly log:
 
 /** The journals as a process left them that was killed after so many events. */
 export async function journalCutAt(log: Log, length: number): Promise<MemoryJournal> {
-  const journal = memoryJournal();
+  return (await cutAt(log, length)).journal;
+}
+
+/** The same, and it notes what is written from then on. */
+export async function cutAt(before: Log, length: number): Promise<Noted> {
+  const { journal, log } = notedJournal();
   const writers = new Map<string, JournalWriter>();
-  for (const entry of log.slice(0, length)) {
+  for (const entry of before.slice(0, length)) {
     if ("init" in entry) writers.set(entry.init.runId, await journal.create(entry.init));
     else writers.get(entry.runId)?.write(entry.event);
   }
   for (const writer of writers.values()) await writer.close();
-  return journal;
+  return { journal, log };
 }
 
 export async function recordRun(

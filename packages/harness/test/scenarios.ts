@@ -83,7 +83,7 @@ function turnOf({ messages }: ProviderRequest): number {
 }
 
 const down = new BenchtopError("PROVIDER_UNAVAILABLE", "It broke.");
-const quick = { retry: { maxAttempts: 3, initialDelayMs: 0 } };
+const quick = { retry: { maxAttempts: 5, initialDelayMs: 0 } };
 
 function loop(provider: ProviderAdapter, more: Partial<LoopConfig> = {}): RunBody {
   return agentLoop({
