@@ -133,8 +133,9 @@ async function decide(run: GatedRun, gate: Gate, subject: GateSubject, askModel?
     ...(callId !== undefined && { callId }),
     durationMs: round(performance.now() - started),
   };
-  // Nothing waits for what changes nothing; should a crash lose it, the gate is asked again.
-  if (gate.mode === "shadow") run.write(event);
+  // Nothing waits for what changes nothing; should a crash lose it, the gate is asked again. What a call or an answer may do
+  // begins with an event of its own that is waited for: on disk then, and so is all before it. An input has no such event.
+  if (gate.mode === "shadow" || subject.point !== "input") run.write(event);
   else await run.emit(event);
   return event;
 }

@@ -51,7 +51,8 @@ export async function callTool(
     durationMs: round(performance.now() - started),
     spanId,
   };
-  await run.emit(finished);
+  // Not waited for: whatever comes next (another call, the next question to the model, the end) waits for it as well.
+  run.write(finished);
   run.signal.throwIfAborted();
   if (error?.code === "DISK_FULL") throw error;
   return resultOf(finished);

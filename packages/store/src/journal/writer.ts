@@ -99,8 +99,9 @@ export class DurableWriter implements JournalWriter {
     if (event.type !== "OutputDelta") this.#endPause?.();
     if (this.#committing) return;
     this.#committing = true;
-    // In a microtask, so that the events of one network chunk are one batch.
-    queueMicrotask(() => void this.#commitQueued());
+    // After every microtask, so that what a program writes without waiting for anything outside is one batch: the events
+    // of a network chunk; the end of an answer, what gates said about its call and the request of that call.
+    queueMicrotask(() => process.nextTick(() => void this.#commitQueued()));
   }
 
   committed(): Promise<void> {
