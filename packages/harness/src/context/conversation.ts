@@ -210,8 +210,8 @@ export class Conversation {
     let tokens = 0;
     for (const { messages } of blocks) {
       for (const message of messages) {
-        const known = counted.get(message) ?? estimateMessageTokens(message, counter);
-        counted.set(message, known);
+        let known = counted.get(message);
+        if (known === undefined) counted.set(message, (known = estimateMessageTokens(message, counter)));
         tokens += known;
       }
     }

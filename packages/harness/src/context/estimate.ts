@@ -22,6 +22,16 @@ export const estimatingCounter: TokenCounter = { count: estimateTokens, exact: f
  * and the few tokens that any message's frame costs. Reasoning is not sent again.
  */
 export function estimateMessageTokens(message: Message, counter: TokenCounter = estimatingCounter): number {
+  if (counter !== estimatingCounter) return countMessage(message, counter);
+  let known = estimates.get(message);
+  if (known === undefined) estimates.set(message, (known = countMessage(message, counter)));
+  return known;
+}
+
+/** A run asks for the size of its whole conversation at each turn, and messages do not change. */
+const estimates = new WeakMap<Message, number>();
+
+function countMessage(message: Message, counter: TokenCounter): number {
   const text = messageFrame + counter.count(message.content);
   if (message.role === "user") return text + sum(message.attachments ?? [], attachmentTokens);
   if (message.role !== "assistant") return text;
