@@ -105,7 +105,7 @@ describe.for(failures)("H7 a run $name", ({ program, code, contract }) => {
       // What a call in doubt would have come to is not known; and a disk has room again, once somebody made some.
       const wasInDoubt = (await readEvents(journal, runId)).some(({ type }) => type === "Suspended");
       const isKnown = !wasInDoubt && code !== "DISK_FULL";
-      if (isKnown) expect({ length, code: resumed.error?.code }).toEqual({ length, code });
+      expect({ length, code: isKnown ? resumed.error?.code : code }).toEqual({ length, code });
       const finished = finishedCalls(log, length);
       expect(again.executed.filter((callId) => finished.has(callId))).toEqual([]);
       await eventsOfAll(journal);

@@ -319,6 +319,7 @@ const refusing = (point: GatePoint): Gate => ({
   mode: "enforcing",
   check: async () => ({ decision: "deny", reason: "no" }),
 });
+const findsDiskFull = () => Promise.reject(new BenchtopError("DISK_FULL", "The disk is full."));
 const fine = [says("Fine."), used(100, 100), ends()];
 
 /** Programs that end in an error by themselves, and the error. */
@@ -373,10 +374,7 @@ export const failures: readonly (Scenario & { readonly code: ErrorCode; readonly
   {
     name: "whose tool finds the disk full",
     code: "DISK_FULL",
-    program: (world) => {
-      const full = () => Promise.reject(new BenchtopError("DISK_FULL", "The disk is full."));
-      return afterWork(world, fine, { tools: [tool(world, "work", { execute: full })] });
-    },
+    program: (world) => afterWork(world, fine, { tools: [tool(world, "work", { execute: findsDiskFull })] }),
   },
   {
     name: "whose plan is none",

@@ -46,6 +46,9 @@ async function fork(
 
 const done = [says("Done."), used(1, 1), ends()];
 
+const briefly = (...scripts: (readonly Act[])[]) =>
+  program({ provider: scriptedProvider(...scripts), instructions: "Be brief." });
+
 describe("H7 a fork", () => {
   test("of a run that failed tries again, with another model or the same", async () => {
     const failed = await origin(says("Hm"), down);
@@ -123,9 +126,7 @@ describe("H7 a fork", () => {
 
   test("goes on after a crash of its own, with its own program", async () => {
     const whole = await origin(says("Fine."), ends());
-    const body = (...scripts: (readonly Act[])[]) =>
-      program({ provider: scriptedProvider(...scripts), instructions: "Be brief." });
-    const handle = await forkRun(whole.journal, whole.events, body([says("half"), { type: "hang" }]), { at: 2 });
+    const handle = await forkRun(whole.journal, whole.events, briefly([says("half"), { type: "hang" }]), { at: 2 });
     for await (const event of handle) if (event.type === "OutputDelta") break;
     const cut = memoryJournal();
     const events = await whole.journal.read(handle.runId);
@@ -134,7 +135,7 @@ describe("H7 a fork", () => {
     const writer = await cut.create(init as Parameters<Journal["create"]>[0]);
     for (const event of events.slice(1)) writer.write(event);
     await writer.close();
-    const { result } = await finished(await resumeRun(cut, handle.runId, body(done)));
+    const { result } = await finished(await resumeRun(cut, handle.runId, briefly(done)));
     expect(result).toMatchObject({ status: "success", output: "Done." });
     handle.control.abort();
     await handle.result;
