@@ -86,6 +86,7 @@ export class RecordedPast implements Past {
   readonly #requested = new Map<string, EventOf<"ToolCallRequested">>();
   readonly #finished = new Map<string, EventOf<"ToolCallFinished">>();
   readonly #subRuns = new Map<string, RecordedSubRun>();
+  readonly #subRunKeys = new Map<string, string>();
   /** Where a fork left its origin: what is before was done by another program, and stands for what it was. */
   readonly #forkedAt: number;
   /** Spans of tool calls: what carries one was reported by the tool. */
@@ -104,27 +105,7 @@ export class RecordedPast implements Past {
     this.#events = this.#ending ? events.slice(0, this.#ending.place) : events;
     this.#options = options;
     this.#forkedAt = forkedAt(events);
-    const subRunKeys = new Map<string, string>();
-    for (const event of this.#events) {
-      if (event.type === "ToolCallRequested") {
-        this.#requested.set(event.callId, event);
-        this.#toolSpans.add(event.spanId);
-      }
-      if (event.type === "ProviderCallStarted" && event.purpose === "gate") this.#gateCalls.add(event.callId);
-      if (event.type === "SubRunStarted") {
-        const key = subRunKey(event.name, event.callId);
-        subRunKeys.set(event.childRunId, key);
-        this.#subRuns.set(key, { childRunId: event.childRunId });
-      }
-      if (event.type === "SubRunFinished") {
-        const key = subRunKeys.get(event.childRunId);
-        if (key !== undefined) this.#subRuns.set(key, { childRunId: event.childRunId, finished: event });
-      }
-      if (event.type === "ToolCallFinished") this.#finished.set(event.callId, event);
-      if (event.type === "Resumed" && event.callId !== undefined && event.decision !== undefined) {
-        this.#decisions.set(event.callId, [...(this.#decisions.get(event.callId) ?? []), event]);
-      }
-    }
+    for (const event of this.#events) this.#index(event);
   }
 
   /** True once everything recorded has been passed: what the program does from now on is new. */
@@ -224,6 +205,37 @@ export class RecordedPast implements Past {
   /** Passes everything that is left, for a run that is ended without its program. */
   passAll(): void {
     while (this.#place < this.#events.length) this.#pass(this.#events[this.#place] as RunEvent);
+  }
+
+  #index(event: RunEvent): void {
+    switch (event.type) {
+      case "ToolCallRequested":
+        this.#requested.set(event.callId, event);
+        this.#toolSpans.add(event.spanId);
+        return;
+      case "ToolCallFinished":
+        this.#finished.set(event.callId, event);
+        return;
+      case "ProviderCallStarted":
+        if (event.purpose === "gate") this.#gateCalls.add(event.callId);
+        return;
+      case "SubRunStarted": {
+        const key = subRunKey(event.name, event.callId);
+        this.#subRunKeys.set(event.childRunId, key);
+        this.#subRuns.set(key, { childRunId: event.childRunId });
+        return;
+      }
+      case "SubRunFinished": {
+        const key = this.#subRunKeys.get(event.childRunId);
+        if (key !== undefined) this.#subRuns.set(key, { childRunId: event.childRunId, finished: event });
+        return;
+      }
+      case "Resumed":
+        if (event.callId === undefined || event.decision === undefined) return;
+        this.#decisions.set(event.callId, [...this.decisionsOn(event.callId), event]);
+        return;
+      default:
+    }
   }
 
   #peek(): RunEvent | undefined {
