@@ -1,5 +1,6 @@
 import type { Journal, RunEvent } from "@benchtop/protocol";
 import { afterEach, describe, expect, test } from "vitest";
+import { journalCutAt, notedJournal } from "../../test/recorded-runs.ts";
 import { calls, ends, says, scriptedProvider, used, type Act } from "../../test/scripted-provider.ts";
 import { agentUnderTest, eventOf, finished, startProgram, typesOf } from "../../test/started-runs.ts";
 import { approval } from "../gates/approval.ts";
@@ -21,8 +22,9 @@ afterEach(async () => {
 const toHelper = (task: string) => [calls("helper", { task }, "h1"), used(10, 10), ends("tool-calls")];
 
 /** An agent whose model asks "helper" first and then says that it is done. */
-function parentOf(journal: Journal, helper: RunBody, options: { handOff?: boolean } = {}) {
-  const provider = scriptedProvider(toHelper("count"), [says("Done."), used(10, 10), ends()]);
+function parentOf(journal: Journal, helper: RunBody, options: { handOff?: boolean; hasAsked?: boolean } = {}) {
+  const answers = [toHelper("count"), [says("Done."), used(10, 10), ends()]];
+  const provider = scriptedProvider(...answers.slice(options.hasAsked ? 1 : 0));
   const make = options.handOff ? handOffTool : agentTool;
   const tool = make({ name: "helper", description: "Helps.", runs: subRunsOn(journal), agent: () => helper });
   return { provider, body: agentUnderTest({ provider, tools: [tool] }) };
@@ -35,6 +37,33 @@ const prices = { inputPerMillion: 1, outputPerMillion: 1 };
 async function comesTo(journal: MemoryJournal, runId: string, type: RunEvent["type"]): Promise<void> {
   await expect.poll(() => journal.runs.get(runId)).toBeDefined();
   for await (const event of journal.follow(runId)) if (event.type === type) return;
+}
+
+const asksToPay = [calls("pay", {}, "p1"), ends()];
+
+/** An agent that may pay once a person has agreed. */
+function payer(...scripts: (readonly Act[])[]): RunBody {
+  const pay = {
+    name: "pay",
+    description: "Pays.",
+    inputSchema: { type: "object" },
+    effects: "external" as const,
+    idempotent: false,
+    execute: async () => ({ content: "paid" }),
+  };
+  const gates = [approval({ mode: "enforcing" })];
+  return agentUnderTest({ provider: scriptedProvider(...scripts), tools: [pay], gates });
+}
+
+/** Says yes, once nobody drives the run any more. */
+async function approved(journal: MemoryJournal, runId: string): Promise<void> {
+  const child = payer([says("Paid."), ends()]);
+  const resumed = () => resumeRun(journal, runId, child, { decision: "approve" }).then(() => true, isRefused);
+  await expect.poll(resumed).toBe(true);
+}
+
+function isRefused(): boolean {
+  return false;
 }
 
 describe("H7 a run inside a run", () => {
@@ -143,35 +172,52 @@ describe("H7 a run inside a run", () => {
 
   test("that waits for a person keeps its parent waiting, and goes on with it", async () => {
     const journal = memoryJournal();
-    const pay = {
-      name: "pay",
-      description: "Pays.",
-      inputSchema: { type: "object" },
-      effects: "external" as const,
-      idempotent: false,
-      execute: async () => ({ content: "paid" }),
-    };
-    const gates = [approval({ mode: "enforcing" })];
-    const payer = (...scripts: (readonly Act[])[]) =>
-      agentUnderTest({ provider: scriptedProvider(...scripts), tools: [pay], gates });
-    const helper = payer([calls("pay", {}), ends()]);
-    const handle = await startProgram(parentOf(journal, helper).body, { journal });
+    const handle = await startProgram(parentOf(journal, payer(asksToPay)).body, { journal });
     for await (const event of handle) {
       if (event.type !== "SubRunStarted") continue;
       await comesTo(journal, event.childRunId, "Suspended");
-      const child = payer([says("Paid."), ends()]);
-      await expect
-        .poll(() =>
-          resumeRun(journal, event.childRunId, child, { decision: "approve" }).then(
-            () => true,
-            () => false,
-          ),
-        )
-        .toBe(true);
+      await approved(journal, event.childRunId);
     }
     const { events, result } = await finished(handle);
     expect(eventOf(events, "SubRunFinished").output).toBe("Paid.");
     expect(result.output).toBe("Done.");
+  });
+
+  test("that waits for a person is waited for by another process, too, after a crash", async () => {
+    const { journal, log } = notedJournal();
+    const first = await startProgram(parentOf(journal, payer(asksToPay)).body, { journal });
+    let childRunId = "";
+    for await (const event of first) {
+      if (event.type !== "SubRunStarted") continue;
+      ({ childRunId } = event);
+      await comesTo(journal, childRunId, "Suspended");
+      break;
+    }
+    const cut = await journalCutAt(log, log.length);
+    first.control.abort();
+    await first.result;
+
+    const { provider, body } = parentOf(cut, payer(asksToPay), { hasAsked: true });
+    const handle = await resumeRun(cut, first.runId, body);
+    await approved(cut, childRunId);
+    const { events, result } = await finished(handle);
+    expect(result).toMatchObject({ status: "success", totals: { children: { runs: 1 } } });
+    expect(events.filter((event) => event.type === "SubRunStarted")).toHaveLength(1);
+    expect(provider.requests).toHaveLength(1);
+  });
+
+  test("that waits for a person ends when its parent is canceled", async () => {
+    const journal = memoryJournal();
+    const handle = await startProgram(parentOf(journal, payer(asksToPay)).body, { journal });
+    for await (const event of handle) {
+      if (event.type !== "SubRunStarted") continue;
+      await comesTo(journal, event.childRunId, "Suspended");
+      handle.control.abort();
+    }
+    const { events } = await finished(handle);
+    const { childRunId, error } = eventOf(events, "SubRunFinished");
+    expect(error?.error_code).toBe("USER_CANCELED");
+    expect((await journal.read(childRunId)).at(-1)).toMatchObject({ error: { error_code: "USER_CANCELED" } });
   });
 
   test("that was open when its parent's process died ends with its parent, and what it used is known", async () => {
