@@ -29,10 +29,8 @@ const write: Tool = {
   },
   compensate: (input) => rm(pathOf(input), { force: true }),
 };
-const model = await exampleModel([
-  { toolCalls: [{ id: "call_1", name: "write_note", pieces: ['{"name": "shopping", "text": "tea"}'] }] },
-  { text: ["It is noted."] },
-]);
+const call = { id: "call_1", name: "write_note", pieces: ['{"name": "shopping", "text": "tea"}'] };
+const model = await exampleModel([{ toolCalls: [call] }, { text: ["It is noted."] }]);
 const config = { model: model.ref, instructions: "Use the tool, then answer briefly." };
 
 const runId = await withHarness(async (harness) => {

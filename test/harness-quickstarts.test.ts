@@ -26,6 +26,7 @@ const shown: Record<string, readonly string[]> = {
 
 test.for(readdirSync(pages))(
   "HX every command of the quickstart %s works, in the order in which a reader types them",
+  { timeout: 180_000 },
   async (page) => {
     const folder = mkdtempSync(join(tmpdir(), "benchtop-quickstart-"));
     try {

@@ -142,7 +142,7 @@ class ReplayedRun implements RunScope {
       onDivergence: "refuse",
       cutOff: () => this.#endOfJournal(),
       passed: (event) => {
-        this.#passed += 1;
+        if (event.type !== "OutputDelta") this.#passed += 1;
         if (!this.#past.isOfOrigin(event)) this.totals.record(event, times.at(event.seq));
       },
     });
