@@ -33,6 +33,9 @@ export class Conversation {
   #limits: ContextLimits;
   #counter: TokenCounter = estimatingCounter;
   readonly #counted = new Map<TokenCounter, WeakMap<Message, number>>();
+  /** What all blocks come to, kept as messages are added: a long run asks several times a turn. Made anew after a drop. */
+  readonly #totals = new Map<TokenCounter, number>();
+  #countedMessages = 0;
 
   /** Throws `VALIDATION_FAILED` for a policy that nothing can satisfy. */
   constructor(policy: ContextPolicy = {}) {
@@ -57,7 +60,7 @@ export class Conversation {
       if (message.role === "user" || message.role === "system" || !last || last.messages[0]?.role === "system") {
         this.#add("history", message, message.role === "system");
       } else {
-        last.messages.push(message);
+        this.#append(last, message);
       }
     }
   }
@@ -83,7 +86,7 @@ export class Conversation {
       message.role === "tool" &&
       this.#parts.run.findLast((block) => callIdsOf(block.messages).includes(message.callId));
     const block = asking || this.#parts.run.at(-1);
-    if (block) block.messages.push(message);
+    if (block) this.#append(block, message);
   }
 
   get messages(): readonly Message[] {
@@ -110,18 +113,22 @@ export class Conversation {
 
   /** Tokens of the messages, as the target's provider would count them. */
   get estimatedTokens(): number {
-    return this.tokensOf(this.blocks);
+    return this.#calibrated(this.#total(this.#counter));
   }
 
   /** The same with the tools and what else is sent. */
   get promptTokens(): number {
-    return this.tokensOf(this.blocks, this.#target.extraTokens);
+    return this.#calibrated(this.#total(this.#counter) + (this.#target.extraTokens ?? 0));
+  }
+
+  /** Tokens of the messages by estimate alone, as any target's. */
+  get roughTokens(): number {
+    return this.#total(estimatingCounter);
   }
 
   /** Tokens of some blocks, as the target's provider would count them. */
   tokensOf(blocks: readonly Block[], extraTokens = 0): number {
-    const ratio = this.#calibration.ratioOf(this.#target, this.#counter.exact);
-    return Math.ceil((this.#count(blocks, this.#counter) + extraTokens) * ratio);
+    return this.#calibrated(this.#count(blocks, this.#counter) + extraTokens);
   }
 
   /** From now on it has to fit this target; tokens are counted by this counter. */
@@ -135,7 +142,7 @@ export class Conversation {
   observe(usage: Usage | undefined, target = this.#target): void {
     const isOther = target.providerId !== this.#target.providerId || target.modelId !== this.#target.modelId;
     const counter = isOther ? estimatingCounter : this.#counter;
-    const counted = this.#count(this.blocks, counter) + (target.extraTokens ?? 0);
+    const counted = this.#total(counter) + (target.extraTokens ?? 0);
     this.#calibration.observe(target, counted, usage, counter.exact);
   }
 
@@ -146,7 +153,7 @@ export class Conversation {
    */
   overflow(extra = 0): readonly Block[] {
     const { maxMessages, tokenLimit, tokenTarget } = this.#limits;
-    let messages = this.blocks.reduce((sum, block) => sum + countedMessages(block), 0);
+    let messages = this.#countedMessages;
     let tokens = this.promptTokens;
     if (messages <= maxMessages && tokens <= tokenLimit) return [];
     const wanted = tokens > tokenLimit ? tokenTarget - extra : tokenLimit;
@@ -181,6 +188,8 @@ export class Conversation {
         return block === first && summary ? [summary] : [];
       });
     }
+    this.#totals.clear();
+    this.#countedMessages = this.blocks.reduce((sum, block) => sum + countedMessages(block), 0);
   }
 
   /** Messages of a part that are no summary and could have been dropped. */
@@ -200,22 +209,40 @@ export class Conversation {
   }
 
   #add(part: Block["part"], message: Message, pinned: boolean): void {
-    this.#parts[part].push({ messages: [message], part, pinned });
+    const block: Block = { messages: [], part, pinned };
+    this.#parts[part].push(block);
+    this.#append(block, message);
+  }
+
+  #append(block: Block, message: Message): void {
+    block.messages.push(message);
+    if (block.messages[0]?.role !== "system") this.#countedMessages += 1;
+    for (const [counter, total] of this.#totals) this.#totals.set(counter, total + this.#tokensIn(message, counter));
+  }
+
+  #total(counter: TokenCounter): number {
+    const total = this.#totals.get(counter) ?? this.#count(this.blocks, counter);
+    this.#totals.set(counter, total);
+    return total;
+  }
+
+  #count(blocks: readonly Block[], counter: TokenCounter): number {
+    let tokens = 0;
+    for (const { messages } of blocks) for (const message of messages) tokens += this.#tokensIn(message, counter);
+    return tokens;
   }
 
   /** Each message is counted once by each counter. */
-  #count(blocks: readonly Block[], counter: TokenCounter): number {
+  #tokensIn(message: Message, counter: TokenCounter): number {
     const counted = this.#counted.get(counter) ?? new WeakMap<Message, number>();
     this.#counted.set(counter, counted);
-    let tokens = 0;
-    for (const { messages } of blocks) {
-      for (const message of messages) {
-        let known = counted.get(message);
-        if (known === undefined) counted.set(message, (known = estimateMessageTokens(message, counter)));
-        tokens += known;
-      }
-    }
+    const tokens = counted.get(message) ?? estimateMessageTokens(message, counter);
+    counted.set(message, tokens);
     return tokens;
+  }
+
+  #calibrated(tokens: number): number {
+    return Math.ceil(tokens * this.#calibration.ratioOf(this.#target, this.#counter.exact));
   }
 }
 

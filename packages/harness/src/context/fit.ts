@@ -24,7 +24,8 @@ export async function fitContext(
   ask?: Ask,
 ): Promise<void> {
   await aim(conversation, target);
-  if (conversation.leastTokens > conversation.limits.tokenLimit) throw exhausted(conversation);
+  const { tokenLimit } = conversation.limits;
+  if (conversation.promptTokens > tokenLimit && conversation.leastTokens > tokenLimit) throw exhausted(conversation);
   const going = conversation.overflow();
   if (going.length > 0) {
     const wanted = conversation.policy.overflow === "summarize" && ask !== undefined && !going.every(isSummary);

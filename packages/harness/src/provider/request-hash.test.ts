@@ -1,5 +1,5 @@
 import { createHash } from "node:crypto";
-import type { Attachment } from "@benchtop/protocol";
+import type { Attachment, Message } from "@benchtop/protocol";
 import { expect, test } from "vitest";
 import { requestHash } from "./request-hash.ts";
 
@@ -27,4 +27,20 @@ test("H7 the order of an object's members does not change the hash, the order of
   expect(requestHash({ modelId: "m", messages: [user, answer] })).not.toBe(
     requestHash({ modelId: "m", messages: [answer, user] }),
   );
+});
+
+test("H7 a conversation has the hash of its messages, however it came to them", () => {
+  const messages: Message[] = [
+    { role: "system", content: "Be brief." },
+    { role: "user", content: "a" },
+  ];
+  const anew = () => requestHash({ modelId: "m", messages: structuredClone(messages) });
+  const grown = () => requestHash({ modelId: "m", messages });
+  expect(grown()).toBe(anew());
+  messages.push({ role: "assistant", content: "b" }, { role: "system", content: "Be polite." });
+  expect(grown()).toBe(anew());
+  messages.splice(1, 1, { role: "user", content: "another" });
+  expect(grown()).toBe(anew());
+  messages.length = 1;
+  expect(grown()).toBe(anew());
 });

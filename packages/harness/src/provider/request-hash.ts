@@ -1,4 +1,4 @@
-import { hash } from "node:crypto";
+import { createHash, hash, type Hash } from "node:crypto";
 import type { Attachment, Message, RequestParts } from "@benchtop/protocol";
 import type { ToolSpec } from "../tools/tool.ts";
 import { canonicalJson } from "./canonical-json.ts";
@@ -16,8 +16,7 @@ export interface RequestIdentity {
  */
 export function requestIdentity({ messages, tools = [], ...settings }: ProviderRequest): RequestIdentity {
   const parts = {
-    instructions: joinedHash(messages.filter(isInstruction).map(messageHash)),
-    messages: joinedHash(messages.map((message) => (isInstruction(message) ? "instructions" : messageHash(message)))),
+    ...conversationHashes(messages),
     tools: toolsHash(tools),
     settings: sha256(canonicalJson(settings)),
   };
@@ -43,6 +42,46 @@ function shown(partHash: string): string {
 
 function isInstruction({ role }: Message): boolean {
   return role === "system";
+}
+
+/** A conversation as far as it was asked about; the next request mostly adds to it, and only that is hashed then. */
+interface Hashed {
+  readonly messages: Message[];
+  readonly instructions: JoinedHash;
+  readonly others: JoinedHash;
+}
+
+/** By their first message. */
+const conversations = new WeakMap<Message, Hashed>();
+
+function conversationHashes(messages: readonly Message[]): { instructions: string; messages: string } {
+  const known = messages[0] && conversations.get(messages[0]);
+  const hashed =
+    known && known.messages.every((message, place) => message === messages[place])
+      ? known
+      : { messages: [], instructions: new JoinedHash(), others: new JoinedHash() };
+  for (const message of messages.slice(hashed.messages.length)) {
+    if (isInstruction(message)) hashed.instructions.add(messageHash(message));
+    hashed.others.add(isInstruction(message) ? "instructions" : messageHash(message));
+    hashed.messages.push(message);
+  }
+  if (messages[0]) conversations.set(messages[0], hashed);
+  return { instructions: hashed.instructions.digest(), messages: hashed.others.digest() };
+}
+
+/** What `joinedHash` gives, of pieces that are added one by one. */
+class JoinedHash {
+  readonly #hash: Hash = createHash("sha256");
+  #isEmpty = true;
+
+  add(piece: string): void {
+    this.#hash.update(this.#isEmpty ? piece : `\n${piece}`);
+    this.#isEmpty = false;
+  }
+
+  digest(): string {
+    return this.#hash.copy().digest("hex");
+  }
 }
 
 /** Messages, tools and bytes are hashed once for each object, however many requests repeat them. */

@@ -90,7 +90,7 @@ export class Asking {
 
   answer(conversation: Conversation, candidates: Candidates): Promise<Answer> {
     const { maxOutputTokens, temperature, seed, reasoningEffort, output } = this.#config;
-    return this.#ask(candidates, {
+    const prompt = {
       ...this.#common(conversation.messages),
       tools: this.#tools.specs,
       ...(maxOutputTokens !== undefined && { maxOutputTokens }),
@@ -99,7 +99,8 @@ export class Asking {
       ...(reasoningEffort !== undefined && { reasoningEffort }),
       ...(output && { output }),
       ...this.#screen(),
-    });
+    };
+    return this.#ask(candidates, prompt, conversation.roughTokens);
   }
 
   /** A summary of messages that are about to go. */
@@ -121,8 +122,8 @@ export class Asking {
     return message.content;
   };
 
-  #ask(candidates: Candidates, prompt: Prompt): Promise<Answer> {
-    const tokens = tokensOf(prompt.messages) + (prompt.tools.length > 0 ? this.#tools.estimatedTokens : 0);
+  #ask(candidates: Candidates, prompt: Prompt, messageTokens = tokensOf(prompt.messages)): Promise<Answer> {
+    const tokens = messageTokens + (prompt.tools.length > 0 ? this.#tools.estimatedTokens : 0);
     return askModel(this.#run, this.#plan, candidates, prompt, async ({ prices }) =>
       prompt.purpose === "gate" ? this.#budget.spare(tokens, prices) : await this.#budget.tokensLeft(tokens, prices),
     );

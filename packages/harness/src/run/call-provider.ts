@@ -122,7 +122,7 @@ function requestOf({ candidate, tokensLeft }: Attempt, prompt: Prompt): Provider
 
 /** The request with every attachment's bytes in it. They are not part of its hash: their own hash is. */
 async function withAttachments(request: ProviderRequest, read: Prompt["readAttachment"]): Promise<ProviderRequest> {
-  if (!read) return request;
+  if (!read || !request.messages.some((message) => message.role === "user" && message.attachments)) return request;
   const messages = request.messages.map(async (message) => {
     if (message.role !== "user" || !message.attachments) return message;
     const attachments = message.attachments.map(async (attachment) => {
