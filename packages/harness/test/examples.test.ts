@@ -51,7 +51,7 @@ describe("HX the examples", () => {
   test("H4 retry asks again, and then the next model of the plan", async () => {
     const { code, stdout } = await runExample("retry.ts", "--loopback");
     expect(stdout).toContain(
-      "PROVIDER_UNAVAILABLE: retry, broken is next\nasking broken, attempt 2\n  nothing for 500 ms",
+      "PROVIDER_UNAVAILABLE: retry, broken is next\nasking broken, attempt 2\n  no answer for 3000 ms",
     );
     expect(stdout).toContain("fallback, loopback is next");
     expect(stdout).toContain("A workbench is a table for making things.");
