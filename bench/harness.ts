@@ -196,7 +196,7 @@ function latency(report: Report | undefined, of: number): number {
 }
 
 /**
- * A run of some 10,000 events that waits for an approval is resumed to its end by a fresh process: opening what is kept, the
+ * A run of some 11,500 events that waits for an approval is resumed to its end by a fresh process: opening what is kept, the
  * approved call, and one further answer of the model to the whole history.
  */
 async function resumeLong(): Promise<void> {
