@@ -69,21 +69,28 @@ const betweenAttempts: ReadonlySet<RunEventType> = new Set([
   "Resumed",
 ]);
 
-/** Without what closed the last step from outside, and the child runs whose failure ended the run. */
+/**
+ * Without what closed the last step from outside, the child runs whose failure ended the run, and what was prepared for a turn
+ * that had not begun: who was passed over, and what was trimmed to fit another's model.
+ */
 function withoutFailingEnd(events: readonly RunEvent[], failed: boolean): readonly RunEvent[] {
-  let end = events.length;
-  for (;;) {
-    const last = events[end - 1];
-    if (!last || !isDoneAnew(last, failed)) break;
-    end -= 1;
-  }
-  return events.slice(0, end);
+  const compactions = new Set(
+    events.flatMap((event) =>
+      event.type === "ProviderCallStarted" && event.purpose === "compaction" ? [event.callId] : [],
+    ),
+  );
+  const end = events.findLastIndex((event) => {
+    const isCompaction = "callId" in event && event.callId !== undefined && compactions.has(event.callId);
+    return !isCompaction && !isDoneAnew(event, failed);
+  });
+  return events.slice(0, end + 1);
 }
 
 function isDoneAnew(event: RunEvent, failed: boolean): boolean {
   switch (event.type) {
     case "Suspended":
     case "CandidatesSkipped":
+    case "ContextTrimmed":
     case "TimedOut":
       return true;
     case "StepFinished":

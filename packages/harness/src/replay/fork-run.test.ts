@@ -1,4 +1,4 @@
-import { BenchtopError, type Journal, type RunEvent } from "@benchtop/protocol";
+import { BenchtopError, type Journal, type Message, type RunEvent } from "@benchtop/protocol";
 import { describe, expect, test } from "vitest";
 import { calls, ends, says, scriptedProvider, used, type Act } from "../../test/scripted-provider.ts";
 import { agentUnderTest, eventOf, finished, startProgram, type AgentUnderTest } from "../../test/started-runs.ts";
@@ -43,6 +43,12 @@ async function fork(
   expect(await replayRun(forked.events, again)).toMatchObject({ outcome: "identical" });
   return { ...forked, provider, journal };
 }
+
+const context = (maxTokens: number) => ({ maxTokens, reservedOutputTokens: 100, overflow: "summarize" as const });
+const longHistory: Message[] = Array.from({ length: 6 }, (_, turn): Message[] => [
+  { role: "user", content: `q${turn} ${"word ".repeat(5000)}` },
+  { role: "assistant", content: `a${turn} ${"word ".repeat(5000)}` },
+]).flat();
 
 const done = [says("Done."), used(1, 1), ends()];
 
@@ -102,6 +108,32 @@ describe("H7 a fork", () => {
     expect(result).toMatchObject({ status: "success", totals: { steps: 1, usage: { inputTokens: 20 } } });
     const spent = await fork(whole, {}, { hint: "Again.", contract }, [says("Ok."), used(90, 5), ends()]);
     expect(spent.result.status).toBe("budget_exceeded");
+  });
+
+  test.for<[string, number, number]>([
+    ["reads more than its origin's", 30_000, 200_000],
+    ["reads less than its origin's", 200_000, 30_000],
+  ])("may have a model that %s, wherever it begins", async ([, before, now]) => {
+    const journal = memoryJournal();
+    const provider = scriptedProvider(
+      ...(before < now ? [[says("A summary."), ends()]] : []),
+      [calls("work", {}, "c1"), ends()],
+      [says("Fine."), ends()],
+    );
+    const { events } = await finished(
+      await startProgram(program({ provider, history: longHistory, context: context(before) }), { journal }),
+    );
+    for (const { seq } of events) {
+      const config = { history: longHistory, context: context(now) };
+      const { result, events: own } = await fork({ journal, events }, config, { at: seq, hint: "More." }, done);
+      expect({ seq, status: result.status, output: result.output }).toEqual({
+        seq,
+        status: "success",
+        output: "Done.",
+      });
+      const trimmed = own.filter((event) => event.type === "ContextTrimmed");
+      expect({ seq, hasTrimmed: trimmed.length > 0 }).toMatchObject(now < before ? { hasTrimmed: true } : {});
+    }
   });
 
   test("of a fork has both behind it, and leaves what the first one did to be undone there", async () => {

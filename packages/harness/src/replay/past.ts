@@ -20,6 +20,8 @@ import { diverged } from "./divergence.ts";
 export interface Past {
   /** Type of what comes next; undefined in front of the end that came from outside the program. */
   readonly next: RunEventType | undefined;
+  /** True while what comes next was done by the run that this one is a fork of. */
+  readonly isOrigins: boolean;
   /** The next event, which has to be of this type. Throws `REPLAY_DIVERGED` when it is another. */
   take<Type extends RunEventType>(type: Type): EventOf<Type>;
   /** The next event if it is of this type, and the one that is meant. */
@@ -91,8 +93,8 @@ export class RecordedPast implements Past {
   readonly #forkedAt: number;
   /** Spans of tool calls: what carries one was reported by the tool. */
   readonly #toolSpans = new Set<string>();
-  /** Provider calls on behalf of gates: what came of them is in the gate's decision. */
-  readonly #gateCalls = new Set<string>();
+  /** Provider calls that are for something else than the run's own answer. */
+  readonly #purposes = new Map<string, EventOf<"ProviderCallStarted">["purpose"]>();
   readonly #decisions = new Map<string, EventOf<"Resumed">[]>();
   /** Sequence numbers of tool events that were handed out before their turn: concurrent calls end in any order. */
   readonly #ahead = new Set<number>();
@@ -125,6 +127,11 @@ export class RecordedPast implements Past {
 
   get next(): RunEventType | undefined {
     return this.#peek()?.type;
+  }
+
+  get isOrigins(): boolean {
+    const next = this.#peek();
+    return next !== undefined && this.isOfOrigin(next);
   }
 
   take<Type extends RunEventType>(type: Type): EventOf<Type> {
@@ -217,7 +224,7 @@ export class RecordedPast implements Past {
         this.#finished.set(event.callId, event);
         return;
       case "ProviderCallStarted":
-        if (event.purpose === "gate") this.#gateCalls.add(event.callId);
+        if (event.purpose) this.#purposes.set(event.callId, event.purpose);
         return;
       case "SubRunStarted": {
         const key = subRunKey(event.name, event.callId);
@@ -249,12 +256,26 @@ export class RecordedPast implements Past {
   #isPassedOver(event: RunEvent): boolean {
     if (event.type === "ToolCallRequested" || event.type === "ToolCallFinished") return this.#ahead.has(event.seq);
     if (event.type === "GateDecided" && event.point === "tool-result") return true;
-    if (event.type === "CandidatesSkipped" && event.purpose === "gate") return true;
-    if ("callId" in event && event.callId !== undefined && this.#gateCalls.has(event.callId)) return true;
+    // What came of a gate's provider call is in the gate's decision.
+    if (this.#purposeOf(event) === "gate") return true;
     return passedOver.has(event.type) || this.#toolSpans.has(event.spanId);
   }
 
+  #purposeOf(event: RunEvent): EventOf<"ProviderCallStarted">["purpose"] {
+    if ("purpose" in event) return event.purpose;
+    return "callId" in event && event.callId !== undefined ? this.#purposes.get(event.callId) : undefined;
+  }
+
+  /** A fork may have a model that reads more than its origin's: what was trimmed then is not trimmed now. */
+  #passUnneededTrim(asked: RunEventType): void {
+    for (let event = this.#peek(); event && event.type !== asked && this.isOfOrigin(event); event = this.#peek()) {
+      if (event.type !== "ContextTrimmed" && this.#purposeOf(event) !== "compaction") return;
+      this.#pass(event);
+    }
+  }
+
   #expect<Type extends RunEventType>(type: Type, asked: { readonly type: Type }): EventOf<Type> {
+    this.#passUnneededTrim(type);
     const event = this.#peek();
     if (!event) {
       this.#throwEnding();

@@ -221,6 +221,10 @@ class EndedPast implements Past {
     return this.#past.next;
   }
 
+  get isOrigins(): boolean {
+    return this.#past.isOrigins;
+  }
+
   take<Type extends RunEventType>(type: Type): EventOf<Type> {
     if (this.#past.isOver) this.#ended();
     return this.#past.take(type);

@@ -74,7 +74,9 @@ export function agentLoop(config: LoopConfig): RunBody {
     for (let step = 1; ; step += 1) {
       for (const hint of hints.take()) conversation.addPinned({ role: "user", content: hint.text });
       const candidates = await asking.candidates(conversation);
-      await fitContext(run, conversation, asking.targetOf(candidates[0]), asking.summarize);
+      // What a fork began with was fitted to the model of then; it is fitted to another before that one is asked.
+      const wasFitted = run.past?.isOrigins === true && run.past.next === "StepStarted";
+      if (!wasFitted) await fitContext(run, conversation, asking.targetOf(candidates[0]), asking.summarize);
       await asking.reserve(conversation, candidates[0]);
 
       const stepStarted = performance.now();
