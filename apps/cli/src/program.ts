@@ -9,6 +9,7 @@ import { addDaemonCommands } from "./commands/daemon.ts";
 import { addDraftCommands } from "./commands/draft.ts";
 import { addEgressCommand } from "./commands/egress.ts";
 import { addEvalCommands } from "./commands/eval.ts";
+import { addMemoryCommands } from "./commands/memory.ts";
 import { addProviderCommands } from "./commands/providers.ts";
 import { addAskCommand, addRunCommand } from "./commands/run.ts";
 import { addRunsCommands } from "./commands/runs.ts";
@@ -42,6 +43,7 @@ export function createProgram(invocation: Invocation): Command {
   addRunsCommands(program, invocation);
   addApprovalsCommand(program, invocation);
   addEvalCommands(program, invocation);
+  addMemoryCommands(program, invocation);
   addConsentCommands(program, invocation);
   addEgressCommand(program, invocation);
   addCallCommand(program, invocation);

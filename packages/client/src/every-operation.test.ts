@@ -112,6 +112,16 @@ test("runs that wait for a person, and runs of runs", async () => {
   expect(await call("workbenches.delete", { workbenchId })).toEqual({});
 });
 
+test("memory", async () => {
+  const { workbenchId, memory } = await call("workbenches.create", { name: "memory" });
+  expect(memory).toBe(false);
+  expect(await call("memory.set", { workbenchId, enabled: true })).toEqual({ enabled: true });
+  expect(await call("memory.list", { workbenchId })).toEqual({ enabled: true, items: [], nextCursor: null });
+  expect(await call("memory.forget", { workbenchId, memoryId: "mem_0" })).toEqual({ forgotten: false });
+  expect(await call("memory.clear", { workbenchId })).toEqual({ forgotten: 0 });
+  expect(await call("workbenches.delete", { workbenchId })).toEqual({});
+});
+
 test("retention", async () => {
   const { runId } = await call("runs.start", { model: "loop/gpt-5.2", prompt: "say hello and be forgotten" });
   await finished(runId);

@@ -1,5 +1,6 @@
 import { draftOperations } from "./draft.ts";
 import { evalOperations } from "./evals.ts";
+import { memoryOperations } from "./memory.ts";
 import { providerOperations } from "./providers.ts";
 import { retentionOperations } from "./retention.ts";
 import { runOperations } from "./runs.ts";
@@ -16,6 +17,7 @@ export const operations = {
   ...workbenchOperations,
   ...draftOperations,
   ...workshopOperations,
+  ...memoryOperations,
   ...evalOperations,
 } as const;
 
@@ -25,6 +27,7 @@ export type OperationId = keyof Operations;
 export * from "./define.ts";
 export * from "./draft.ts";
 export * from "./evals.ts";
+export * from "./memory.ts";
 export * from "./pagination.ts";
 export * from "./providers.ts";
 export * from "./retention.ts";

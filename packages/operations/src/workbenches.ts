@@ -35,6 +35,8 @@ export const Workbench = z.object({
   /** Where the published files lie on the daemon's machine. */
   publishedDir: z.string(),
   sessionId: z.string(),
+  /** Whether its agents may remember (`memory.set`). */
+  memory: z.boolean(),
 });
 export type Workbench = z.infer<typeof Workbench>;
 

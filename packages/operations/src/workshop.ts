@@ -32,6 +32,8 @@ export const ConsentStatus = z.object({
   scopeHash: z.string(),
   fileCount: z.int(),
   totalBytes: z.int(),
+  /** Remembered texts that may be sent with the files; 0 where the workbench does not remember. */
+  memories: z.int(),
   /** The host that the bytes would go to. */
   host: z.string(),
 });

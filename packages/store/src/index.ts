@@ -7,7 +7,7 @@ export type { UnfinishedRun } from "./journal/leases.ts";
 export type { StoredEvent } from "./journal/tail.ts";
 export type { Verification } from "./journal/verify.ts";
 export { Ledger } from "./ledger/ledger.ts";
-export { Memories, type MemoriesOptions } from "./memory/memories.ts";
+export { Memories, type KeptMemory, type MemoriesOptions } from "./memory/memories.ts";
 export { Retention, type PruneOptions, type PruneReport } from "./retention/retention.ts";
 export type * from "./schema.ts";
 export { openStore, type Store, type StoreOptions } from "./store.ts";

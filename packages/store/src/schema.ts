@@ -180,6 +180,8 @@ export interface WorkbenchesTable {
   updated_at: string;
   /** Set first when a workbench is deleted; start-up finishes what a crash left. */
   deleting: Flag;
+  /** Whether its agents may remember. */
+  memory: Flag;
 }
 
 /** At most one row a workbench. */

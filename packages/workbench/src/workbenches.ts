@@ -14,6 +14,7 @@ import { Files } from "./files/files.ts";
 import { HostReader } from "./files/host-reader.ts";
 import { Manifests } from "./files/manifest.ts";
 import { defaultLimits, type Limits } from "./limits.ts";
+import { WorkbenchMemory } from "./memory/memory.ts";
 import type { PageInput } from "./page.ts";
 import { codeOf } from "./path/folder.ts";
 import { createCheckpoint, listCheckpoints } from "./publish/checkpoints.ts";
@@ -48,6 +49,7 @@ export class Workbenches {
   /** For the egress gate. */
   readonly consent: Consent;
   readonly evals: Evals;
+  readonly memory: WorkbenchMemory;
 
   constructor(options: {
     readonly store: Store;
@@ -76,6 +78,7 @@ export class Workbenches {
     const agents = this.#agents;
     const reader = new HostReader(environment);
     const catalogue = (this.#catalogue = new Catalogue(environment));
+    this.memory = new WorkbenchMemory(environment, catalogue);
     const drafts = (this.#drafts = new Drafts(environment));
     const consent = (this.consent = new Consent(environment, catalogue, providers));
     const { gates = [], reliability = {} } = options;

@@ -32,6 +32,7 @@ async function status(invocation: Invocation, workbench: string, model: string):
     ["Model", model],
     ["Goes to", answer.required ? answer.host : `${answer.host} (this machine: nothing leaves, no consent needed)`],
     ["Would see", `${formatCount(answer.fileCount, "file")}, ${formatBytes(answer.totalBytes)}`],
+    ...(answer.memories > 0 ? [["And", formatCount(answer.memories, "remembered text")] as const] : []),
     ["Agreed", answer.required ? agreed : "not needed"],
     ["Scope", answer.scopeHash.slice(0, 16)],
   ]);

@@ -95,6 +95,7 @@ async function run(invocation: Invocation, words: string, options: PromptOptions
       scopeHash: "",
       fileCount: files.length,
       totalBytes: Buffer.byteLength(prompt),
+      memories: 0,
       host: new URL(provider.baseUrl).host,
     };
   };

@@ -2,6 +2,7 @@ import { operations } from "@benchtop/operations";
 import type { Handlers } from "../api/handler.ts";
 import { draftHandlers } from "./draft.ts";
 import { evalHandlers } from "./evals.ts";
+import { memoryHandlers } from "./memory.ts";
 import { providerHandlers } from "./providers.ts";
 import { retentionHandlers } from "./retention.ts";
 import { runHandlers } from "./runs.ts";
@@ -20,6 +21,7 @@ export function bindHandlers(services: Services): Handlers {
     ...workbenchHandlers(services),
     ...draftHandlers(services),
     ...workshopHandlers(services),
+    ...memoryHandlers(services),
     ...evalHandlers(services),
   };
   for (const id of Object.keys(operations)) {

@@ -5,6 +5,7 @@ import { suspendedRuns } from "./0002-suspended-runs.ts";
 import { memories } from "./0003-memories.ts";
 import { runLists } from "./0004-run-lists.ts";
 import { runRetention } from "./0005-run-retention.ts";
+import { workbenchMemory } from "./0006-workbench-memory.ts";
 
 interface Migration {
   readonly name: string;
@@ -19,6 +20,7 @@ export const migrations: readonly Migration[] = [
   { name: "0003-memories", up: memories },
   { name: "0004-run-lists", up: runLists },
   { name: "0005-run-retention", up: runRetention },
+  { name: "0006-workbench-memory", up: workbenchMemory },
 ];
 
 /** Any number that is ours alone: what processes that open the same PostgreSQL database at once wait for. */

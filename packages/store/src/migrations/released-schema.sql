@@ -21,6 +21,7 @@ CREATE INDEX "experiments_of_project" on "experiments" ("project_id", "created_a
 CREATE TABLE "idempotency_keys" ("user_id" text not null, "key" text not null, "operation" text not null, "request_hash" text not null, "status" integer, "response" text, "created_at" text not null, constraint "idempotency_keys_key" primary key ("user_id", "key"))
 CREATE INDEX "idempotency_keys_by_time" on "idempotency_keys" ("created_at")
 CREATE TABLE memories ( number integer PRIMARY KEY NOT NULL, id text NOT NULL, lane text NOT NULL, scope text NOT NULL, note_key text, content text NOT NULL, characters integer NOT NULL, term_count integer NOT NULL, used bigint NOT NULL, written_at text NOT NULL)
+CREATE INDEX "memories_by_time" on "memories" ("scope", "written_at", "id")
 CREATE TRIGGER memories_forgotten AFTER DELETE ON memories BEGIN DELETE FROM memory_terms WHERE rowid = old.number; END
 CREATE UNIQUE INDEX memories_id ON memories (id)
 CREATE INDEX memories_of_scope ON memories (lane, scope, used)
@@ -51,6 +52,6 @@ CREATE INDEX "workbench_runs_by_tool" on "workbench_runs" ("tool_id", "started_a
 CREATE INDEX workbench_runs_by_trace ON workbench_runs (trace_id, started_at)
 CREATE INDEX "workbench_runs_by_workbench" on "workbench_runs" ("workbench_id", "started_at")
 CREATE UNIQUE INDEX workbench_runs_run ON workbench_runs (run_id) WHERE status <> 'replay'
-CREATE TABLE "workbenches" ("id" text not null primary key, "workspace_id" text not null, "name" text not null, "name_key" text not null, "session_id" text not null, "manifest_hash" text not null, "created_at" text not null, "updated_at" text not null, "file_count" integer not null, "total_bytes" bigint not null, "deleting" integer not null)
+CREATE TABLE "workbenches" ("id" text not null primary key, "workspace_id" text not null, "name" text not null, "name_key" text not null, "session_id" text not null, "manifest_hash" text not null, "created_at" text not null, "updated_at" text not null, "file_count" integer not null, "total_bytes" bigint not null, "deleting" integer not null, "memory" integer default 0 not null)
 CREATE UNIQUE INDEX "workbenches_name" on "workbenches" ("workspace_id", "name_key")
 CREATE TABLE "workspaces" ("id" text not null primary key, "name" text not null, "created_at" text not null)

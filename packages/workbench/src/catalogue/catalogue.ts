@@ -5,6 +5,7 @@ import { dirname } from "node:path";
 import { folderOf, now, type Environment } from "../environment.ts";
 import { makeManifest } from "../files/manifest.ts";
 import { saving } from "../files/saving.ts";
+import { scopeOf } from "../memory/memory.ts";
 import { decodeCursor, encodeCursor, type Page, type PageInput } from "../page.ts";
 import { twinKey } from "../path/workbench-path.ts";
 import type { Selectable } from "../rows.ts";
@@ -22,6 +23,7 @@ export interface Workbench {
   readonly updatedAt: string;
   readonly publishedDir: string;
   readonly sessionId: string;
+  readonly memory: boolean;
 }
 
 export type WorkbenchRow = Selectable<"workbenches">;
@@ -72,6 +74,7 @@ export class Catalogue {
             created_at: at,
             updated_at: at,
             deleting: 0,
+            memory: 0,
           })
           .execute();
       });
@@ -183,6 +186,7 @@ export class Catalogue {
       for (const table of ["drafts", "checkpoints", "publish_intents", "consents"] as const) {
         await transaction.deleteFrom(table).where("workbench_id", "=", id).execute();
       }
+      await transaction.deleteFrom("memories").where("scope", "=", scopeOf(id)).execute();
       await transaction.deleteFrom("conversations").where("workbench_id", "=", id).execute();
       await transaction.deleteFrom("workbenches").where("id", "=", id).execute();
     });
@@ -214,6 +218,7 @@ export class Catalogue {
       updatedAt: row.updated_at,
       publishedDir: `${folderOf(this.#environment, row.id)}/published`,
       sessionId: row.session_id,
+      memory: row.memory === 1,
     };
   }
 }

@@ -5,6 +5,7 @@ import { BenchtopError } from "@benchtop/protocol";
 import type { Catalogue } from "../catalogue/catalogue.ts";
 import { now, type Environment, type Transaction } from "../environment.ts";
 import type { Manifest } from "../files/manifest.ts";
+import { countMemories } from "../memory/memory.ts";
 
 /** What would be sent, to whom, and whether a person has agreed. */
 export interface ConsentStatus {
@@ -16,6 +17,7 @@ export interface ConsentStatus {
   readonly scopeHash: string;
   readonly fileCount: number;
   readonly totalBytes: number;
+  readonly memories: number;
   readonly host: string;
 }
 
@@ -34,10 +36,13 @@ export interface Scope {
   readonly totalBytes: number;
 }
 
-/** Everything in the published files; further context items will join the list, and change the hash. */
-export function workbenchScope(manifest: Manifest): Scope {
+/**
+ * Everything in the published files and, where its agents remember, what they remember: whoever agreed to the files alone is
+ * asked again when memory is turned on. What is remembered changes with every run, so it is not part of the hash.
+ */
+export function workbenchScope(manifest: Manifest, memory: boolean): Scope {
   return {
-    hash: hashOf({ contextItems: [], manifest: manifest.hash, version: 1 }),
+    hash: hashOf({ contextItems: memory ? ["memory"] : [], manifest: manifest.hash, version: 1 }),
     fileCount: manifest.entries.length,
     totalBytes: manifest.totalBytes,
   };
@@ -89,7 +94,7 @@ export class Consent implements ConsentPort {
   async status(input: { workbenchId: string; model: string }): Promise<ConsentStatus> {
     const row = await this.#catalogue.find(input.workbenchId);
     const model = await this.#providers.resolve(input.model);
-    const scope = workbenchScope(await this.#environment.manifests.load(row.manifest_hash));
+    const scope = workbenchScope(await this.#environment.manifests.load(row.manifest_hash), row.memory === 1);
     const { providerId, modelId, local, host } = model;
     const grant = { workbenchId: row.id, providerId, modelId, scopeHash: scope.hash };
     const persisted = await this.#isPersisted(grant);
@@ -102,6 +107,7 @@ export class Consent implements ConsentPort {
       scopeHash: scope.hash,
       fileCount: scope.fileCount,
       totalBytes: scope.totalBytes,
+      memories: row.memory === 1 ? await countMemories(this.#environment.store, row.id) : 0,
       host,
     };
   }
@@ -118,7 +124,7 @@ export class Consent implements ConsentPort {
     const row = await this.#catalogue.find(input.workbenchId);
     const { providerId, modelId } = input;
     await this.#providers.resolve(`${providerId}/${modelId}`);
-    const scope = workbenchScope(await this.#environment.manifests.load(row.manifest_hash));
+    const scope = workbenchScope(await this.#environment.manifests.load(row.manifest_hash), row.memory === 1);
     if (scope.hash !== input.scopeHash) {
       throw new BenchtopError(
         "VALIDATION_FAILED",
@@ -185,12 +191,14 @@ export class Consent implements ConsentPort {
     { workbenchId, from, to, counts }: { workbenchId: string; from: Manifest; to: Manifest; counts: { added: number } },
   ): Promise<void> {
     if (counts.added > 0) return;
-    await transaction
-      .updateTable("consents")
-      .set({ scope_hash: workbenchScope(to).hash })
-      .where("workbench_id", "=", workbenchId)
-      .where("scope_hash", "=", workbenchScope(from).hash)
-      .execute();
+    for (const memory of [false, true]) {
+      await transaction
+        .updateTable("consents")
+        .set({ scope_hash: workbenchScope(to, memory).hash })
+        .where("workbench_id", "=", workbenchId)
+        .where("scope_hash", "=", workbenchScope(from, memory).hash)
+        .execute();
+    }
   }
 
   async #persist({ workbenchId, providerId, modelId, scopeHash }: Grant, userId: string): Promise<void> {

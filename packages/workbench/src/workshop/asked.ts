@@ -19,6 +19,8 @@ const Input = z.object({
   /** Models to ask when the first fails, best first. */
   fallbacks: z.array(z.string()).default([]),
   attachments: z.array(KeptAttachment).default([]),
+  /** The agent remembers. */
+  memory: z.boolean().default(false),
   maxOutputTokens: z.number().optional(),
   temperature: z.number().optional(),
   output: z.object({ name: z.string(), schema: z.record(z.string(), Json) }).optional(),
@@ -31,6 +33,7 @@ export interface Asked {
   readonly instructions: string | undefined;
   readonly fallbacks: readonly string[];
   readonly attachments: readonly KeptAttachment[];
+  readonly memory: boolean;
   readonly maxOutputTokens: number | undefined;
   readonly temperature: number | undefined;
   readonly output: OutputSchema | undefined;
@@ -38,13 +41,14 @@ export interface Asked {
 
 /** Throws what zod throws for an input that no version of ours has written. */
 export function askedIn(input: Json): Asked {
-  const { task, prompt, instructions, fallbacks, attachments, maxOutputTokens, temperature, output } =
+  const { task, prompt, instructions, fallbacks, attachments, memory, maxOutputTokens, temperature, output } =
     Input.parse(input);
   return {
     text: task ?? prompt ?? "",
     instructions,
     fallbacks,
     attachments,
+    memory,
     maxOutputTokens,
     temperature,
     output,

@@ -22,6 +22,7 @@ import {
 import type { Drafts } from "../draft/drafts.ts";
 import type { DraftFile } from "../draft/view.ts";
 import type { Environment } from "../environment.ts";
+import { recallFor, toolsOf as memoryToolsOf } from "../memory/memory.ts";
 import { askedIn } from "./asked.ts";
 import { history } from "./conversation.ts";
 import { freeze, recordedContext, type FrozenContext } from "./frozen-context.ts";
@@ -87,16 +88,18 @@ export class Programs {
     };
   }
 
-  toolsOf({ workbenchId }: RunInit): ToolRegistry {
+  toolsOf({ workbenchId, input }: RunInit): ToolRegistry {
     const { environment, drafts } = this.#parts;
-    return new ToolRegistry(workbenchId === undefined ? [] : fileTools(environment, drafts, workbenchId));
+    if (workbenchId === undefined) return new ToolRegistry([]);
+    const remembering = askedIn(input).memory ? memoryToolsOf(environment.store, workbenchId) : [];
+    return new ToolRegistry([...fileTools(environment, drafts, workbenchId), ...remembering]);
   }
 
   #configOf(init: RunInit, { workbench, history }: ContextParts, candidates: LoopConfig["candidates"]): LoopConfig {
     const { gates, breaker, environment, reliability } = this.#parts;
-    const { text, instructions, attachments, maxOutputTokens, temperature, output } = askedIn(init.input);
+    const { text, instructions, attachments, memory, maxOutputTokens, temperature, output } = askedIn(init.input);
     const told = workbench
-      ? agentInstructions(workbench.name, workbench.files as unknown as DraftFile[])
+      ? agentInstructions(workbench.name, workbench.files as unknown as DraftFile[], memory)
       : instructions;
     return {
       candidates,
@@ -109,6 +112,7 @@ export class Programs {
       readAttachment: (sha256) => environment.store.blobs.read(sha256),
       ...(told !== undefined && { instructions: told }),
       ...(workbench && { tools: this.toolsOf(init) }),
+      ...(memory && init.workbenchId !== undefined && { recall: recallFor(environment.store, init.workbenchId, text) }),
       ...(maxOutputTokens !== undefined && { maxOutputTokens }),
       ...(temperature !== undefined && { temperature }),
       ...(output && { output }),
@@ -119,6 +123,7 @@ export class Programs {
   async #assemble(init: RunInit): Promise<ContextParts> {
     const { environment, catalogue, drafts } = this.#parts;
     const { workbenchId } = init;
+    const { memory } = askedIn(init.input);
     if (workbenchId === undefined) {
       const said = await this.#saidBefore(init, "prompt");
       return { scope: promptScope(await this.#attachedTo(init, said)), history: said };
@@ -126,7 +131,7 @@ export class Programs {
     // Waits for a change of Published that began before the run claimed the workbench; none begins after it.
     const { scope, name } = await environment.locks.run(workbenchId, async () => {
       const row = await catalogue.find(workbenchId);
-      return { scope: workbenchScope(await environment.manifests.load(row.manifest_hash)), name: row.name };
+      return { scope: workbenchScope(await environment.manifests.load(row.manifest_hash), memory), name: row.name };
     });
     const files = (await drafts.viewOf(workbenchId)).files();
     const workbench = { name, files: files.map((file) => ({ ...file }) as Json) };

@@ -103,9 +103,9 @@ export class Workshop {
    * A refused consent is journaled as the run's `ConsentRequired` and `Error`, before anything was sent.
    */
   async runAgent(request: AgentRequest): Promise<StartedRun> {
-    const { id, session_id } = await this.#catalogue.find(request.workbenchId);
+    const { id, session_id, memory } = await this.#catalogue.find(request.workbenchId);
     const sessionId = request.sessionId ?? session_id;
-    const input = { task: request.task, ...plannedIn(request) };
+    const input = { task: request.task, ...plannedIn(request), ...(memory === 1 && { memory: true }) };
     const start = { kind: "agent", workbenchId: id, sessionId, input };
     return { ...(await this.#start(request, start)), sessionId };
   }
