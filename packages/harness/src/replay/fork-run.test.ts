@@ -1,11 +1,14 @@
 import { BenchtopError, type Journal, type Message, type RunEvent } from "@benchtop/protocol";
+import { checkInvariants } from "@benchtop/protocol/invariants";
 import { describe, expect, test } from "vitest";
+import { journalCutAt, notedJournal } from "../../test/recorded-runs.ts";
 import { calls, ends, says, scriptedProvider, used, type Act } from "../../test/scripted-provider.ts";
 import { agentUnderTest, eventOf, finished, startProgram, type AgentUnderTest } from "../../test/started-runs.ts";
 import { callsToUndo } from "../compensation/undo-run.ts";
 import { secretsGate } from "../gates/text-gate.ts";
 import { memoryJournal } from "../journal/memory.ts";
 import type { Tool } from "../tools/tool.ts";
+import { endRun, interruption } from "./end-run.ts";
 import { forkRun, type ForkOptions } from "./fork-run.ts";
 import { replayRun } from "./replay-run.ts";
 import { resumeRun } from "./resume-run.ts";
@@ -171,6 +174,22 @@ describe("H7 a fork", () => {
     expect(result).toMatchObject({ status: "success", output: "Done." });
     handle.control.abort();
     await handle.result;
+  });
+
+  test("that was cut off before it was whole is not taken up, for it would repeat what its origin did", async () => {
+    const whole = await origin(says("Fine."), ends());
+    const { journal, log } = notedJournal();
+    const body = program({ provider: scriptedProvider(done) });
+    const handle = await forkRun(journal, whole.events, body, {});
+    await handle.result;
+    const leaves = log.findIndex((entry) => "event" in entry && entry.event.type === "Resumed");
+    expect(leaves).toBeGreaterThan(1);
+    for (let length = 1; length <= leaves; length += 1) {
+      const cut = await journalCutAt(log, length);
+      await expect(resumeRun(cut, handle.runId, body)).rejects.toMatchObject({ code: "VALIDATION_FAILED" });
+      expect(await endRun(cut, handle.runId, interruption())).toBe(true);
+      expect(checkInvariants(await cut.read(handle.runId), { ended: true })).toEqual([]);
+    }
   });
 
   test.for([-1, 0.5, 99, Number.NaN])("at %s, where there is no event, is refused", async (at) => {

@@ -13,6 +13,7 @@ import {
 import { ceilingsOf, defaultCeilings } from "../run/contract.ts";
 import type { RunBody, RunHandle } from "../run/scope.ts";
 import { driveRun } from "../run/start-run.ts";
+import { forkedAt } from "./past.ts";
 import { partialAnswer, readEvents } from "./read-events.ts";
 
 export interface ResumeOptions {
@@ -36,7 +37,7 @@ export interface ResumeOptions {
  *
  * Resolves once the run goes on, its decision on disk. Of two that resume the same run, one gets it. Rejects, with the
  * journal as it was: `NOT_FOUND`; `RUN_INTERRUPTED` when the run has ended or somebody else drives it; `VALIDATION_FAILED` when
- * the decision is not one that it waits for; `REPLAY_DIVERGED` when its program is another.
+ * the decision is not one that it waits for, or a fork was cut off before it was whole; `REPLAY_DIVERGED` when its program is another.
  */
 export async function resumeRun(
   journal: Journal,
@@ -84,6 +85,9 @@ function askedContract({ maxCostMicros, ...contract }: Contract): Contract {
 function resumption(events: readonly RunEvent[], options: ResumeOptions): EventInput<"Resumed"> {
   const { decision, note, userId } = options;
   const last = events.at(-1);
+  if (initOf(events[0]).forkedFrom && forkedAt(events) < 0) {
+    throw refused("This fork was cut off before it held all that it begins with. Fork again.");
+  }
   const by = { ...(note !== undefined && { note }), ...(userId !== undefined && { userId }) };
   if (last?.type !== "Suspended") {
     if (decision === undefined) return { type: "Resumed", reason: "crash", ...by };
