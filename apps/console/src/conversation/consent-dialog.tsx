@@ -49,7 +49,8 @@ export function ConsentDialog(props: {
         <dd className="font-mono text-sm break-all">{status.host}</dd>
         <dt className="text-muted">Scope</dt>
         <dd>
-          {formatCount(status.fileCount, "file")}, {formatBytes(status.totalBytes)}{" "}
+          {formatCount(status.fileCount, "file")}, {formatBytes(status.totalBytes)}
+          {status.memories > 0 && `, and ${formatCount(status.memories, "remembered text")}`}{" "}
           <CopyId id={status.scopeHash} label="scope hash" className="ml-1" />
         </dd>
       </dl>

@@ -1,6 +1,7 @@
 import type { Workbench } from "@benchtop/operations";
 import { Link, useNavigate } from "@tanstack/react-router";
 import {
+  Brain,
   ChevronRight,
   Ellipsis,
   FileDiff,
@@ -24,6 +25,7 @@ import { TextField } from "../components/field.tsx";
 import { formatBytes, formatCount } from "../components/format.ts";
 import { Menu } from "../components/menu.tsx";
 import type { WorkbenchSearch } from "../search.ts";
+import { MemoryDialog } from "./memory-dialog.tsx";
 import { StateChips } from "./state-chips.tsx";
 import type { ModelChoice } from "./use-model-choice.ts";
 
@@ -37,7 +39,7 @@ export function WorkbenchBar(props: {
   const { workbench, choice } = props;
   const { workbenchId } = workbench;
   const navigate = useNavigate();
-  const [open, setOpen] = useState<"rename" | "delete" | "revoke">();
+  const [open, setOpen] = useState<"rename" | "memory" | "delete" | "revoke">();
   return (
     <>
       <nav aria-label="Place" className="flex min-w-0 items-center gap-1 max-sm:flex-1">
@@ -75,6 +77,11 @@ export function WorkbenchBar(props: {
             icon: <Globe size={14} aria-hidden />,
             onSelect: () => void navigate({ to: "/egress", search: { workbenchId } }),
           },
+          {
+            label: "What its agents remember…",
+            icon: <Brain size={14} aria-hidden />,
+            onSelect: () => setOpen("memory"),
+          },
           { label: "Take back consent…", icon: <ShieldOff size={14} aria-hidden />, onSelect: () => setOpen("revoke") },
           {
             label: "Delete…",
@@ -86,6 +93,7 @@ export function WorkbenchBar(props: {
         ]}
       />
       {open === "rename" && <RenameDialog workbench={workbench} onClose={() => setOpen(undefined)} />}
+      {open === "memory" && <MemoryDialog workbench={workbench} onClose={() => setOpen(undefined)} />}
       {open === "delete" && (
         <ConfirmDialog
           title={`Delete ${workbench.name}?`}
