@@ -253,6 +253,7 @@ export class ActiveRun implements RunScope, ControlHandle {
 
   /** Before anything new: what says that, and why, the run goes on. */
   #goLive(): void {
+    if (this.#prefix.length === 0) return;
     const prefix = this.#prefix;
     this.#prefix = [];
     for (const event of prefix) this.#put(event);

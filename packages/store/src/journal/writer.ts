@@ -29,8 +29,10 @@ export interface WriterSurroundings {
 }
 
 interface QueuedEvent {
-  event: EventInput;
+  readonly event: EventInput;
   readonly at: string;
+  /** Of a delta that others were joined to: the text of all of them. */
+  joined?: string;
 }
 
 interface Waiter {
@@ -48,7 +50,7 @@ const maxBatch = 4096;
  * How far apart two commits of nothing but deltas begin, at least. A model's own pace is slower, so its deltas commit as
  * they come; a burst is joined instead of waking the database for each of its tokens.
  */
-const deltaPaceMs = 1;
+const deltaPaceMs = 4;
 
 /** One batch is in flight at a time; what is written meanwhile is the next one. */
 export class DurableWriter implements JournalWriter {
@@ -124,11 +126,11 @@ export class DurableWriter implements JournalWriter {
     const waits = this.#inFlight > 0 || this.#endPause !== undefined;
     const last = waits ? this.#queue.at(-1) : undefined;
     if (last?.event.type !== "OutputDelta") return false;
-    const before = last.event;
-    if (before.callId !== event.callId || before.channel !== event.channel || before.spanId !== event.spanId)
-      return false;
-    if (before.text.length > maxJoinedText) return false;
-    last.event = { ...before, text: before.text + event.text };
+    const { callId, channel, spanId, text } = last.event;
+    if (callId !== event.callId || channel !== event.channel || spanId !== event.spanId) return false;
+    const before = last.joined ?? text;
+    if (before.length > maxJoinedText) return false;
+    last.joined = before + event.text;
     return true;
   }
 
@@ -179,7 +181,9 @@ export class DurableWriter implements JournalWriter {
     const types: string[] = [];
     const bodies: string[] = [];
     let durable = false;
-    for (const { event, at } of batch) {
+    for (const queued of batch) {
+      const { at } = queued;
+      const event = queued.joined === undefined ? queued.event : { ...queued.event, text: queued.joined };
       const span = event.spanId === undefined ? ownSpan : `${JSON.stringify(event.spanId)},`;
       const rest = JSON.stringify(event.spanId === undefined ? event : { ...event, spanId: undefined });
       bodies.push(`${prefix}${this.#length + bodies.length},"at":"${at}${trace}${span}${rest.slice(1)}`);
