@@ -79,6 +79,11 @@ function planOf(asked: ModelRequest, turn: CurrentTurn): Plan {
     steps.push(tool.change(change));
     done.push(change.says);
   }
+  const kept = tool.remember(task);
+  if (kept) {
+    steps.push(kept);
+    done.push("I will remember it.");
+  }
   if (done.length === 0) return { steps, atOnce: 8, answer: describe(task, contents, pathsIn(listed.result)) };
   return { steps, atOnce: 1, answer: `Done. ${done.join(" ")} Review the Draft before you publish it.` };
 }

@@ -37,6 +37,12 @@ export function toolbox(tools: readonly OfferedTool[]) {
     list: (): Step => ({ name: find(/list/).name, arguments: {} }),
     read: (file: string): Step => step(find(/read/), [path(file)]),
     write,
+    /** For "remember that …", where there is a tool for it. */
+    remember(task: string): Step | undefined {
+      const text = /\bremember that ([^\n.]+)/i.exec(task)?.[1];
+      const keeping = tools.find((tool) => /remember/.test(tool.name));
+      return text === undefined || !keeping ? undefined : step(keeping, [[/text/, "text", text]]);
+    },
     change(change: Change): Step {
       if (change.kind === "write") return write(change.path, change.content);
       if (change.kind === "delete") return step(find(/delete|remove/), [path(change.path)]);
