@@ -1,6 +1,7 @@
 import { afterAll, beforeAll, describe, expect, test } from "vitest";
+import { isOurProcess } from "../../apps/cli/src/daemon/find.ts";
 import { startModelServer, type ModelServer } from "../model-server.ts";
-import { Home } from "./home.ts";
+import { finished, Home, prints } from "./home.ts";
 
 /** What can be said with a prompt: models to fall back to, files to look at, the form of the answer. */
 
@@ -55,6 +56,25 @@ describe("H4 fallbacks", () => {
     expect(stderr.split(passedOver)).toHaveLength(2);
     const events = await home.ok("egress", "--json");
     expect(JSON.stringify(events.json)).not.toContain("models.example");
+  });
+
+  test("a run that fell back goes on with the model that answered after a kill −9", async () => {
+    const models = ["--model", "local/too-long", "--fallback", "local/slow", "--run-id", "fell-back"];
+    const child = home.start(["run", "count to 100", ...models, "--json"]);
+    const ended = finished(child);
+    await prints(child, /"OutputDelta"[\s\S]*"OutputDelta"/);
+    const { url, pid } = (await home.ok("up", "--json", "--detach")).json as { url: string; pid: number };
+    process.kill(pid, "SIGKILL");
+    await expect.poll(() => isOurProcess(pid), { timeout: 20_000 }).toBe(false);
+    await home.ok("up", "--detach", "--json", "--port", new URL(url).port);
+
+    const result = await ended;
+    expect(result.code).toBe(0);
+    const calls = result.events().filter((event) => event.type === "ProviderCallStarted");
+    expect(calls.map(({ modelId }) => modelId)).toEqual(["too-long", "slow", "slow"]);
+    expect(result.events().at(-1)).toMatchObject({ type: "Completed", output: expect.stringMatching(/^1 2 .* 100$/) });
+    const replayed = await home.ok("runs", "replay", "fell-back", "--json");
+    expect(replayed.json).toMatchObject({ report: { outcome: "identical" } });
   });
 
   test("a model that is named twice is refused", async () => {
