@@ -19,14 +19,7 @@ import {
   type RunOutcome,
   type ToolRegistry,
 } from "@benchtop/harness";
-import {
-  BenchtopError,
-  newId,
-  newTraceId,
-  type Json,
-  type RunInit,
-  type RunRecord,
-} from "@benchtop/protocol";
+import { BenchtopError, newId, newTraceId, type Json, type RunInit, type RunRecord } from "@benchtop/protocol";
 import type { Store } from "@benchtop/store";
 
 /** What a caller says of a run; the id and the trace are made where it gives none. */
@@ -307,10 +300,14 @@ export class Runs {
 
 /** The interruption, and what stood in the way of going on: a consent that ended with the process, a provider that is gone. */
 function whyNotResumed({ code, message, info }: BenchtopError): BenchtopError {
-  return new BenchtopError("RUN_INTERRUPTED", `Benchtop stopped while this run was going, and it could not go on: ${message}`, {
-    actions: ["resume", "retry"],
-    ...(info.provider_id !== undefined && { providerId: info.provider_id }),
-    ...(info.model_id !== undefined && { modelId: info.model_id }),
-    detail: { reason: code },
-  });
+  return new BenchtopError(
+    "RUN_INTERRUPTED",
+    `Benchtop stopped while this run was going, and it could not go on: ${message}`,
+    {
+      actions: ["resume", "retry"],
+      ...(info.provider_id !== undefined && { providerId: info.provider_id }),
+      ...(info.model_id !== undefined && { modelId: info.model_id }),
+      detail: { reason: code },
+    },
+  );
 }

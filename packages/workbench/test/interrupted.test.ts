@@ -47,3 +47,15 @@ test("H7 an edit that a crash left without its record is not made twice, and the
   expect(await readFile(stage.published(workbenchId, "a.txt"), "utf8")).toBe("a a\n");
   expect((await store.journal.verify(runId)).ok).toBe(true);
 });
+
+test("S13 a run of a version that did not keep what runs were told is shown, and not replayed as if it had changed", async () => {
+  await using stage = await openStage();
+  const { store, workbenches } = stage;
+  const { workbenchId } = await workbenches.create({ name: "w", userId: "someone" });
+  const [started] = await stage.agent(workbenchId);
+  const runId = started?.runId ?? "";
+  await store.db.deleteFrom("run_events").where("run_id", "=", runId).where("type", "=", "ContextAssembled").execute();
+  const refused = { code: "VALIDATION_FAILED", message: expect.stringContaining("earlier Benchtop") as string };
+  await expect(workbenches.replay({ runId, userId: "someone" })).rejects.toMatchObject(refused);
+  await expect(workbenches.fork({ runId, userId: "someone" })).rejects.toMatchObject(refused);
+});

@@ -10,6 +10,7 @@ import type { Drafts } from "../draft/drafts.ts";
 import type { Environment } from "../environment.ts";
 import { withText } from "./asked.ts";
 import { keepAttachments, type AttachmentRequest } from "./attachments.ts";
+import { journalOf } from "./journals.ts";
 import { fallbacksOf, resolvedIfThere, resolvePlan } from "./plan.ts";
 import type { Asking, Programs } from "./programs.ts";
 
@@ -159,7 +160,7 @@ export class Workshop {
    */
   async fork(request: ForkRequest): Promise<StartedRun<string | null>> {
     const { userId, seq, input, hint, contract, consent } = request;
-    const init = await this.#find(request.runId, "be forked");
+    const init = await this.#findRecorded(request.runId, "be forked");
     const { model, fallbacks } = await this.#planOf(init, request.model ?? init.model);
     const runId = newId("run");
     const asked = input === undefined ? init.input : withText(init.input, init.kind, input);
@@ -178,7 +179,7 @@ export class Workshop {
 
   /** Drives a run again from its journal, without models, tools or clock, and says where it differs first. */
   async replay(request: { runId: string; userId: string }): Promise<{ replayRunId: string; report: ReplayReport }> {
-    const init = await this.#find(request.runId, "be replayed");
+    const init = await this.#findRecorded(request.runId, "be replayed");
     const model = init.model === undefined ? undefined : await resolvedIfThere(this.#providers, init.model);
     const body = this.#programs.replayed(model, await fallbacksOf(this.#providers, init, init.model));
     return await this.#environment.runs.replay(init.runId, body, request.userId);
@@ -252,6 +253,18 @@ export class Workshop {
       phase: "workshop",
       runId,
     });
+  }
+
+  /** The same for a run that is driven again from its journal, which has to name what the run was told. */
+  async #findRecorded(runId: string, what: string): Promise<RunInit> {
+    const init = await this.#find(runId, what);
+    const told = await journalOf(this.#environment.store, runId, ["ContextAssembled", "ProviderCallStarted"]);
+    if (told.length === 0 || told[0]?.type === "ContextAssembled") return init;
+    throw new BenchtopError(
+      "VALIDATION_FAILED",
+      `This run cannot ${what}: it was recorded by an earlier Benchtop, which did not keep what the run was told.`,
+      { phase: "workshop", runId },
+    );
   }
 
   /** The models of a run that began before. Throws `PROVIDER_NOT_CONFIGURED` when the first is gone; a fallback may be. */
