@@ -10,6 +10,11 @@ const png = Buffer.from(
   "base64",
 );
 const schema = { type: "object", properties: { sum: { type: "integer" } }, required: ["sum"] };
+/** Asks for JSON of the schema in a file. */
+function asJson(prompt: string, file: string): string[] {
+  return ["run", prompt, "--output-schema", file, "--model", "local/gpt-5.2"];
+}
+
 let home: Home;
 let server: ModelServer;
 beforeAll(async () => {
@@ -113,20 +118,12 @@ describe("attachments", () => {
 });
 
 describe("structured output", () => {
-  const run = (prompt: string, file: string) => [
-    "run",
-    prompt,
-    "--output-schema",
-    file,
-    ...["--model", "local/gpt-5.2"],
-  ];
-
   test("prints the JSON that was asked for, and nothing else", async () => {
-    expect((await home.ok(...run('repeat: {"sum":3}', "sum.json"))).json).toEqual({ sum: 3 });
+    expect((await home.ok(...asJson('repeat: {"sum":3}', "sum.json"))).json).toEqual({ sum: 3 });
   });
 
   test("a model that cannot give it is a failure of the model (exit 3)", async () => {
-    const failed = await home.run(run("repeat: no idea", "sum.json"));
+    const failed = await home.run(asJson("repeat: no idea", "sum.json"));
     expect(failed.code).toBe(3);
     expect(failed.stdout).toBe("");
     expect(failed.stderr).toContain('does not match the schema "sum"');
@@ -134,10 +131,10 @@ describe("structured output", () => {
 
   test("a schema that is not strict is refused before anybody is asked (exit 2)", async () => {
     const asked = server.requests.length;
-    const misspelt = await home.run(run("x", "misspelt.json"));
+    const misspelt = await home.run(asJson("x", "misspelt.json"));
     expect([misspelt.code, misspelt.stderr.includes("requierd")]).toEqual([2, true]);
-    expect((await home.run(run("x", "list.json"))).code).toBe(2);
-    expect((await home.run(run("x", "gone.json"))).code).toBe(1);
+    expect((await home.run(asJson("x", "list.json"))).code).toBe(2);
+    expect((await home.run(asJson("x", "gone.json"))).code).toBe(1);
     expect(server.requests).toHaveLength(asked);
   });
 });

@@ -60,7 +60,7 @@ function mediaTypeOf(name: string, content: Uint8Array): string | undefined {
 }
 
 const signatures: readonly (readonly [mediaType: string, signature: RegExp])[] = [
-  ["image/png", /^\x89PNG\r\n\x1A\n/],
+  ["image/png", /^\x89PNG\r\n.\n/],
   ["image/jpeg", /^\xFF\xD8\xFF/],
   ["image/gif", /^GIF8[79]a/],
   ["image/webp", /^RIFF[^]{4}WEBP/],

@@ -82,11 +82,11 @@ export function recordedCandidates(
   model: ResolvedModel | undefined,
   fallbacks: readonly Fallback[],
 ): Candidates {
-  const recorded = (ref: string, resolved: ResolvedModel | undefined): Candidate => ({
-    ...unreachable(ref),
-    prices: resolved?.prices ?? { inputPerMillion: 0, outputPerMillion: 0 },
-  });
   return [recorded(init.model ?? "", model), ...fallbacks.map((fallback) => recorded(fallback.ref, fallback.model))];
+}
+
+function recorded(ref: string, model: ResolvedModel | undefined): Candidate {
+  return { ...unreachable(ref), prices: model?.prices ?? { inputPerMillion: 0, outputPerMillion: 0 } };
 }
 
 function candidateOf(model: ResolvedModel, context: Parameters<ResolvedModel["adapter"]>[0]): Candidate {
