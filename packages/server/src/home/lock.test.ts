@@ -1,3 +1,5 @@
+import { spawn } from "node:child_process";
+import { once } from "node:events";
 import { mkdtemp, rm, writeFile } from "node:fs/promises";
 import { tmpdir } from "node:os";
 import { join } from "node:path";
@@ -36,4 +38,15 @@ test("a folder that cannot be written is told apart from a home that is taken", 
   expect(() => takeHomeLock(join(home, "missing"))).toThrow(
     expect.objectContaining({ info: expect.objectContaining({ error_code: "FILE_WRITE_FAILED" }) as unknown }),
   );
+});
+
+test("of several processes that take a home at the same instant, one gets it", async () => {
+  const program = join(import.meta.dirname, "../../test/lock-process.ts");
+  const at = String(Date.now() + 1500);
+  const children = [1, 2, 3].map(() => {
+    return spawn(process.execPath, [program, home, at], { stdio: ["pipe", "pipe", "inherit"] });
+  });
+  const said = await Promise.all(children.map(async ({ stdout }) => String((await once(stdout, "data"))[0]).trim()));
+  for (const { stdin } of children) stdin.end();
+  expect(said.toSorted()).toEqual(["refused", "refused", "taken"]);
 });

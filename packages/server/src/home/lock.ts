@@ -18,7 +18,7 @@ export function takeHomeLock(home: string): HomeLock {
   const path = join(home, "daemon.lock");
   let database: DatabaseSync | undefined;
   try {
-    database = new DatabaseSync(path);
+    database = new DatabaseSync(path, { timeout: patienceMs });
     database.exec("PRAGMA locking_mode = EXCLUSIVE; BEGIN EXCLUSIVE");
   } catch (cause) {
     database?.close();
@@ -29,6 +29,12 @@ export function takeHomeLock(home: string): HomeLock {
 }
 
 const sqliteBusy = 5;
+
+/**
+ * Of two that take the lock at the same instant each can be in the way of the other, and without patience neither would get it:
+ * the exclusive lock is reached over a shared one (https://sqlite.org/lockingv3.html). SQLite lets go of that before it tries again.
+ */
+const patienceMs = 250;
 
 function homeIsLocked(home: string, cause: unknown): BenchtopError {
   const holder = readHolder(home);
