@@ -1,6 +1,7 @@
 import { createRequire } from "node:module";
 import { BenchtopError, type Json } from "@benchtop/protocol";
-import type { Ajv2020, ErrorObject, ValidateFunction } from "ajv/dist/2020.js";
+import type * as Ajv from "ajv/dist/2020.js";
+import type { ErrorObject, ValidateFunction } from "ajv/dist/2020.js";
 import { estimateTokens } from "../context/estimate.ts";
 import type { JsonSchema, Tool, ToolSpec } from "./tool.ts";
 
@@ -66,7 +67,7 @@ const require = createRequire(import.meta.url);
 
 /** Compiled once for each schema, however many registries it is part of: a registry is made for every run. */
 const validators = new WeakMap<JsonSchema, ValidateFunction>();
-let compiler: { readonly ajv: Ajv2020; compiled: number } | undefined;
+let compiler: { readonly ajv: Ajv.Ajv2020; compiled: number } | undefined;
 
 /** Whatever Ajv compiled stays in its scope, removed or not, so after this many schemas another instance takes its place. */
 const mostSchemasOfOneCompiler = 200;
@@ -85,7 +86,7 @@ function compiledSchema(schema: JsonSchema): ValidateFunction {
   const known = validators.get(schema);
   if (known) return known;
   if (!compiler || compiler.compiled >= mostSchemasOfOneCompiler) {
-    const { Ajv2020 } = require("ajv/dist/2020.js") as typeof import("ajv/dist/2020.js");
+    const { Ajv2020 } = require("ajv/dist/2020.js") as typeof Ajv;
     const ajv = new Ajv2020({ strict: true, strictRequired: false, allowUnionTypes: true, validateFormats: false });
     compiler = { ajv, compiled: 0 };
   }
