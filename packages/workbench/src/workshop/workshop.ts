@@ -1,5 +1,4 @@
-import { initOf, type ReplayReport } from "@benchtop/harness";
-import { problemWithSchema, type OutputSchema } from "@benchtop/harness";
+import { initOf, problemWithSchema, type OutputSchema, type ReplayReport } from "@benchtop/harness";
 import type { Providers } from "@benchtop/models";
 import type { Program } from "@benchtop/runs";
 import { BenchtopError, newId, type Contract, type Decision, type Json, type RunInit } from "@benchtop/protocol";
