@@ -6,7 +6,7 @@ import { readFileSync, writeFileSync } from "node:fs";
 import { join, relative, resolve } from "node:path";
 import { errorRules } from "../packages/protocol/src/errors.ts";
 import { operations, type Operation } from "../packages/operations/src/index.ts";
-import { openApiDocument } from "../packages/server/src/api/openapi.ts";
+import { openApiDocument } from "../packages/server/src/rest/openapi.ts";
 
 const intro = `# Operations
 

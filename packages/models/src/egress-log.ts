@@ -98,6 +98,7 @@ const batchRows = 200;
 function toRow(event: EgressRecord): EgressEventsTable {
   return {
     id: newId("egress"),
+    workspace_id: "default",
     at: event.at,
     purpose: event.purpose,
     outcome: event.outcome,

@@ -198,6 +198,7 @@ export class Providers {
     const local = input.local ?? false;
     const url = checkProviderUrl(input.baseUrl, { local });
     return {
+      workspace_id: "default",
       name: input.name,
       kind: input.kind,
       base_url: url.href.replace(/\/+$/, ""),
@@ -223,7 +224,7 @@ export class Providers {
       await transaction
         .insertInto("providers")
         .values(row)
-        .onConflict((conflict) => conflict.column("name").doUpdateSet(columns))
+        .onConflict((conflict) => conflict.columns(["workspace_id", "name"]).doUpdateSet(columns))
         .execute();
       return former;
     });

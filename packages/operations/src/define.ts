@@ -1,20 +1,6 @@
 import type { ErrorCode } from "@benchtop/protocol";
 import type { z } from "zod";
-
-/** What an identity must be allowed to do. `public` needs no identity at all. */
-export type Permission =
-  | "public"
-  | "system:read"
-  | "providers:read"
-  | "providers:write"
-  | "runs:read"
-  | "runs:write"
-  | "workbenches:read"
-  | "workbenches:write"
-  /** Reads or writes folders of the daemon's own machine, outside any workbench. */
-  | "host:files"
-  | "egress:read"
-  | "egress:write";
+import type { Permission } from "./permissions.ts";
 
 export type Method = "GET" | "POST" | "PUT" | "PATCH" | "DELETE";
 

@@ -3,7 +3,7 @@ import { z } from "zod";
 import { operation } from "./define.ts";
 import { page, pageInput } from "./pagination.ts";
 import { ModelRef } from "./providers.ts";
-import { ConsentChoice, RunId } from "./runs.ts";
+import { ConsentChoice, RunId, RunIdText } from "./runs.ts";
 
 /** One run of a suite: what it found, or how far it has come. */
 export const EvalRun = z.object({
@@ -36,7 +36,7 @@ export const evalOperations = {
     status: 202,
     summary: "Run a suite: each model is asked each case, the answers are judged. Follow it with runs.events.",
     input: z.object({
-      runId: RunId.optional(),
+      runId: RunIdText.optional(),
       suite: EvalSuite.optional(),
       /** Runs the suite of an earlier run again, instead of `suite`. */
       from: RunId.optional(),

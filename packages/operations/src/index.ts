@@ -1,5 +1,6 @@
 import { draftOperations } from "./draft.ts";
 import { evalOperations } from "./evals.ts";
+import { identityOperations } from "./identity.ts";
 import { memoryOperations } from "./memory.ts";
 import { providerOperations } from "./providers.ts";
 import { retentionOperations } from "./retention.ts";
@@ -11,6 +12,7 @@ import { workshopOperations } from "./workshop.ts";
 /** Every operation there is, by id. */
 export const operations = {
   ...systemOperations,
+  ...identityOperations,
   ...providerOperations,
   ...runOperations,
   ...retentionOperations,
@@ -27,9 +29,12 @@ export type OperationId = keyof Operations;
 export * from "./define.ts";
 export * from "./draft.ts";
 export * from "./evals.ts";
+export * from "./identity.ts";
 export * from "./memory.ts";
 export * from "./pagination.ts";
+export * from "./permissions.ts";
 export * from "./providers.ts";
+export * from "./references.ts";
 export * from "./retention.ts";
 export * from "./runs.ts";
 export * from "./system.ts";

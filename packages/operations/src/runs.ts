@@ -4,7 +4,12 @@ import { operation } from "./define.ts";
 import { page, pageInput } from "./pagination.ts";
 import { ModelRef } from "./providers.ts";
 
+/** A run that is there: one of another workspace is refused as `NOT_FOUND` before any handler sees the id. */
 export const RunId = z.string().regex(callerIdPattern, "1 to 128 letters, digits, dots, dashes or underscores");
+/** A run id that names no run yet, or only narrows a list. */
+export const RunIdText = z.string().regex(callerIdPattern, "1 to 128 letters, digits, dots, dashes or underscores");
+/** A conversation: a new one, or one of the workspace. */
+export const SessionRef = z.string().regex(callerIdPattern, "1 to 128 letters, digits, dots, dashes or underscores");
 
 /** What a run that has not ended waits for a person to decide. */
 export const Suspension = z.object({
@@ -103,11 +108,11 @@ export type ConsentChoice = z.infer<typeof ConsentChoice>;
 
 /** What every run that asks a model takes. */
 export const runRequest = {
-  runId: RunId.optional(),
+  runId: RunIdText.optional(),
   model: ModelRef,
   /** Asked in this order when the model fails or cannot serve. */
   fallbacks: z.array(ModelRef).max(maxFallbacks).optional(),
-  sessionId: z.string().regex(callerIdPattern).optional(),
+  sessionId: SessionRef.optional(),
   contract: Contract.optional(),
   consent: ConsentChoice.optional(),
 };
@@ -164,7 +169,7 @@ export const runOperations = {
       workbenchId: z.string().max(100).optional(),
       sessionId: z.string().max(130).optional(),
       /** Runs that this one started, or that are about it: sub-runs, forks, replays, undos. */
-      parentRunId: RunId.optional(),
+      parentRunId: RunIdText.optional(),
       /** Only runs that wait for a person. */
       waiting: z.union([z.boolean(), z.stringbool()]).optional(),
       /** The questions of evaluations, too; otherwise they are listed by the `parentRunId` of theirs alone. */

@@ -34,15 +34,6 @@ export const SystemStatus = z.object({
 });
 export type SystemStatus = z.infer<typeof SystemStatus>;
 
-export const Identity = z.object({
-  userId: z.string(),
-  displayName: z.string(),
-  workspaceId: z.string(),
-  permissions: z.array(z.string()),
-  via: z.enum(["token", "sign-in"]),
-});
-export type Identity = z.infer<typeof Identity>;
-
 export const systemOperations = {
   "system.health": operation({
     id: "system.health",
@@ -75,52 +66,6 @@ export const systemOperations = {
     summary: "Version, database, memory, and what is going on.",
     input: Empty,
     output: SystemStatus,
-    errors: [],
-  }),
-  "signIn.create": operation({
-    id: "signIn.create",
-    rpc: "SignInCreate",
-    method: "POST",
-    path: "/api/v1/sign-in",
-    permission: "public",
-    summary: "Exchange a token for a browser session (HttpOnly, SameSite=Strict cookie).",
-    input: z.object({ token: z.string().min(1).max(500) }),
-    output: Identity,
-    errors: ["AUTH_REQUIRED"],
-  }),
-  "signIn.createLink": operation({
-    id: "signIn.createLink",
-    rpc: "SignInCreateLink",
-    method: "POST",
-    path: "/api/v1/sign-in/links",
-    permission: "system:read",
-    status: 201,
-    summary: "A console address that signs one browser in: good once, for ten minutes.",
-    input: Empty,
-    /** The token is in the fragment (`/#token=…`), which no browser sends and no log keeps; the console posts it to signIn.create. */
-    output: z.object({ url: z.string(), expiresAt: z.string() }),
-    errors: [],
-  }),
-  "signIn.end": operation({
-    id: "signIn.end",
-    rpc: "SignInEnd",
-    method: "DELETE",
-    path: "/api/v1/sign-in",
-    permission: "system:read",
-    summary: "End this browser session.",
-    input: Empty,
-    output: Empty,
-    errors: [],
-  }),
-  "identity.whoami": operation({
-    id: "identity.whoami",
-    rpc: "IdentityWhoami",
-    method: "GET",
-    path: "/api/v1/whoami",
-    permission: "system:read",
-    summary: "Who this token or session is, and what it may do.",
-    input: Empty,
-    output: Identity,
     errors: [],
   }),
 } as const;

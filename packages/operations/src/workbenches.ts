@@ -2,7 +2,7 @@ import { z } from "zod";
 import { operation } from "./define.ts";
 import { Empty, page, pageInput } from "./pagination.ts";
 
-/** An id (`wb_…`) or a name. */
+/** An id (`wb_…`) or a name, of the caller's workspace: any other is refused as `NOT_FOUND` before a handler sees it. */
 export const WorkbenchRef = z.string().min(1).max(200);
 export const WorkbenchName = z.string().trim().min(1).max(100);
 /** A path inside a workbench: relative, `/` between parts. The one place that checks it is the workbench itself. */

@@ -65,6 +65,8 @@ export const errorRules = {
   AUTH_REQUIRED: rule("runtime", 401, false, "open_settings"),
   /** An identity without the permission that the operation names. */
   PERMISSION_DENIED: rule("runtime", 403, false, "open_settings"),
+  /** An identity, or an address without one, asks more often than it may. `retry_after_ms` says when to come back. */
+  RATE_LIMITED: rule("runtime", 429, true, "retry"),
   /** The ledger has this run id already; the attempt is recorded as a row of its own. */
   RUN_REPLAYED: rule("runtime", 409, false, "view_report"),
   /** This `Idempotency-Key` belongs to another request, or its first request is still being served (then retryable). */

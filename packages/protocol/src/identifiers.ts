@@ -11,6 +11,13 @@ export const idPrefixes = {
   file: "file",
   artifact: "art",
   egress: "egr",
+  user: "usr",
+  workspace: "ws",
+  apiKey: "key",
+  invitation: "inv",
+  signIn: "sin",
+  access: "acc",
+  request: "req",
 } as const;
 export type IdKind = keyof typeof idPrefixes;
 

@@ -6,21 +6,25 @@ import { EgressLog, openSecrets, Providers } from "@benchtop/models";
 import { Runs } from "@benchtop/runs";
 import { openStore } from "@benchtop/store";
 import { Workbenches } from "@benchtop/workbench";
-import { serveRequest, type ApiParts } from "./api/api.ts";
-import { defaultBodyLimits, type BodyLimits } from "./api/body.ts";
 import { IdempotencyKeys } from "./api/idempotency.ts";
-import { listen } from "./api/listen.ts";
+import { References } from "./api/references.ts";
+import { Registry, type Entry } from "./api/registry.ts";
 import { ConsoleFiles } from "./console/console-files.ts";
 import { bindHandlers } from "./handlers/handlers.ts";
 import { signInUrl } from "./handlers/system.ts";
+import { defaultBodyLimits, type BodyLimits } from "./http/body.ts";
+import { listen } from "./http/listen.ts";
+import { serveRequest, type HttpParts } from "./http/serve-request.ts";
 import { readConfig } from "./home/config.ts";
 import { readBootstrapToken } from "./home/bootstrap-token.ts";
 import { removeDaemonFile, writeDaemonFile } from "./home/daemon-file.ts";
 import { prepareHome } from "./home/home.ts";
 import { takeHomeLock } from "./home/lock.ts";
 import { Identities } from "./identity/identities.ts";
+import { RateLimits } from "./identity/rate-limits.ts";
 import { openLog } from "./log/log.ts";
 import { outboundConnections, type OutboundOptions } from "./outbound/outbound.ts";
+import { Routes } from "./rest/routes.ts";
 import { startDailyRetention } from "./retention/daily.ts";
 import { traceSinks } from "./trace/trace-config.ts";
 import { TraceExport } from "./trace/trace-export.ts";
@@ -46,6 +50,8 @@ export interface DaemonOptions {
   readonly limits?: Partial<BodyLimits>;
   /** Refuse an answer that does not match its schema; tests and development turn it on. */
   readonly checkOutputs?: boolean;
+  /** Operations of a program that embeds the daemon, beside its own; on every transport but gRPC, whose service is fixed. */
+  readonly extensions?: readonly Entry[];
 }
 
 export interface Daemon {
@@ -134,32 +140,39 @@ export async function startDaemon(options: DaemonOptions): Promise<Daemon> {
     const identities = new Identities({ db: store.db, bootstrapToken: token });
     const limits = { ...defaultBodyLimits, maxUploadBytes: config.limits.maxFileBytes, ...options.limits };
     let stopping = false;
-    const parts: ApiParts = {
+    const handlers = bindHandlers({
       home,
-      handlers: bindHandlers({
-        home,
-        databaseUrl,
-        proxy: options.outbound?.proxy,
-        startedAt,
-        url: () => http.url,
-        store,
-        runs,
-        secrets,
-        providers,
-        workbenches,
-        identities,
-        egressLog,
-        traces: () => traces.map(({ state }) => state),
-        maxUploadBytes: limits.maxUploadBytes,
-      }),
+      databaseUrl,
+      proxy: options.outbound?.proxy,
+      startedAt,
+      url: () => http.url,
+      store,
+      runs,
+      secrets,
+      providers,
+      workbenches,
       identities,
-      idempotencyKeys: new IdempotencyKeys(store.db),
-      console: new ConsoleFiles(options.consoleDir ?? join(import.meta.dirname, "../../../apps/console/dist")),
+      egressLog,
+      traces: () => traces.map(({ state }) => state),
+      maxUploadBytes: limits.maxUploadBytes,
+    });
+    const registry = new Registry(handlers, options.extensions);
+    const parts: HttpParts = {
+      home,
       log,
-      limits,
-      addresses: () => http.addresses,
+      identities,
+      rateLimits: new RateLimits(),
+      references: new References({ workbenches, store }),
+      idempotencyKeys: new IdempotencyKeys(store.db),
       stopping: () => stopping,
       checkOutputs: options.checkOutputs ?? false,
+      routes: new Routes(registry.entries),
+      mounts: new Map(),
+      console: new ConsoleFiles(options.consoleDir ?? join(import.meta.dirname, "../../../apps/console/dist")),
+      // Loaded when somebody asks: most daemons are never asked.
+      openApi: async () => (await import("./rest/openapi.ts")).openApiText(),
+      limits,
+      addresses: () => http.addresses,
     };
     const { port, host = "127.0.0.1", publicUrls = [] } = options;
     const http = await listen({ port, host, publicUrls }, (request, response) => {

@@ -234,7 +234,9 @@ export interface PublishIntentsTable {
   created_at: string;
 }
 
+/** Unique by workspace and name. */
 export interface ProvidersTable {
+  workspace_id: string;
   name: string;
   kind: string;
   base_url: string;
@@ -257,6 +259,7 @@ export interface ConsentsTable {
 
 export interface EgressEventsTable {
   id: string;
+  workspace_id: string | null;
   at: string;
   purpose: string;
   outcome: string;
@@ -273,11 +276,83 @@ export interface EgressEventsTable {
   error_code: string | null;
 }
 
+/** People, and programs that have an identity of their own. `owner` is the operator, who holds the bootstrap token. */
+export interface UsersTable {
+  id: string;
+  kind: "person" | "service";
+  display_name: string;
+  /** Lower case. */
+  email: string | null;
+  oidc_issuer: string | null;
+  oidc_subject: string | null;
+  created_at: string;
+  last_seen_at: string | null;
+}
+
+export interface MembershipsTable {
+  workspace_id: string;
+  user_id: string;
+  role: "viewer" | "editor" | "admin" | "owner";
+  created_at: string;
+}
+
+export interface InvitationsTable {
+  id: string;
+  workspace_id: string;
+  token_hash: string;
+  email: string | null;
+  role: MembershipsTable["role"];
+  invited_by: string;
+  created_at: string;
+  expires_at: string;
+  accepted_at: string | null;
+  accepted_by: string | null;
+  revoked_at: string | null;
+}
+
+/** Only the hash of a key is kept. `scopes` is a JSON list of permissions. */
+export interface ApiKeysTable {
+  id: string;
+  workspace_id: string;
+  user_id: string;
+  name: string;
+  prefix: string;
+  token_hash: string;
+  scopes: string;
+  created_by: string;
+  created_at: string;
+  expires_at: string | null;
+  revoked_at: string | null;
+  last_used_at: string | null;
+}
+
+/** The audit of access. `detail` is JSON without secrets. */
+export interface AccessEventsTable {
+  id: string;
+  at: string;
+  event: string;
+  workspace_id: string | null;
+  actor_id: string | null;
+  subject_id: string | null;
+  subject_name: string | null;
+  address: string | null;
+  detail: string;
+}
+
 /** Browser sessions; only the hash of the cookie is kept. */
 export interface SignInsTable {
   token_hash: string;
+  id: string;
   user_id: string;
+  /** The one it works in now. */
+  workspace_id: string;
+  /** The API key that it was exchanged for; it limits the session, and ends it when it ends. */
+  key_id: string | null;
+  method: "token" | "link" | "invitation" | "oidc" | "api-key";
+  user_agent: string | null;
+  address: string | null;
   created_at: string;
+  last_seen_at: string;
   expires_at: string;
 }
 
@@ -294,6 +369,7 @@ export interface IdempotencyKeysTable {
 
 /** Blobs that were uploaded and not used yet. */
 export interface UploadsTable {
+  workspace_id: string;
   sha256: string;
   bytes: number;
   user_id: string;
@@ -337,6 +413,11 @@ export interface Tables {
   providers: ProvidersTable;
   consents: ConsentsTable;
   egress_events: EgressEventsTable;
+  users: UsersTable;
+  memberships: MembershipsTable;
+  invitations: InvitationsTable;
+  api_keys: ApiKeysTable;
+  access_events: AccessEventsTable;
   sign_ins: SignInsTable;
   idempotency_keys: IdempotencyKeysTable;
   memories: MemoriesTable;

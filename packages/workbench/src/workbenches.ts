@@ -92,11 +92,16 @@ export class Workbenches {
     this.#workshop = new Workshop(environment, { catalogue, drafts, agents, consent, providers, programs });
   }
 
-  create(input: { name: string; userId: string }) {
+  create(input: { name: string; userId: string; workspaceId: string }) {
     return this.#catalogue.create(input);
   }
 
-  list(input: PageInput) {
+  /** The id of a workbench of a workspace, by id or by name. Throws `NOT_FOUND`; everything else here takes ids. */
+  idOf(ref: string, workspaceId: string): Promise<string> {
+    return this.#catalogue.idOf(ref, workspaceId);
+  }
+
+  list(input: PageInput & { workspaceId: string }) {
     return this.#catalogue.list(input);
   }
 

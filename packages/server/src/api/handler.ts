@@ -1,14 +1,15 @@
 import type { Identity, OperationId, Operations, OutputOf, ParsedInputOf } from "@benchtop/operations";
+import type { Proof } from "../identity/proof.ts";
 
 /** What a handler knows of the request beside its parsed input. */
 export interface RequestContext {
   readonly requestId: string;
   readonly identity: Identity;
-  /** What failed sign-ins are counted by. */
-  readonly remoteAddress: string;
+  /** What the caller showed; the sign-in operations read it. */
+  readonly proof: Proof;
   /** Aborts when the caller goes away. Changes run to their end all the same; streams and downloads stop. */
   readonly signal: AbortSignal;
-  /** The raw request body, of `upload` operations only. */
+  /** The bytes, of `upload` operations only. */
   readonly body: AsyncIterable<Uint8Array>;
   /** `Last-Event-ID`, of `stream` operations only. */
   readonly lastEventId: string | undefined;
@@ -16,9 +17,13 @@ export interface RequestContext {
   readonly browser: BrowserSession;
 }
 
+/** The cookies of the browser that asks. */
 export interface BrowserSession {
-  signIn(token: string): Promise<Identity>;
-  signOut(): Promise<void>;
+  /** Whether it reached us by TLS; its cookies are then marked `Secure`. */
+  readonly secure: boolean;
+  cookie(name: string): string | undefined;
+  /** A `Set-Cookie` line. Throws `VALIDATION_FAILED` on transports without cookies. */
+  setCookie(line: string): void;
 }
 
 /** Events as the journal holds them: `body` is the event's JSON text, passed on as it is. */

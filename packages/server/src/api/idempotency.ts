@@ -1,15 +1,16 @@
 import { createHash } from "node:crypto";
-import { BenchtopError } from "@benchtop/protocol";
+import { BenchtopError, type ErrorInfo } from "@benchtop/protocol";
 import type { Store } from "@benchtop/store";
 
-/** An answer as it is kept and replayed. */
-export interface StoredAnswer {
-  readonly status: number;
-  readonly body: string;
+/** How a request ended, as it is kept and told again. */
+export interface Outcome {
+  readonly output?: unknown;
+  readonly failure?: { readonly message: string } & ErrorInfo;
 }
 
 export interface KeyedRequest {
   readonly userId: string;
+  readonly workspaceId: string;
   readonly key: string;
   readonly operation: string;
   /** The gathered input; the same key must come with the same. */
@@ -19,8 +20,8 @@ export interface KeyedRequest {
 const lifetimeMs = 24 * 60 * 60_000;
 
 /**
- * `Idempotency-Key`: the first request with a key is executed and its answer kept for 24 hours; the same request again
- * gets that answer. Answers that ask for another attempt are not kept, so that the attempt can be made.
+ * `Idempotency-Key`: the first request with a key is executed and its outcome kept for 24 hours; the same request again
+ * gets that outcome. Failures that ask for another attempt are not kept, so that the attempt can be made.
  */
 export class IdempotencyKeys {
   readonly #db: Store["db"];
@@ -37,21 +38,21 @@ export class IdempotencyKeys {
    */
   async once(
     request: KeyedRequest,
-    execute: () => Promise<StoredAnswer & { readonly retryable: boolean }>,
-  ): Promise<StoredAnswer & { readonly replayed: boolean }> {
+    execute: () => Promise<Outcome & { readonly retryable: boolean }>,
+  ): Promise<Outcome & { readonly replayed: boolean }> {
     const requestHash = hashRequest(request);
     if (!(await this.#claim(request, requestHash))) {
       return { ...(await this.#kept(request, requestHash)), replayed: true };
     }
     let keep = false;
     try {
-      const answer = await execute();
-      keep = !answer.retryable;
+      const { retryable, ...outcome } = await execute();
+      keep = !retryable;
       if (keep) {
-        const { status, body } = answer;
-        await this.#row(this.#db.updateTable("idempotency_keys").set({ status, response: body }), request).execute();
+        const kept = { status: outcome.failure === undefined ? 200 : 400, response: JSON.stringify(outcome) };
+        await this.#row(this.#db.updateTable("idempotency_keys").set(kept), request).execute();
       }
-      return { status: answer.status, body: answer.body, replayed: false };
+      return { ...outcome, replayed: false };
     } finally {
       if (!keep) await this.#row(this.#db.deleteFrom("idempotency_keys"), request).execute();
     }
@@ -84,7 +85,7 @@ export class IdempotencyKeys {
     return inserted.numInsertedOrUpdatedRows === 1n;
   }
 
-  async #kept(request: KeyedRequest, requestHash: string): Promise<StoredAnswer> {
+  async #kept(request: KeyedRequest, requestHash: string): Promise<Outcome> {
     const row = await this.#db
       .selectFrom("idempotency_keys")
       .select(["request_hash", "status", "response", "created_at"])
@@ -103,7 +104,7 @@ export class IdempotencyKeys {
         false,
       );
     }
-    return { status: row.status, body: row.response };
+    return JSON.parse(row.response) as Outcome;
   }
 
   #row<Query extends { where(column: "user_id" | "key", operator: "=", value: string): Query }>(
@@ -114,8 +115,12 @@ export class IdempotencyKeys {
   }
 }
 
-function hashRequest({ operation, fields }: KeyedRequest): string {
-  const text = JSON.stringify([operation, Object.entries(fields).toSorted(([a], [b]) => (a < b ? -1 : 1))]);
+function hashRequest({ operation, workspaceId, fields }: KeyedRequest): string {
+  const text = JSON.stringify([
+    operation,
+    workspaceId,
+    Object.entries(fields).toSorted(([a], [b]) => (a < b ? -1 : 1)),
+  ]);
   return createHash("sha256").update(text).digest("hex");
 }
 

@@ -1,4 +1,3 @@
-import type { OperationId } from "@benchtop/operations";
 import type { Phase } from "@benchtop/protocol";
 
 const phaseByCapability: Readonly<Record<string, Phase>> = {
@@ -15,7 +14,7 @@ const phaseByCapability: Readonly<Record<string, Phase>> = {
 };
 
 /** Where in a person's work an operation belongs; `phase` of the errors that the API itself finds. */
-export function phaseOf(id: OperationId): Phase {
+export function phaseOf(id: string): Phase {
   if (id === "draft.publish") return "publish";
   return phaseByCapability[id.slice(0, id.indexOf("."))] ?? "settings";
 }

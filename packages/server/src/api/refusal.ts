@@ -23,3 +23,11 @@ export class Refusal extends Error {
     this.error = new BenchtopError(code, message, { phase: "settings", ...rest });
   }
 }
+
+/** What every transport tells a caller of a daemon that stops. */
+export function stopping(): Refusal {
+  return new Refusal(503, "NETWORK_UNAVAILABLE", "The daemon is stopping.", {
+    retryable: true,
+    headers: { Connection: "close" },
+  });
+}

@@ -2,6 +2,7 @@ import { operations } from "@benchtop/operations";
 import type { Handlers } from "../api/handler.ts";
 import { draftHandlers } from "./draft.ts";
 import { evalHandlers } from "./evals.ts";
+import { identityHandlers } from "./identity.ts";
 import { memoryHandlers } from "./memory.ts";
 import { providerHandlers } from "./providers.ts";
 import { retentionHandlers } from "./retention.ts";
@@ -15,6 +16,7 @@ import { workshopHandlers } from "./workshop.ts";
 export function bindHandlers(services: Services): Handlers {
   const handlers: Handlers = {
     ...systemHandlers(services),
+    ...identityHandlers(services),
     ...providerHandlers(services),
     ...runHandlers(services),
     ...retentionHandlers(services),

@@ -7,7 +7,7 @@ import { version } from "../version.ts";
 import type { Services } from "./services.ts";
 
 export function systemHandlers(services: Services): HandlersOf<typeof systemOperations> {
-  const { home, startedAt, url, identities, store } = services;
+  const { home, startedAt, url, store } = services;
   return {
     "system.health": async () => ({
       status: "ok",
@@ -34,16 +34,6 @@ export function systemHandlers(services: Services): HandlersOf<typeof systemOper
       traces: [...services.traces()],
       secrets: { backend: services.secrets.backend, location: services.secrets.location },
     }),
-    "signIn.create": ({ token }, { browser }) => browser.signIn(token),
-    "signIn.createLink": async () => {
-      const { token, expiresAt } = identities.createOneTimeToken();
-      return { url: signInUrl(url(), token), expiresAt: expiresAt.toISOString() };
-    },
-    "signIn.end": async (_, { browser }) => {
-      await browser.signOut();
-      return {};
-    },
-    "identity.whoami": async (_, { identity }) => identity,
   };
 }
 
@@ -57,9 +47,16 @@ async function checkWritable(store: Store): Promise<void> {
   const at = new Date().toISOString();
   try {
     await store.db.transaction().execute(async (transaction) => {
-      const row = { token_hash: "readiness", user_id: "", created_at: at, expires_at: at };
-      await transaction.insertInto("sign_ins").values(row).execute();
-      await transaction.deleteFrom("sign_ins").where("token_hash", "=", "readiness").execute();
+      const row = { user_id: "", key: "readiness", operation: "", request_hash: "", status: null, response: null };
+      await transaction
+        .insertInto("idempotency_keys")
+        .values({ ...row, created_at: at })
+        .execute();
+      await transaction
+        .deleteFrom("idempotency_keys")
+        .where("key", "=", "readiness")
+        .where("user_id", "=", "")
+        .execute();
     });
   } catch (cause) {
     throw BenchtopError.from(

@@ -1,12 +1,13 @@
 import type { workbenchOperations } from "@benchtop/operations";
 import type { HandlersOf } from "../api/handler.ts";
+import { whoseOf } from "../identity/whose.ts";
 import type { Services } from "./services.ts";
 
 export function workbenchHandlers(services: Services): HandlersOf<typeof workbenchOperations> {
   const { workbenches, store, maxUploadBytes } = services;
   return {
-    "workbenches.create": (input, { identity }) => workbenches.create({ ...input, userId: identity.userId }),
-    "workbenches.list": (input) => workbenches.list(input),
+    "workbenches.create": (input, { identity }) => workbenches.create({ ...input, ...whoseOf(identity) }),
+    "workbenches.list": (input, { identity }) => workbenches.list({ ...input, workspaceId: identity.workspaceId }),
     "workbenches.open": (input) => workbenches.open(input),
     "workbenches.rename": (input) => workbenches.rename(input),
     "workbenches.delete": async (input) => {
@@ -19,9 +20,16 @@ export function workbenchHandlers(services: Services): HandlersOf<typeof workben
       const blob = await store.blobs.putStream(body, { maxBytes: maxUploadBytes });
       await store.db
         .insertInto("uploads")
-        .values({ ...blob, user_id: identity.userId, created_at: new Date().toISOString() })
+        .values({
+          ...blob,
+          workspace_id: identity.workspaceId,
+          user_id: identity.userId,
+          created_at: new Date().toISOString(),
+        })
         .onConflict((conflict) =>
-          conflict.column("sha256").doUpdateSet({ created_at: new Date().toISOString(), user_id: identity.userId }),
+          conflict
+            .columns(["workspace_id", "sha256"])
+            .doUpdateSet({ created_at: new Date().toISOString(), user_id: identity.userId }),
         )
         .execute();
       return blob;

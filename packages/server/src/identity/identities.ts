@@ -1,15 +1,15 @@
-import type { IncomingMessage } from "node:http";
 import { userInfo } from "node:os";
-import { operations, type Identity, type Permission } from "@benchtop/operations";
-import { BenchtopError } from "@benchtop/protocol";
+import { operatorPermissions, type Identity } from "@benchtop/operations";
+import { BenchtopError, newId } from "@benchtop/protocol";
 import type { Store } from "@benchtop/store";
+import type { BrowserSession } from "../api/handler.ts";
 import { Refusal } from "../api/refusal.ts";
 import { FailedAttempts } from "./failed-attempts.ts";
 import { OneTimeTokens } from "./one-time-tokens.ts";
-import { checkCookieRequest } from "./origin.ts";
+import { foreignOrigin } from "./origin.ts";
+import { cookieName, type Proof } from "./proof.ts";
 import { hashToken, isToken, newToken } from "./token.ts";
 
-const cookieName = "benchtop_session";
 const signInLifetimeMs = 30 * 24 * 60 * 60_000;
 
 /**
@@ -28,25 +28,24 @@ export class Identities {
   }
 
   /** Throws `AUTH_REQUIRED` when the request proves nobody, `PERMISSION_DENIED` when a foreign page uses the cookie. */
-  async identify(request: IncomingMessage): Promise<Identity> {
-    const { authorization } = request.headers;
+  async identify(proof: Proof): Promise<Identity> {
+    const { authorization, cookie } = proof;
     if (authorization !== undefined) {
       const token = /^Bearer ([\x21-\x7e]{1,500})$/i.exec(authorization)?.[1];
-      if (token !== undefined && isToken(token, this.#bootstrapHash)) return owner("token");
+      if (token !== undefined && isToken(token, this.#bootstrapHash)) return operator("token");
       throw authRequired("The token is wrong.");
     }
-    const cookie = readCookie(request);
     if (cookie === undefined) throw authRequired("A token is needed.");
-    checkCookieRequest(request);
+    if (proof.foreign) throw foreignOrigin();
     const row = await this.#db
       .selectFrom("sign_ins")
-      .select("expires_at")
+      .select(["id", "expires_at"])
       .where("token_hash", "=", hashToken(cookie))
       .executeTakeFirst();
     if (row === undefined || row.expires_at <= new Date().toISOString()) {
       throw authRequired("This browser is not signed in any more.");
     }
-    return owner("sign-in");
+    return { ...operator("sign-in"), signInId: row.id };
   }
 
   /** A token that signs one browser in, once. */
@@ -54,11 +53,12 @@ export class Identities {
     return this.#oneTime.create();
   }
 
-  /** Exchanges the bootstrap token or a one-time token for a cookie. `address` is what failures are counted by. */
-  async signIn(token: string, address: string, secure: boolean): Promise<{ identity: Identity; cookie: string }> {
+  /** Exchanges the bootstrap token or a one-time token for a cookie. */
+  async signIn(token: string, proof: Proof, browser: BrowserSession): Promise<Identity> {
+    const { address, userAgent } = proof;
     const blockedFor = this.#failures.blockedFor(address);
     if (blockedFor > 0) {
-      throw new Refusal(429, "AUTH_REQUIRED", "Too many failed sign-ins. Wait a minute and try again.", {
+      throw new Refusal(429, "RATE_LIMITED", "Too many failed sign-ins. Wait a minute and try again.", {
         retryable: true,
         detail: { retry_after_ms: blockedFor },
       });
@@ -69,37 +69,56 @@ export class Identities {
     }
     const cookie = newToken();
     const now = Date.now();
+    const id = newId("signIn");
     await this.#db.deleteFrom("sign_ins").where("expires_at", "<=", new Date(now).toISOString()).execute();
     await this.#db
       .insertInto("sign_ins")
       .values({
         token_hash: hashToken(cookie),
+        id,
         user_id: ownerId,
+        workspace_id: "default",
+        key_id: null,
+        method: "token",
+        user_agent: userAgent ?? null,
+        address,
         created_at: new Date(now).toISOString(),
+        last_seen_at: new Date(now).toISOString(),
         expires_at: new Date(now + signInLifetimeMs).toISOString(),
       })
       .execute();
-    return { identity: owner("sign-in"), cookie: cookieHeader(cookie, signInLifetimeMs / 1000, secure) };
+    browser.setCookie(cookieHeader(cookie, signInLifetimeMs / 1000, browser.secure));
+    return { ...operator("sign-in"), signInId: id };
   }
 
-  /** Ends the sign-in of this request, if it has one; returns the header that makes the browser forget it. */
-  async signOut(request: IncomingMessage, secure: boolean): Promise<string> {
-    const cookie = readCookie(request);
+  /** Ends the sign-in of this request, if it has one. */
+  async signOut(proof: Proof, browser: BrowserSession): Promise<void> {
+    const { cookie } = proof;
     if (cookie !== undefined) {
       await this.#db.deleteFrom("sign_ins").where("token_hash", "=", hashToken(cookie)).execute();
     }
-    return cookieHeader("", 0, secure);
+    browser.setCookie(cookieHeader("", 0, browser.secure));
   }
 }
 
-/** The one user of this version, and everything they may do: each permission that an operation names. */
+/** The operator, who holds the bootstrap token. */
 export const ownerId = "owner";
-const everyPermission = [...new Set<Permission>(Object.values(operations).map((operation) => operation.permission))]
-  .filter((permission) => permission !== "public")
-  .toSorted();
 
-function owner(via: Identity["via"]): Identity {
-  return { userId: ownerId, displayName: displayName(), workspaceId: "default", permissions: everyPermission, via };
+function operator(via: Identity["via"]): Identity {
+  return {
+    userId: ownerId,
+    displayName: displayName(),
+    email: null,
+    kind: "person",
+    workspaceId: "default",
+    workspaceName: "Default",
+    role: "owner",
+    operator: true,
+    permissions: [...operatorPermissions],
+    via,
+    keyId: null,
+    signInId: null,
+  };
 }
 
 function displayName(): string {
@@ -123,12 +142,4 @@ function cookieHeader(value: string, maxAgeSeconds: number, secure: boolean): st
   const attributes = ["Path=/", "HttpOnly", "SameSite=Strict", `Max-Age=${maxAgeSeconds}`];
   if (secure) attributes.push("Secure");
   return [`${cookieName}=${value}`, ...attributes].join("; ");
-}
-
-function readCookie(request: IncomingMessage): string | undefined {
-  for (const part of request.headers.cookie?.split(";") ?? []) {
-    const [name, value] = part.trim().split("=", 2);
-    if (name === cookieName && value !== undefined && /^[A-Za-z0-9_-]{43}$/.test(value)) return value;
-  }
-  return undefined;
 }

@@ -25,14 +25,14 @@ export function checkAddress(request: IncomingMessage, own: OwnAddresses): void 
 }
 
 /**
- * Requests that a browser's cookie vouches for. `SameSite=Strict` does not tell ports of one host apart, so a change
- * must also carry our own `Origin`, and a read must not come from a page of another origin (`Sec-Fetch-Site`).
+ * Whether a cookie that comes with this request proves nothing. `SameSite=Strict` does not tell ports of one host apart,
+ * so a change must also carry our own `Origin`, and a read must not come from a page of another origin (`Sec-Fetch-Site`).
  */
-export function checkCookieRequest(request: IncomingMessage): void {
+export function isForeignCookieRequest(request: Pick<IncomingMessage, "headers" | "method">): boolean {
   const isRead = request.method === "GET" || request.method === "HEAD";
-  if (!isRead && request.headers.origin === undefined) throw foreignOrigin();
+  if (!isRead && request.headers.origin === undefined) return true;
   const site = request.headers["sec-fetch-site"];
-  if (site !== undefined && site !== "same-origin" && site !== "none") throw foreignOrigin();
+  return site !== undefined && site !== "same-origin" && site !== "none";
 }
 
 /** Whether the browser reached us by TLS (a proxy of the operator's in front of us). */
@@ -58,6 +58,6 @@ function splitHost(host: string): { name: string; port: number } {
   return match?.[1] === undefined ? { name: "", port: 0 } : { name: match[1], port: Number(match[2] ?? 80) };
 }
 
-function foreignOrigin(): Refusal {
+export function foreignOrigin(): Refusal {
   return new Refusal(403, "PERMISSION_DENIED", "Pages of another origin may not use this daemon.");
 }

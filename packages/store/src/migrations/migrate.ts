@@ -6,6 +6,7 @@ import { memories } from "./0003-memories.ts";
 import { runLists } from "./0004-run-lists.ts";
 import { runRetention } from "./0005-run-retention.ts";
 import { workbenchMemory } from "./0006-workbench-memory.ts";
+import { identities } from "./0007-identities.ts";
 
 interface Migration {
   readonly name: string;
@@ -21,6 +22,7 @@ export const migrations: readonly Migration[] = [
   { name: "0004-run-lists", up: runLists },
   { name: "0005-run-retention", up: runRetention },
   { name: "0006-workbench-memory", up: workbenchMemory },
+  { name: "0007-identities", up: identities },
 ];
 
 /** Any number that is ours alone: what processes that open the same PostgreSQL database at once wait for. */

@@ -28,8 +28,6 @@ export interface Workbench {
 
 export type WorkbenchRow = Selectable<"workbenches">;
 
-const workspaceId = "default";
-
 /** Which workbenches there are, by id and by name. */
 export class Catalogue {
   readonly #environment: Environment;
@@ -38,10 +36,11 @@ export class Catalogue {
     this.#environment = environment;
   }
 
-  async create(input: { name: string; userId: string }): Promise<Workbench> {
+  async create(input: { name: string; userId: string; workspaceId: string }): Promise<Workbench> {
+    const { workspaceId } = input;
     const name = checkedName(input.name);
     const make = async (): Promise<Workbench> => {
-      await this.#refuseTaken(name);
+      await this.#refuseTaken(workspaceId, name);
       const { store, manifests } = this.#environment;
       const empty = makeManifest([]);
       await manifests.save(empty);
@@ -85,7 +84,7 @@ export class Catalogue {
     return await this.#environment.locks.run("names", () => saving(make));
   }
 
-  async list(input: PageInput): Promise<Page<Workbench>> {
+  async list(input: PageInput & { workspaceId: string }): Promise<Page<Workbench>> {
     const after = decodeCursor(input.cursor, 2);
     const { db } = this.#environment.store;
     let query = db
@@ -94,6 +93,7 @@ export class Catalogue {
       .selectAll("workbenches")
       .select("drafts.id as draft_id")
       .where("workbenches.deleting", "=", 0)
+      .where("workbenches.workspace_id", "=", input.workspaceId)
       .orderBy("workbenches.updated_at", "desc")
       .orderBy("workbenches.id", "desc")
       .limit(input.limit + 1);
@@ -115,9 +115,9 @@ export class Catalogue {
     };
   }
 
-  /** By id or by name. Throws `NOT_FOUND`. */
-  async open(ref: string): Promise<Workbench> {
-    const row = await this.find(ref);
+  /** By id. Throws `NOT_FOUND`. */
+  async open(id: string): Promise<Workbench> {
+    const row = await this.find(id);
     const draft = await this.#environment.store.db
       .selectFrom("drafts")
       .select("id")
@@ -126,35 +126,37 @@ export class Catalogue {
     return this.#present(row, draft !== undefined);
   }
 
-  /** The row of a workbench by id, else by name; one that is being deleted is not there. Throws `NOT_FOUND`. */
-  async find(ref: string): Promise<WorkbenchRow> {
+  /** The id of a workbench of a workspace, by id, else by name; one that is being deleted is not there. Throws `NOT_FOUND`. */
+  async idOf(ref: string, workspaceId: string): Promise<string> {
     const rows = await this.#environment.store.db
+      .selectFrom("workbenches")
+      .select("id")
+      .where("deleting", "=", 0)
+      .where("workspace_id", "=", workspaceId)
+      .where((where) => where.or([where("id", "=", ref), where("name_key", "=", twinKey(ref.trim()))]))
+      .execute();
+    const row = rows.find(({ id }) => id === ref) ?? rows[0];
+    if (row) return row.id;
+    throw unknownWorkbench(ref);
+  }
+
+  /** The row of a workbench; one that is being deleted is not there. Throws `NOT_FOUND`. */
+  async find(id: string): Promise<WorkbenchRow> {
+    const row = await this.#environment.store.db
       .selectFrom("workbenches")
       .selectAll()
       .where("deleting", "=", 0)
-      .where((where) =>
-        where.or([
-          where("id", "=", ref),
-          where.and([where("workspace_id", "=", workspaceId), where("name_key", "=", twinKey(ref.trim()))]),
-        ]),
-      )
-      .execute();
-    const row = rows.find((candidate) => candidate.id === ref) ?? rows[0];
+      .where("id", "=", id)
+      .executeTakeFirst();
     if (row) return row;
-    throw new BenchtopError(
-      "NOT_FOUND",
-      `There is no workbench "${ref.slice(0, 100)}". List them to see their names.`,
-      {
-        phase: "workbench",
-      },
-    );
+    throw unknownWorkbench(id);
   }
 
   async rename(input: { workbenchId: string; name: string }): Promise<Workbench> {
     const name = checkedName(input.name);
     return await this.#environment.locks.run("names", async () => {
       const row = await this.find(input.workbenchId);
-      await this.#refuseTaken(name, row.id);
+      await this.#refuseTaken(row.workspace_id, name, row.id);
       await this.#environment.store.db
         .updateTable("workbenches")
         .set({ name, name_key: twinKey(name), updated_at: now() })
@@ -193,7 +195,7 @@ export class Catalogue {
     await store.flush();
   }
 
-  async #refuseTaken(name: string, except?: string): Promise<void> {
+  async #refuseTaken(workspaceId: string, name: string, except?: string): Promise<void> {
     const taken = await this.#environment.store.db
       .selectFrom("workbenches")
       .select(["id", "name"])
@@ -221,6 +223,12 @@ export class Catalogue {
       memory: row.memory === 1,
     };
   }
+}
+
+function unknownWorkbench(ref: string): BenchtopError {
+  return new BenchtopError("NOT_FOUND", `There is no workbench "${ref.slice(0, 100)}". List them to see their names.`, {
+    phase: "workbench",
+  });
 }
 
 /** A name is shown everywhere and typed in shells: one line of visible characters, and never mistaken for an id. */

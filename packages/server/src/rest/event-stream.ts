@@ -1,5 +1,5 @@
 import type { IncomingMessage, ServerResponse } from "node:http";
-import type { EventSource, StoredEvent } from "./handler.ts";
+import type { EventSource, StoredEvent } from "../api/handler.ts";
 
 const heartbeatMs = 15_000;
 

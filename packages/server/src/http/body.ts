@@ -1,6 +1,6 @@
 import type { IncomingMessage } from "node:http";
 import { BenchtopError } from "@benchtop/protocol";
-import { Refusal } from "./refusal.ts";
+import { Refusal } from "../api/refusal.ts";
 
 export interface BodyLimits {
   /** Of a JSON body. */

@@ -9,7 +9,7 @@ import { newId, newTraceId, type JournalWriter } from "@benchtop/protocol";
 import { openStore, type Store } from "@benchtop/store";
 import { afterEach, beforeEach, expect, test } from "vitest";
 import { sendEventStream } from "./event-stream.ts";
-import type { StoredEvent } from "./handler.ts";
+import type { StoredEvent } from "../api/handler.ts";
 
 let folder: string;
 let store: Store;

@@ -1,8 +1,8 @@
 import type { IncomingMessage, ServerResponse } from "node:http";
 import { pipeline } from "node:stream/promises";
 import type { BenchtopError } from "@benchtop/protocol";
-import type { Download } from "./handler.ts";
-import { Refusal } from "./refusal.ts";
+import type { Download } from "../api/handler.ts";
+import { Refusal } from "../api/refusal.ts";
 
 /** On every answer, the console's pages included. */
 export const commonHeaders: Readonly<Record<string, string>> = {

@@ -1,0 +1,35 @@
+import { BenchtopError } from "@benchtop/protocol";
+import type { Log } from "../log/log.ts";
+import { writeReport } from "../log/reports.ts";
+import { Refusal } from "./refusal.ts";
+
+/** Anything thrown, as what the caller is told. What nobody expected leaves a report behind. */
+export async function toFailure(
+  parts: { readonly home: string; readonly log: Log },
+  thrown: unknown,
+  context: Readonly<Record<string, string | undefined>>,
+): Promise<BenchtopError | Refusal> {
+  const refusal = refusalIn(thrown);
+  if (refusal !== undefined) return refusal;
+  const error = BenchtopError.from(thrown);
+  if (error.code !== "INTERNAL" || error.info.detail_ref !== undefined) return error;
+  try {
+    const detailRef = await writeReport(parts.home, error.cause ?? thrown, context);
+    parts.log.error("unexpected", { ...context, report: detailRef });
+    return new BenchtopError("INTERNAL", `${error.message} A report was kept: ${detailRef}.`, { detailRef });
+  } catch (cause) {
+    parts.log.error("report-failed", { ...context, code: (cause as NodeJS.ErrnoException).code });
+    return error;
+  }
+}
+
+/** The error of the taxonomy that a failure carries, whatever HTTP has to say beside it. */
+export function errorOf(failure: BenchtopError | Refusal): BenchtopError {
+  return failure instanceof Refusal ? failure.error : failure;
+}
+
+/** A refusal of the body reaches us wrapped by whatever was reading the body. */
+function refusalIn(thrown: unknown): Refusal | undefined {
+  for (let cause = thrown; cause instanceof Error; cause = cause.cause) if (cause instanceof Refusal) return cause;
+  return undefined;
+}
