@@ -57,7 +57,7 @@ export class Routes {
 
 /** True for paths that belong to the API and never to the console. */
 export function isApiPath(path: string): boolean {
-  return path.startsWith("/api/") || path === "/api" || path === "/healthz" || path === "/readyz";
+  return path.startsWith("/api/") || path === "/healthz" || path === "/readyz";
 }
 
 function allowedMethods(methods: readonly Method[]): string {
