@@ -26,6 +26,7 @@ export const operations = {
 export type Operations = typeof operations;
 export type OperationId = keyof Operations;
 
+export * from "./casing.ts";
 export * from "./define.ts";
 export * from "./draft.ts";
 export * from "./evals.ts";
