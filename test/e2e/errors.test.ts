@@ -119,7 +119,7 @@ describe("S7 consent (exit 6)", () => {
       expect(plain.stderr).toContain("--consent once");
     }
     const consent = await home.ok("consent", "status", "budget", "--model", "remote/gpt-5.2", "--json");
-    expect(consent.json).toMatchObject({ required: true, consented: false, fileCount: 1 });
+    expect(consent.json).toMatchObject({ workshop: { required: true, consented: false, fileCount: 1 } });
     expect([elsewhere.connections, elsewhere.requests]).toEqual([0, []]);
   });
 

@@ -5,7 +5,7 @@ import { formatBytes, formatCount, printable } from "./output/format.ts";
 
 export type ConsentMode = "once" | "always";
 type Consent = NonNullable<InputOf<Operations["runs.start"]>["consent"]>;
-export type Scope = OutputOf<Operations["egress.consentStatus"]>;
+export type Scope = OutputOf<Operations["egress.consentStatus"]>["workshop"];
 
 /** What a run would send, and to whom. */
 export interface Sending {

@@ -135,7 +135,7 @@ test("S7 a model that is not on this machine is shown nothing without consent", 
     error: { error_code: "EGRESS_CONSENT_REQUIRED", actions: ["grant_consent", "switch_model"] },
   });
   expect(models.requests).toHaveLength(before);
-  const status = await client.call("egress.consentStatus", { workbenchId, model: "far/m" });
+  const { workshop: status } = await client.call("egress.consentStatus", { workbenchId, model: "far/m" });
   expect(status).toMatchObject({ required: true, consented: false, host: "models.example", fileCount: 1 });
 });
 

@@ -62,6 +62,48 @@ test("system, sign-in and identity", async () => {
   expect(await call("signIn.end", {})).toEqual({});
 });
 
+test("workspaces, members, invitations, keys, sign-ins and their audit", async () => {
+  expect(await call("signIn.methods", {})).toEqual({ oidc: [] });
+  await expect(call("signIn.startOidc", { name: "nobody" })).rejects.toMatchObject({ code: "NOT_FOUND" });
+  await expect(call("signIn.finishOidc", { parameters: "?code=x" })).rejects.toMatchObject({ code: "AUTH_REQUIRED" });
+  const { workspaceId } = await call("workspaces.create", { name: "Garden" });
+  expect((await call("workspaces.list", {})).items).toHaveLength(2);
+  await expect(call("workspaces.switch", { workspaceId })).rejects.toMatchObject({ code: "VALIDATION_FAILED" });
+  expect(await call("workspaces.delete", { workspaceId })).toEqual({});
+  expect(await call("workspaces.rename", { name: "House" })).toMatchObject({ name: "House" });
+
+  const { invitation, url } = await call("invitations.create", { role: "editor" });
+  const token = new URL(url).hash.replace("#invitation=", "");
+  expect(await call("invitations.look", { token })).toMatchObject({ workspaceName: "House", role: "editor" });
+  // Without the operator's token, as a person who has none yet.
+  const anybody = createClient({ url: daemon.url });
+  called.add("invitations.accept");
+  const { userId } = await anybody.call("invitations.accept", { token, displayName: "Ada" });
+  expect((await call("invitations.list", {})).items).toMatchObject([
+    { invitationId: invitation.invitationId, status: "accepted" },
+  ]);
+  const { invitation: second } = await call("invitations.create", { role: "viewer" });
+  expect(await call("invitations.revoke", { invitationId: second.invitationId })).toEqual({});
+  expect((await call("members.list", {})).items.map(({ displayName }) => displayName)).toContain("Ada");
+  expect(await call("members.setRole", { userId, role: "viewer" })).toMatchObject({ role: "viewer" });
+  const link = await call("members.createLink", { userId });
+  await anybody.call("signIn.create", { token: new URL(link.url).hash.slice("#token=".length) });
+  expect(await call("members.remove", { userId })).toEqual({});
+
+  const { key, secret } = await call("keys.create", { name: "script", scopes: ["runs:read"], expiresInDays: 1 });
+  const script = createClient({ url: daemon.url, token: secret });
+  expect(await script.call("identity.whoami", {})).toMatchObject({ via: "api-key", keyId: key.keyId });
+  expect((await call("keys.list", {})).items).toMatchObject([{ keyId: key.keyId, status: "active" }]);
+  expect(await call("keys.revoke", { keyId: key.keyId })).toEqual({});
+  await expect(script.call("identity.whoami", {})).rejects.toMatchObject({ code: "AUTH_REQUIRED" });
+
+  const { url: own } = await call("signIn.createLink", {});
+  const { signInId } = await anybody.call("signIn.create", { token: new URL(own).hash.slice("#token=".length) });
+  expect((await call("signIns.list", {})).items.map((signIn) => signIn.signInId)).toContain(signInId);
+  expect(await call("signIns.revoke", { signInId: signInId ?? "" })).toEqual({});
+  expect((await call("audit.list", { event: "key.revoked" })).items).toMatchObject([{ subjectId: key.keyId }]);
+});
+
 test("providers and models", async () => {
   expect((await call("providers.list", {})).items).toMatchObject([{ name: "loop", local: true, hasApiKey: false }]);
   expect(await call("providers.test", { name: "loop" })).toMatchObject({ ok: true });
@@ -211,12 +253,11 @@ test("workshop, draft, review, checkpoints and consent", async () => {
   expect(entries.map(({ kind }) => kind)).toEqual(["restore", "publish", "agent", "discard", "publish", "agent"]);
 
   await call("providers.add", { name: "far", kind: "openai-chat", baseUrl: "https://far.example/v1" });
-  const consent = await call("egress.consentStatus", { workbenchId, model: "far/m" });
+  const { workshop: consent } = await call("egress.consentStatus", { workbenchId, model: "far/m" });
   const { providerId, modelId, scopeHash } = consent;
   expect(await call("egress.grantConsent", { workbenchId, providerId, modelId, scopeHash, persist: true })).toEqual({});
   expect(await call("egress.consentStatus", { workbenchId, model: "far/m" })).toMatchObject({
-    consented: true,
-    persisted: true,
+    workshop: { consented: true, persisted: true },
   });
   expect(await call("egress.revokeConsent", { workbenchId })).toEqual({});
 });

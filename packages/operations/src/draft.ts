@@ -125,7 +125,7 @@ export const draftOperations = {
     permission: "workbenches:read",
     summary: "Every file that the Draft changes. Computed offline.",
     input: z.object(ref),
-    output: z.object({ draft: DraftState, changes: z.array(Change), draftSummary: z.string().nullable() }),
+    output: z.object({ draft: DraftState, changes: z.array(Change), draftSummary: z.string().optional() }),
     errors: ["NOT_FOUND"],
   }),
   "review.getTextDiff": operation({

@@ -89,8 +89,12 @@ export const workshopOperations = {
     path: "/api/v1/workbenches/{workbenchId}/consent",
     permission: "egress:read",
     summary: "What a model would be shown, and whether that was consented.",
-    input: z.object({ ...ref, model: ModelRef }),
-    output: ConsentStatus,
+    input: z.object({
+      ...ref,
+      /** The model of the newest agent run in this workbench, when absent. */
+      model: ModelRef.optional(),
+    }),
+    output: z.object({ workshop: ConsentStatus }),
     errors: ["NOT_FOUND", "PROVIDER_NOT_CONFIGURED"],
   }),
   "egress.grantConsent": operation({

@@ -23,18 +23,22 @@ async function status(invocation: Invocation, workbench: string, model: string):
   invocation.about({ workbench, ...modelOf(model) });
   const answer = await (await invocation.client()).call("egress.consentStatus", { workbenchId: workbench, model });
   if (invocation.json) return invocation.printJson(answer);
-  const agreed = answer.persisted
+  const { workshop } = answer;
+  const agreed = workshop.persisted
     ? "yes, until it is taken back"
-    : answer.consented
+    : workshop.consented
       ? "yes, until Benchtop stops"
       : "no";
   printFacts(invocation.terminal, [
     ["Model", model],
-    ["Goes to", answer.required ? answer.host : `${answer.host} (this machine: nothing leaves, no consent needed)`],
-    ["Would see", `${formatCount(answer.fileCount, "file")}, ${formatBytes(answer.totalBytes)}`],
-    ...(answer.memories > 0 ? [["And", formatCount(answer.memories, "remembered text")] as const] : []),
-    ["Agreed", answer.required ? agreed : "not needed"],
-    ["Scope", answer.scopeHash.slice(0, 16)],
+    [
+      "Goes to",
+      workshop.required ? workshop.host : `${workshop.host} (this machine: nothing leaves, no consent needed)`,
+    ],
+    ["Would see", `${formatCount(workshop.fileCount, "file")}, ${formatBytes(workshop.totalBytes)}`],
+    ...(workshop.memories > 0 ? [["And", formatCount(workshop.memories, "remembered text")] as const] : []),
+    ["Agreed", workshop.required ? agreed : "not needed"],
+    ["Scope", workshop.scopeHash.slice(0, 16)],
   ]);
 }
 

@@ -69,7 +69,7 @@ async function draftStatus(invocation: Invocation, workbench: string): Promise<v
   terminal.line(
     `Draft of ${workbench}: ${formatCounts(counts)}${updatedAt === null ? "" : `, ${formatAge(updatedAt)}`}`,
   );
-  if (answer.draftSummary !== null) terminal.line(terminal.colours.dim(printable(answer.draftSummary)));
+  if (answer.draftSummary !== undefined) terminal.line(terminal.colours.dim(printable(answer.draftSummary)));
   printTable(terminal, answer.changes, [
     {
       title: "",

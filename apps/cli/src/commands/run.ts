@@ -122,7 +122,7 @@ async function ask(invocation: Invocation, workbench: string, words: string, opt
   const client = await invocation.client();
   const consent = await consentFor(invocation, options.consent, {
     models: modelsOf(options),
-    scopeOf: (model) => client.call("egress.consentStatus", { workbenchId: workbench, model }),
+    scopeOf: async (model) => (await client.call("egress.consentStatus", { workbenchId: workbench, model })).workshop,
   });
   const { runId } = await client.call("workshop.runAgent", {
     workbenchId: workbench,

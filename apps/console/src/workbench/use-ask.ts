@@ -55,7 +55,7 @@ export function useAsk(workbenchId: string): Ask {
   const ask = useCallback(
     (task: string, model: string) =>
       attempt(task, model, async () => {
-        const status = await client.call("egress.consentStatus", { workbenchId, model });
+        const { workshop: status } = await client.call("egress.consentStatus", { workbenchId, model });
         if (status.required && !status.consented) setQuestion({ task, model, status });
         else await start({ workbenchId, task, model });
       }),

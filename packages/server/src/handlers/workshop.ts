@@ -6,7 +6,7 @@ export function workshopHandlers({ workbenches, egressLog }: Services): Handlers
   return {
     "workshop.runAgent": (input, { identity }) => workbenches.runAgent({ ...input, userId: identity.userId }),
     "workshop.conversation": (input) => workbenches.conversation(input),
-    "egress.consentStatus": (input) => workbenches.consentStatus(input),
+    "egress.consentStatus": async (input) => ({ workshop: await workbenches.consentStatus(input) }),
     "egress.grantConsent": async (input, { identity }) => {
       await workbenches.grantConsent({ ...input, userId: identity.userId });
       return {};

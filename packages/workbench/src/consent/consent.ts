@@ -91,9 +91,10 @@ export class Consent implements ConsentPort {
     this.#providers = providers;
   }
 
-  async status(input: { workbenchId: string; model: string }): Promise<ConsentStatus> {
+  /** Of the model that the newest agent run asked, unless told. */
+  async status(input: { workbenchId: string; model?: string | undefined }): Promise<ConsentStatus> {
     const row = await this.#catalogue.find(input.workbenchId);
-    const model = await this.#providers.resolve(input.model);
+    const model = await this.#providers.resolve(input.model ?? (await this.#lastModel(row.id)));
     const scope = workbenchScope(await this.#environment.manifests.load(row.manifest_hash), row.memory === 1);
     const { providerId, modelId, local, host } = model;
     const grant = { workbenchId: row.id, providerId, modelId, scopeHash: scope.hash };
@@ -199,6 +200,16 @@ export class Consent implements ConsentPort {
         .where("scope_hash", "=", workbenchScope(from, memory).hash)
         .execute();
     }
+  }
+
+  async #lastModel(workbenchId: string): Promise<string> {
+    const { items } = await this.#environment.store.ledger.list({ workbenchId, kind: "agent", limit: 1 });
+    const { providerId, modelId } = items[0] ?? {};
+    if (providerId != null && modelId != null) return `${providerId}/${modelId}`;
+    throw new BenchtopError("PROVIDER_NOT_CONFIGURED", "No agent has worked in this workbench yet. Name a model.", {
+      phase: "workshop",
+      workbenchId,
+    });
   }
 
   async #persist({ workbenchId, providerId, modelId, scopeHash }: Grant, userId: string): Promise<void> {

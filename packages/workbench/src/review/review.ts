@@ -53,15 +53,16 @@ export class Review {
   }
 
   /** Every changed file, sorted by path, with what the agent said last. */
-  async changeSet(ref: string): Promise<{ draft: DraftState; changes: Change[]; draftSummary: string | null }> {
+  async changeSet(ref: string): Promise<{ draft: DraftState; changes: Change[]; draftSummary?: string }> {
     const { id } = await this.#catalogue.find(ref);
     const draft = await this.#drafts.find(id);
-    if (!draft) return { draft: await this.#drafts.state(id), changes: [], draftSummary: null };
+    if (!draft) return { draft: await this.#drafts.state(id), changes: [] };
     const view = await this.#drafts.view(draft);
     const deadline = performance.now() + countingBudgetMs;
     const changes: Change[] = [];
     for (const change of view.sortedChanges()) changes.push(await this.#present(change, deadline));
-    return { draft: stateOf(draft, view), changes, draftSummary: await this.#summary(draft.id) };
+    const draftSummary = await this.#summary(draft.id);
+    return { draft: stateOf(draft, view), changes, ...(draftSummary !== null && { draftSummary }) };
   }
 
   /** Throws `NOT_FOUND` for a path that the Draft does not change. */
