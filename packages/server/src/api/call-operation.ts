@@ -4,7 +4,7 @@ import { BenchtopError, newId } from "@benchtop/protocol";
 import type { Proof } from "../identity/proof.ts";
 import type { Log } from "../log/log.ts";
 import { errorOf, toFailure } from "./failure.ts";
-import type { BrowserSession, Download, EventSource, RequestContext } from "./handler.ts";
+import type { BrowserSession, Download, EventSource, Progress, RequestContext } from "./handler.ts";
 import type { IdempotencyKeys } from "./idempotency.ts";
 import { parseInput } from "./input.ts";
 import { phaseOf } from "./phase.ts";
@@ -44,6 +44,8 @@ export interface Call {
   readonly signal: AbortSignal;
   readonly requestId?: string;
   readonly idempotencyKey?: string | undefined;
+  /** Told how far a long change has come. */
+  readonly progress?: ((progress: Progress) => void) | undefined;
   /** Told when the outcome is that of an earlier request with the same key. */
   readonly onReplayed?: () => void;
   /** The bytes of an upload. */
@@ -188,6 +190,7 @@ const nobody: Identity = {
   via: "token",
   keyId: null,
   signInId: null,
+  confined: false,
 };
 
 function createContext(call: Call & { readonly requestId: string }, identity: Identity): RequestContext {
@@ -198,6 +201,7 @@ function createContext(call: Call & { readonly requestId: string }, identity: Id
     signal: call.signal,
     body: call.body?.() ?? nothing(),
     lastEventId: call.lastEventId,
+    progress: call.progress,
     browser: call.browser ?? noBrowser,
   };
 }

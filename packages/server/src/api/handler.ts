@@ -13,8 +13,18 @@ export interface RequestContext {
   readonly body: AsyncIterable<Uint8Array>;
   /** `Last-Event-ID`, of `stream` operations only. */
   readonly lastEventId: string | undefined;
+  /** Told how far a long change has come; undefined where nobody listens. Never throws. */
+  readonly progress: ((progress: Progress) => void) | undefined;
   /** The `sign-in` operations' way to the browser's cookie. */
   readonly browser: BrowserSession;
+}
+
+/** Where a long change is: a phase, and work done and to do in it where that is known. */
+export interface Progress {
+  readonly runId: string;
+  readonly phase: string;
+  readonly done?: number;
+  readonly total?: number;
 }
 
 /** The cookies of the browser that asks. */
@@ -30,6 +40,13 @@ export interface BrowserSession {
 export interface EventSource {
   /** In batches, until the terminal event; null when the cursor is at the end of a run that has ended. */
   readonly events: AsyncIterable<readonly StoredEvent[]> | null;
+  /** Events with `seq` greater than this are asked for. */
+  readonly after: number;
+  /**
+   * The same from another cursor on, `limit` events at most: whoever is held back lets go of the source and comes back,
+   * so that a reader that stands still costs its cursor and nothing else.
+   */
+  read(options: { readonly after: number; readonly limit: number }): AsyncIterable<readonly StoredEvent[]>;
 }
 export interface StoredEvent {
   readonly seq: number;

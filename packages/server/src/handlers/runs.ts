@@ -1,7 +1,7 @@
 import type { runOperations } from "@benchtop/operations";
 import { BenchtopError, type RunRecord } from "@benchtop/protocol";
 import type { Store } from "@benchtop/store";
-import type { HandlersOf } from "../api/handler.ts";
+import type { EventSource, HandlersOf } from "../api/handler.ts";
 import type { Services } from "./services.ts";
 
 export function runHandlers({ store, runs, workbenches }: Services): HandlersOf<typeof runOperations> {
@@ -20,7 +20,8 @@ export function runHandlers({ store, runs, workbenches }: Services): HandlersOf<
       const cursor = lastEventId === undefined ? (after ?? -1) : parseLastEventId(lastEventId);
       const run = await findRun(store, runId);
       const isOver = run.finishedAt !== null && cursor >= run.eventCount - 1;
-      return { events: isOver ? null : journal.followPages(runId, { after: cursor }, signal) };
+      const read: EventSource["read"] = (options) => journal.followPages(runId, options, signal);
+      return { after: cursor, events: isOver ? null : read({ after: cursor, limit: Infinity }), read };
     },
     "runs.eventPage": async ({ runId, after = -1, limit }) => {
       const items = await journal.read(runId, { after, limit });

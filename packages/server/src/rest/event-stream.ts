@@ -11,7 +11,7 @@ const heartbeatMs = 15_000;
 export async function sendEventStream(
   request: IncomingMessage,
   response: ServerResponse,
-  source: EventSource,
+  source: Pick<EventSource, "events">,
   signal: AbortSignal,
 ): Promise<void> {
   if (source.events === null) {

@@ -32,6 +32,8 @@ export interface TransitionOutput {
 interface PublishInput {
   readonly workbenchId: string;
   readonly wait: boolean;
+  /** Told the run, whose events say how far it is. */
+  readonly onStarted?: ((runId: string) => void) | undefined;
   readonly userId: string;
   readonly draftId?: string | undefined;
   readonly revision?: number | undefined;
@@ -76,7 +78,7 @@ export class Publishing {
         input: { draftId: draftId ?? draft.id, ...(revision !== undefined && { revision }), message: message ?? null },
       },
       (run) => this.#environment.locks.run(id, async () => await this.#publish(run, id, input)),
-      input.wait,
+      input,
     );
   }
 
@@ -130,6 +132,7 @@ export class Publishing {
     workbenchId: string;
     checkpointId?: string | undefined;
     wait: boolean;
+    onStarted?: ((runId: string) => void) | undefined;
     userId: string;
   }): Promise<TransitionOutput> {
     const { id, session_id: sessionId } = await this.#catalogue.find(input.workbenchId);
@@ -149,7 +152,7 @@ export class Publishing {
           id,
           async () => await this.#restore(run, id, checkpoint.id, checkpoint.manifest_hash),
         ),
-      input.wait,
+      input,
     );
   }
 
@@ -252,7 +255,7 @@ export class Publishing {
   async #run(
     start: Omit<Parameters<Environment["runs"]["start"]>[0], "contract">,
     body: RunBody,
-    wait: boolean,
+    { wait, onStarted }: Pick<PublishInput, "wait" | "onStarted">,
   ): Promise<TransitionOutput> {
     const handle = await this.#environment.runs.start({ ...start, contract: {} }, async (run) => {
       try {
@@ -268,6 +271,7 @@ export class Publishing {
         });
       }
     });
+    onStarted?.(handle.runId);
     if (!wait) return { runId: handle.runId, status: "pending", checkpointId: null, counts: null };
     const { error, result, recorded } = await handle.result;
     // A journal that failed after the files were committed must not make a refusal of what happened: start-up completes
