@@ -2,7 +2,8 @@ import { flushCompileCache } from "node:module";
 import { join, resolve } from "node:path";
 import { setTimeout as sleep } from "node:timers/promises";
 import { createEgress } from "@benchtop/egress";
-import { EgressLog, openSecrets, Providers } from "@benchtop/models";
+import { catalogueOf, EgressLog, openSecrets, Providers } from "@benchtop/models";
+import { BenchtopError } from "@benchtop/protocol";
 import { Runs } from "@benchtop/runs";
 import { openStore } from "@benchtop/store";
 import { Workbenches } from "@benchtop/workbench";
@@ -26,6 +27,7 @@ import { openLog } from "./log/log.ts";
 import { outboundConnections, type OutboundOptions } from "./outbound/outbound.ts";
 import { Routes } from "./rest/routes.ts";
 import { startDailyRetention } from "./retention/daily.ts";
+import type { TlsOptions } from "./tls/certificate.ts";
 import { traceSinks } from "./trace/trace-config.ts";
 import { TraceExport } from "./trace/trace-export.ts";
 import { version } from "./version.ts";
@@ -37,8 +39,10 @@ export interface DaemonOptions {
   readonly port: number;
   /** `127.0.0.1` unless told. Anything but loopback is refused unless `publicUrls` says that it is meant. */
   readonly host?: string;
-  /** Addresses under which others reach the daemon (`https://bench.example`), for a proxy in front of it. */
+  /** Addresses under which others reach the daemon (`https://bench.example`), by its own TLS or a proxy in front of it. */
   readonly publicUrls?: readonly string[];
+  /** Certificate and key of the daemon's own TLS; what `config.json` says unless told, and none without either. */
+  readonly tls?: TlsOptions;
   /** PostgreSQL; SQLite in the home when absent. */
   readonly databaseUrl?: string;
   /** Where the key of the secrets file is kept: the user's configuration folder unless told. */
@@ -83,6 +87,7 @@ export async function startDaemon(options: DaemonOptions): Promise<Daemon> {
     opened.defer(() => log.close());
     if (open) log.warn("home.open-to-others", { home });
     const config = await readConfig(home);
+    const catalogue = await catalogueOf(home);
     const { token, repaired } = await readBootstrapToken(home);
     if (repaired) log.warn("bootstrap-token.was-open-to-others");
 
@@ -98,7 +103,7 @@ export async function startDaemon(options: DaemonOptions): Promise<Daemon> {
       record: (record) => egressLog.record(record),
     });
     opened.defer(() => egress.close());
-    const providers = new Providers({ store, secrets, egress });
+    const providers = new Providers({ store, secrets, egress, catalogue });
     const runs = new Runs({ store });
     const workbenches = new Workbenches({
       store,
@@ -150,6 +155,7 @@ export async function startDaemon(options: DaemonOptions): Promise<Daemon> {
       runs,
       secrets,
       providers,
+      catalogue,
       workbenches,
       identities,
       egressLog,
@@ -174,14 +180,23 @@ export async function startDaemon(options: DaemonOptions): Promise<Daemon> {
       limits,
       addresses: () => http.addresses,
     };
-    const { port, host = "127.0.0.1", publicUrls = [] } = options;
-    const http = await listen({ port, host, publicUrls }, (request, response) => {
+    const { port, host = config.listen.host ?? "127.0.0.1", publicUrls = config.listen.publicUrls ?? [] } = options;
+    const tls = options.tls ?? config.tls;
+    const http = await listen({ port, host, publicUrls, tls, warn: log.warn }, (request, response) => {
       void serveRequest(parts, request, response);
     });
     opened.defer(() => http.close());
     await writeDaemonFile(home, { url: http.url, pid: process.pid, startedAt: startedAt.toISOString() });
     opened.defer(() => removeDaemonFile(home));
     log.info("ready", { version, url: http.url, recovered: recovered.length, ms: Date.now() - startedAt.getTime() });
+
+    // What ships is checked as well, once nobody waits for it.
+    const checking = setTimeout(() => {
+      catalogue().catch((thrown: unknown) =>
+        log.error("provider-catalogue", { message: BenchtopError.from(thrown).message }),
+      );
+    }, 1000);
+    opened.defer(() => clearTimeout(checking));
 
     // Where the entry keeps compiled modules, they are written at exit alone, which a daemon may not live to see.
     const flushing = setTimeout(flushCompileCache, 2000);

@@ -21,6 +21,7 @@ export function homeFolder(): string {
 export function namedDaemon(): FoundDaemon | undefined {
   const { BENCHTOP_URL: url, BENCHTOP_TOKEN: token } = process.env;
   if (url === undefined || url === "") return undefined;
+  trustOwnAuthorities();
   if (!URL.canParse(url)) throw new BenchtopError("VALIDATION_FAILED", `BENCHTOP_URL is no address: ${url}`, settings);
   if (token === undefined || token === "") {
     throw new BenchtopError("AUTH_REQUIRED", `BENCHTOP_URL is set but BENCHTOP_TOKEN is not.`, settings);
@@ -74,14 +75,49 @@ function isZombie(pid: number): boolean {
 }
 
 async function answers(url: string): Promise<boolean> {
+  if (url.startsWith("https:")) trustOwnAuthorities();
   try {
     const response = await fetch(`${url}/healthz`, { signal: AbortSignal.timeout(3000) });
     await response.body?.cancel();
     return response.ok;
-  } catch {
+  } catch (error) {
+    const code = certificateProblem(error);
     // Refused, reset or silent all mean the same here: nobody to talk to.
-    return false;
+    if (code === undefined) return false;
+    throw new BenchtopError(
+      "NETWORK_UNAVAILABLE",
+      `A daemon answers at ${url}, but its certificate is not trusted (${code}). Name its authority with BENCHTOP_CA_FILE.`,
+      { ...settings, detail: { url, code } },
+    );
   }
+}
+
+let trusted = false;
+
+/** `BENCHTOP_CA_FILE`: authorities beside those that Node trusts (`NODE_EXTRA_CA_CERTS` included). */
+function trustOwnAuthorities(): void {
+  const path = process.env["BENCHTOP_CA_FILE"];
+  if (trusted || path === undefined || path === "") return;
+  trusted = true;
+  try {
+    const { getCACertificates, setDefaultCACertificates } = process.getBuiltinModule("node:tls");
+    setDefaultCACertificates([...getCACertificates("default"), readFileSync(path, "utf8")]);
+  } catch (cause) {
+    throw new BenchtopError("FILE_READ_FAILED", `BENCHTOP_CA_FILE names no file of certificates (PEM): ${path}`, {
+      ...settings,
+      detail: { path },
+      cause,
+    });
+  }
+}
+
+/** OpenSSL's or Node's word for what is wrong with a certificate, where that is why a request failed. */
+function certificateProblem(error: unknown): string | undefined {
+  for (let cause = error; cause instanceof Error; cause = cause.cause) {
+    const { code } = cause as NodeJS.ErrnoException;
+    if (code !== undefined && /CERT|SELF_SIGNED|UNABLE_TO_VERIFY/.test(code)) return code;
+  }
+  return undefined;
 }
 
 async function readText(path: string): Promise<string | undefined> {

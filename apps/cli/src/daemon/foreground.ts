@@ -1,3 +1,4 @@
+import { resolve } from "node:path";
 import { BenchtopError } from "@benchtop/protocol/errors";
 import type { DaemonOptions } from "@benchtop/server";
 import type { FoundDaemon } from "./find.ts";
@@ -43,13 +44,37 @@ function signalled(): Promise<void> {
   });
 }
 
-function optionsFromEnvironment(): Pick<DaemonOptions, "databaseUrl" | "outbound"> {
+function optionsFromEnvironment(): Pick<DaemonOptions, "databaseUrl" | "outbound" | "host" | "publicUrls" | "tls"> {
   const databaseUrl = process.env["BENCHTOP_DATABASE_URL"] || undefined;
   const caFile = process.env["BENCHTOP_CA_FILE"] || undefined;
   const proxy = process.env["BENCHTOP_PROXY"] || undefined;
   return {
     ...(databaseUrl !== undefined && { databaseUrl }),
     outbound: { ...(caFile !== undefined && { caFile }), ...(proxy !== undefined && { proxy }) },
+    ...listenFromEnvironment(),
+  };
+}
+
+/** What the environment says goes before `config.json`. */
+function listenFromEnvironment(): Pick<DaemonOptions, "host" | "publicUrls" | "tls"> {
+  const host = process.env["BENCHTOP_HOST"] || undefined;
+  const publicUrls =
+    process.env["BENCHTOP_PUBLIC_URLS"]
+      ?.split(",")
+      .map((url) => url.trim())
+      .filter(Boolean) ?? [];
+  const certFile = process.env["BENCHTOP_TLS_CERT"] || undefined;
+  const keyFile = process.env["BENCHTOP_TLS_KEY"] || undefined;
+  if ((certFile === undefined) !== (keyFile === undefined)) {
+    throw new BenchtopError("VALIDATION_FAILED", "BENCHTOP_TLS_CERT and BENCHTOP_TLS_KEY belong together: set both.", {
+      phase: "settings",
+    });
+  }
+  return {
+    ...(host !== undefined && { host }),
+    ...(publicUrls.length > 0 && { publicUrls }),
+    ...(certFile !== undefined &&
+      keyFile !== undefined && { tls: { certFile: resolve(certFile), keyFile: resolve(keyFile) } }),
   };
 }
 

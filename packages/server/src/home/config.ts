@@ -1,10 +1,11 @@
 import { readFile } from "node:fs/promises";
-import { join } from "node:path";
+import { join, resolve } from "node:path";
 import { BenchtopError } from "@benchtop/protocol";
 import { defaultLimits, type Limits } from "@benchtop/workbench";
 import type { Gate, ReliabilityOptions } from "@benchtop/harness";
 import { z } from "zod";
 import { defaultGates, GateConfig, gatesFromConfig } from "../gates/gates-config.ts";
+import type { TlsOptions } from "../tls/certificate.ts";
 import { TraceConfig } from "../trace/trace-config.ts";
 
 const limit = z.int().positive().optional();
@@ -32,12 +33,25 @@ const Reliability = z.strictObject({
     .exactOptional(),
 });
 
+const Tls = z.strictObject({
+  certFile: z.string().min(1),
+  keyFile: z.string().min(1),
+  minVersion: z.enum(["TLSv1.2", "TLSv1.3"]).exactOptional(),
+});
+
+const Listen = z.strictObject({
+  host: z.string().min(1).max(255).exactOptional(),
+  publicUrls: z.array(z.string().max(2000)).max(20).exactOptional(),
+});
+
 const Config = z.strictObject({
   limits: z.strictObject(Object.fromEntries(limitNames.map((name) => [name, limit]))).default({}),
   gates: z.array(GateConfig).max(100).optional(),
   trace: TraceConfig.optional(),
   reliability: Reliability.default({}),
   retention: z.strictObject({ days: z.int().min(1).max(36_500) }).optional(),
+  listen: Listen.default({}),
+  tls: Tls.optional(),
 });
 
 /** What an operator may set for one home. */
@@ -51,6 +65,10 @@ export interface HomeConfig {
   readonly trace?: TraceConfig;
   /** Runs that ended so many days ago are deleted, once a day; they are kept for ever when absent. */
   readonly retention?: { readonly days: number };
+  /** Where the daemon listens, and under which other addresses it is reached. */
+  readonly listen: { readonly host?: string; readonly publicUrls?: readonly string[] };
+  /** Certificate and key, as absolute paths; the daemon answers in clear when absent. */
+  readonly tls?: TlsOptions;
 }
 
 /**
@@ -65,13 +83,16 @@ export async function readConfig(home: string): Promise<HomeConfig> {
     const problems = parsed.error.issues.map((issue) => `${issue.path.join(".") || "the file"}: ${issue.message}`);
     throw invalid(path, problems.join("; "));
   }
-  const { limits, gates = defaultGates, trace, retention, reliability } = parsed.data;
+  const { limits, gates = defaultGates, trace, retention, reliability, listen, tls } = parsed.data;
   return {
     limits: { ...defaultLimits, ...(limits as Partial<Limits>) },
     gates: gatesOf(path, gates),
     reliability,
     ...(trace && { trace }),
     ...(retention && { retention }),
+    listen,
+    // Names of files are read from the home on, like those of traces.
+    ...(tls && { tls: { ...tls, certFile: resolve(home, tls.certFile), keyFile: resolve(home, tls.keyFile) } }),
   };
 }
 

@@ -39,9 +39,12 @@ export function sendFailure(
     response.destroy();
     return;
   }
-  for (const [name, value] of Object.entries(failureHeaders(failure, error))) response.setHeader(name, value);
+  for (const [name, value] of Object.entries(failureHeaders(failure, error))) {
+    // HTTP/2 has no such header (RFC 9113, section 8.2.2).
+    if (name !== "Connection" || request.httpVersionMajor === 1) response.setHeader(name, value);
+  }
   if (!request.complete) {
-    response.setHeader("Connection", "close");
+    if (request.httpVersionMajor === 1) response.setHeader("Connection", "close");
     discardBody(request);
   }
   sendJson(response, failure.status, errorBody(error));

@@ -1,4 +1,5 @@
 import type { IncomingMessage } from "node:http";
+import type { ServerHttp2Stream } from "node:http2";
 import { BenchtopError } from "@benchtop/protocol";
 import { Refusal } from "../api/refusal.ts";
 
@@ -22,7 +23,11 @@ export const defaultBodyLimits: BodyLimits = {
 
 /** The JSON object of a request; `{}` when there is no body at all. */
 export async function readJsonBody(request: IncomingMessage, limits: BodyLimits): Promise<Record<string, unknown>> {
-  if (!hasBody(request)) return {};
+  return hasBody(request) ? parseObject(await readJsonBytes(request, limits)) : {};
+}
+
+/** A JSON body that nobody has parsed yet. */
+export async function readJsonBytes(request: IncomingMessage, limits: BodyLimits): Promise<Uint8Array> {
   checkEncoding(request);
   const type = request.headers["content-type"];
   if (type === undefined || !/^application\/json\s*(;\s*charset\s*=\s*"?utf-8"?\s*)?$/i.test(type)) {
@@ -33,7 +38,7 @@ export async function readJsonBody(request: IncomingMessage, limits: BodyLimits)
   for await (const chunk of readLimited(request, limits.maxJsonBytes, { totalMs: limits.jsonTimeoutMs })) {
     chunks.push(chunk);
   }
-  return parseObject(Buffer.concat(chunks));
+  return Buffer.concat(chunks);
 }
 
 /** The raw body of an upload, chunk by chunk. */
@@ -45,6 +50,9 @@ export function readUpload(request: IncomingMessage, limits: BodyLimits): AsyncI
 
 export function hasBody(request: IncomingMessage): boolean {
   const { "content-length": length, "transfer-encoding": encoding } = request.headers;
+  // In HTTP/2 a body needs neither header: the frame of the headers says whether anything follows.
+  const { stream } = request as IncomingMessage & { readonly stream?: Pick<ServerHttp2Stream, "endAfterHeaders"> };
+  if (stream !== undefined) return !stream.endAfterHeaders && length !== "0";
   return encoding !== undefined || (length !== undefined && length !== "0");
 }
 

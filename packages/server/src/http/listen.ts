@@ -1,19 +1,28 @@
 import { createServer, type RequestListener, type Server } from "node:http";
 import type { AddressInfo, Socket } from "node:net";
+import type { TLSSocket } from "node:tls";
 import { BenchtopError } from "@benchtop/protocol";
 import type { OwnAddresses } from "../identity/origin.ts";
+import type { LogFields } from "../log/log.ts";
+import type { TlsOptions } from "../tls/certificate.ts";
 import { errorBody } from "./answer.ts";
+import { routeByAlpn, routeByPreface, takeHttp1Listener, type Protocols } from "./connections.ts";
+import { createHttp2 } from "./http2.ts";
 
 export interface ListenOptions {
   /** 0 for any free port. */
   readonly port: number;
   readonly host: string;
   readonly publicUrls: readonly string[];
+  /** In clear when absent. */
+  readonly tls?: TlsOptions | undefined;
+  readonly warn: (event: string, fields?: LogFields) => void;
 }
 
 export interface HttpServer {
+  /** The listening server: of HTTP/1, with the upgrades of WebSocket. */
   readonly server: Server;
-  /** `http://host:port`, the port in use. */
+  /** `http(s)://host:port`, the port in use; with TLS, by a name that the certificate is for. */
   readonly url: string;
   readonly addresses: OwnAddresses;
   /** Takes no new connection. */
@@ -27,7 +36,19 @@ const requestTimeoutMs = 15 * 60_000;
 const headersTimeoutMs = 10_000;
 const answersTimeoutMs = 1500;
 
-/** Listens. Throws `VALIDATION_FAILED` for an address that is taken, not ours, or open to others without being meant to. */
+const http1Options = {
+  requestTimeout: requestTimeoutMs,
+  headersTimeout: headersTimeoutMs,
+  keepAliveTimeout: 65_000,
+  connectionsCheckingInterval: 5000,
+  // Node would answer a missing Host by itself, outside our envelope; `checkAddress` refuses it.
+  requireHostHeader: false,
+};
+
+/**
+ * Listens: HTTP/1.1 and HTTP/2 on one port, by ALPN with TLS and by the first bytes without. Throws `VALIDATION_FAILED` for
+ * an address that is taken, not ours, or open to others without being meant to, and what `readCertificate` throws.
+ */
 export async function listen(options: ListenOptions, listener: RequestListener): Promise<HttpServer> {
   const publicOrigins = new Set(options.publicUrls.map(toOrigin));
   if (!isLoopback(options.host) && publicOrigins.size === 0) {
@@ -37,38 +58,63 @@ export async function listen(options: ListenOptions, listener: RequestListener):
       { phase: "settings", detail: { host: options.host } },
     );
   }
-  const server = createServer(
-    {
-      requestTimeout: requestTimeoutMs,
-      headersTimeout: headersTimeoutMs,
-      keepAliveTimeout: 65_000,
-      connectionsCheckingInterval: 5000,
-      // Node would answer a missing Host by itself, outside our envelope; `checkAddress` refuses it.
-      requireHostHeader: false,
-    },
-    listener,
-  );
+  const secured =
+    options.tls &&
+    (await (await import("../tls/secure-server.ts")).secure(options.tls, http1Options, listener, options.warn));
+  const server = secured?.server ?? createServer(http1Options, listener);
   server.on("clientError", (_, socket) => refuseMalformed(socket as Socket));
+  const http2 = createHttp2(listener);
+  const sockets = routeConnections(server, secured !== undefined, {
+    http2: http2.server,
+    firstBytesMs: headersTimeoutMs,
+    onTooSlow: refuseMalformed,
+  });
   await new Promise<void>((resolve, reject) => {
     server.once("error", (cause) => reject(cannotListen(options, cause)));
     server.listen({ port: options.port, host: options.host, backlog: 2048 }, resolve);
   });
   const { port } = server.address() as AddressInfo;
+  const stop = (): void => {
+    secured?.stop();
+    server.close();
+    http2.stop();
+  };
   return {
     server,
-    url: `http://${options.host.includes(":") ? `[${options.host}]` : options.host}:${port}`,
-    addresses: { port, publicOrigins },
-    stop: () => server.close(),
+    url: secured?.url(options.host, port, options.publicUrls) ?? `http://${inUrl(options.host)}:${port}`,
+    addresses: { port, publicOrigins, tls: secured !== undefined },
+    stop,
     async close() {
-      server.closeIdleConnections();
       const closed = new Promise<void>((resolve) => {
         server.close(() => resolve());
       });
-      const timer = setTimeout(() => server.closeAllConnections(), answersTimeoutMs);
+      stop();
+      server.closeIdleConnections();
+      const timer = setTimeout(() => {
+        for (const socket of sockets) socket.destroy();
+      }, answersTimeoutMs);
       await closed;
       clearTimeout(timer);
     },
   };
+}
+
+/** Sends every connection to the protocol that it speaks. Returns those that are open. */
+function routeConnections(server: Server, isTls: boolean, rest: Omit<Protocols, "serveHttp1">): ReadonlySet<Socket> {
+  const event = isTls ? "secureConnection" : "connection";
+  const protocols: Protocols = { ...rest, serveHttp1: takeHttp1Listener(server, event) };
+  const sockets = new Set<Socket>();
+  server.on("connection", (socket: Socket) => {
+    sockets.add(socket);
+    socket.once("close", () => sockets.delete(socket));
+    if (!isTls) routeByPreface(socket, protocols);
+  });
+  if (isTls) server.on("secureConnection", (socket: TLSSocket) => routeByAlpn(socket, protocols));
+  return sockets;
+}
+
+function inUrl(host: string): string {
+  return host.includes(":") ? `[${host}]` : host;
 }
 
 function isLoopback(host: string): boolean {

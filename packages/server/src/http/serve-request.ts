@@ -3,7 +3,7 @@ import { newId } from "@benchtop/protocol";
 import { errorOf, toFailure } from "../api/failure.ts";
 import { Refusal, stopping } from "../api/refusal.ts";
 import type { ConsoleFiles } from "../console/console-files.ts";
-import { checkAddress } from "../identity/origin.ts";
+import { checkAddress, isPublicHttps } from "../identity/origin.ts";
 import { serveRest, type RestParts } from "../rest/rest.ts";
 import { isApiPath, type Routes } from "../rest/routes.ts";
 import { commonHeaders, sendFailure, sendJson } from "./answer.ts";
@@ -38,6 +38,7 @@ export async function serveRequest(
   try {
     if (parts.stopping()) throw stopping();
     checkAddress(request, parts.addresses());
+    if (isPublicHttps(request, parts.addresses())) response.setHeader("Strict-Transport-Security", "max-age=31536000");
     await route(parts, request, response, requestId);
   } catch (thrown) {
     const failure = await toFailure(parts, thrown, { request_id: requestId });

@@ -7,6 +7,8 @@ export interface OwnAddresses {
   readonly port: number;
   /** Other addresses that the operator configured (`https://bench.example`), as origins. */
   readonly publicOrigins: ReadonlySet<string>;
+  /** Whether that port speaks TLS. */
+  readonly tls: boolean;
 }
 
 /**
@@ -35,8 +37,13 @@ export function isForeignCookieRequest(request: Pick<IncomingMessage, "headers" 
   return site !== undefined && site !== "same-origin" && site !== "none";
 }
 
-/** Whether the browser reached us by TLS (a proxy of the operator's in front of us). */
-export function isSecure(request: IncomingMessage, own: OwnAddresses): boolean {
+/** Whether the browser reached us by TLS: ours, or that of a proxy of the operator's in front of us. */
+export function isSecure(request: Pick<IncomingMessage, "headers">, own: OwnAddresses): boolean {
+  return own.tls || isPublicHttps(request, own);
+}
+
+/** Whether the request came by a public address that is https: one that a browser may keep to it (HSTS). */
+export function isPublicHttps(request: Pick<IncomingMessage, "headers">, own: OwnAddresses): boolean {
   return own.publicOrigins.has(`https://${request.headers.host?.toLowerCase() ?? ""}`);
 }
 
@@ -44,18 +51,18 @@ const loopbackNames = new Set(["localhost", "127.0.0.1", "[::1]"]);
 
 function isOwnHost(host: string, own: OwnAddresses): boolean {
   if (own.publicOrigins.has(`https://${host}`) || own.publicOrigins.has(`http://${host}`)) return true;
-  const { name, port } = splitHost(host);
+  const { name, port } = splitHost(host, own.tls ? 443 : 80);
   return loopbackNames.has(name) && port === own.port;
 }
 
 function isOwnOrigin(origin: string, host: string, own: OwnAddresses): boolean {
   if (own.publicOrigins.has(origin)) return origin === `https://${host}` || origin === `http://${host}`;
-  return origin === `http://${host}`;
+  return origin === `${own.tls ? "https" : "http"}://${host}`;
 }
 
-function splitHost(host: string): { name: string; port: number } {
+function splitHost(host: string, usualPort: number): { name: string; port: number } {
   const match = /^(\[[0-9a-f:.]+\]|[^:]+)(?::(\d{1,5}))?$/.exec(host);
-  return match?.[1] === undefined ? { name: "", port: 0 } : { name: match[1], port: Number(match[2] ?? 80) };
+  return match?.[1] === undefined ? { name: "", port: 0 } : { name: match[1], port: Number(match[2] ?? usualPort) };
 }
 
 export function foreignOrigin(): Refusal {
