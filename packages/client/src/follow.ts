@@ -110,7 +110,7 @@ async function* readChunks(stream: ReadableStream<Uint8Array>): AsyncGenerator<U
 }
 
 function isLostConnection(thrown: unknown): boolean {
-  return BenchtopError.is(thrown) && thrown.info.subphase === "daemon_unreachable";
+  return BenchtopError.is(thrown) && (thrown.info.subphase === "daemon_unreachable" || thrown.code === "RATE_LIMITED");
 }
 
 function isAborted(signal: AbortSignal | undefined): boolean {

@@ -43,6 +43,40 @@ test("an attempt whose first one is still being served waits and asks again", as
   expect(await client.call("draft.discard", { workbenchId: "w" })).toEqual({ discarded: false });
 });
 
+test("where there were too many requests it waits as long as it is asked to, and not for ever", async () => {
+  const limited = (waitMs: number) => ({
+    error: {
+      message: "Too many requests.",
+      error_code: "RATE_LIMITED",
+      phase: "settings",
+      retryable: true,
+      actions: ["retry"],
+      detail: { retry_after_ms: waitMs },
+    },
+  });
+  answer = (response, attempt) =>
+    attempt < 3 ? json(response, 429, limited(5)) : json(response, 200, { discarded: false });
+  expect(await client.call("draft.discard", { workbenchId: "w" })).toEqual({ discarded: false });
+  expect(seen).toHaveLength(3);
+
+  answer = (response) => json(response, 429, limited(5));
+  await expect(client.call("draft.discard", { workbenchId: "w" })).rejects.toMatchObject({ code: "RATE_LIMITED" });
+  expect(seen).toHaveLength(3 + 4);
+
+  answer = (response) => json(response, 429, limited(3_600_000));
+  await expect(client.call("draft.discard", { workbenchId: "w" })).rejects.toMatchObject({ code: "RATE_LIMITED" });
+  expect(seen).toHaveLength(3 + 4 + 1);
+});
+
+test("P1.4 the workspace that a client works in is named with every request", async () => {
+  answer = (response) => json(response, 200, {});
+  await client.call("identity.whoami", {}).catch(() => undefined);
+  const there = createClient({ url: client.url, token: "t", workspace: "ws_1" });
+  await there.call("identity.whoami", {});
+  await there.call("draft.discard", { workbenchId: "w" });
+  expect(seen.map(({ headers }) => headers["benchtop-workspace"])).toEqual([undefined, "ws_1", "ws_1"]);
+});
+
 test("an answer of the daemon is thrown as it is and not tried again", async () => {
   const error = {
     message: "This workbench has a Draft.",

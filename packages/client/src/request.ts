@@ -6,6 +6,8 @@ export interface RequestOptions {
   readonly url: string;
   /** The bootstrap token. Without one the browser's sign-in cookie vouches for the request. */
   readonly token?: string | undefined;
+  /** The id of the workspace to work in, for identities that have several; their own unless told. */
+  readonly workspace?: string | undefined;
   readonly fetch?: typeof globalThis.fetch;
 }
 
@@ -24,22 +26,27 @@ interface SendOptions extends CallOptions {
 }
 
 const retryDelaysMs = [100, 400, 1200];
+/** A daemon that asks to wait for longer is not waited for. */
+const longestWaitMs = 30_000;
 
 /** Turns operations into HTTP requests and answers into values or `BenchtopError`s. */
 export class Requests {
   readonly url: string;
   readonly #token: string | undefined;
+  readonly #workspace: string | undefined;
   readonly #fetch: typeof globalThis.fetch;
 
   constructor(options: RequestOptions) {
     this.url = options.url.replace(/\/+$/, "");
     this.#token = options.token;
+    this.#workspace = options.workspace;
     this.#fetch = options.fetch ?? ((input, init) => globalThis.fetch(input, init));
   }
 
   /**
-   * Sends one operation and returns its successful response. Where nothing was answered, or the daemon asks to wait for
-   * the first attempt of the same key, a repeatable request is made again up to three times.
+   * Sends one operation and returns its successful response. Where nothing was answered, or the daemon asks to wait (for
+   * the first attempt of the same key, or because there were too many requests), a repeatable request is made again up to
+   * three times.
    */
   async send(operation: Operation, input: Readonly<Record<string, unknown>>, options: SendOptions): Promise<Response> {
     const { signal, body, retry = true } = options;
@@ -50,8 +57,10 @@ export class Requests {
       try {
         return await this.sendOnce(init.url, init.init);
       } catch (thrown) {
-        if (delayMs === undefined || signal?.aborted === true || !isWorthRepeating(thrown)) throw thrown;
-        await sleep(delayMs, signal);
+        if (delayMs === undefined || signal?.aborted === true) throw thrown;
+        const askedMs = waitAskedFor(thrown);
+        if (askedMs === undefined && !isWorthRepeating(thrown)) throw thrown;
+        await sleep(askedMs ?? delayMs, signal);
       }
     }
   }
@@ -78,7 +87,10 @@ export class Requests {
   }
 
   headers(): Record<string, string> {
-    return this.#token === undefined ? {} : { authorization: `Bearer ${this.#token}` };
+    return {
+      ...(this.#token !== undefined && { authorization: `Bearer ${this.#token}` }),
+      ...(this.#workspace !== undefined && { "benchtop-workspace": this.#workspace }),
+    };
   }
 
   address(
@@ -143,6 +155,13 @@ function isWorthRepeating(thrown: unknown): boolean {
     BenchtopError.is(thrown) &&
     (thrown.info.subphase === "daemon_unreachable" || (thrown.code === "IDEMPOTENCY_CONFLICT" && thrown.info.retryable))
   );
+}
+
+/** How long a daemon with too many requests wants to be left alone, where that is worth waiting for. */
+function waitAskedFor(thrown: unknown): number | undefined {
+  if (!BenchtopError.is(thrown) || thrown.code !== "RATE_LIMITED") return undefined;
+  const asked = thrown.info.detail?.["retry_after_ms"];
+  return typeof asked === "number" && asked >= 0 && asked <= longestWaitMs ? asked : undefined;
 }
 
 export function unreachable(url: string, cause: unknown): BenchtopError {
