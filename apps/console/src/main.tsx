@@ -6,9 +6,9 @@ import { createRoot } from "react-dom/client";
 import { queryClient } from "./api/queries.ts";
 import { followSystemAppearance } from "./settings/appearance.ts";
 import { Entrance } from "./sign-in/entrance.tsx";
-import { takeTokenFromAddress } from "./sign-in/token.ts";
+import { takeArrival } from "./sign-in/arrival.ts";
 
-const token = takeTokenFromAddress();
+const arrival = takeArrival();
 followSystemAppearance();
 
 const root = document.querySelector("#root");
@@ -18,7 +18,7 @@ createRoot(root).render(
     <CSPProvider disableStyleElements>
       <QueryClientProvider client={queryClient}>
         <Tooltip.Provider delay={450} closeDelay={60}>
-          <Entrance token={token} />
+          <Entrance arrival={arrival} />
         </Tooltip.Provider>
       </QueryClientProvider>
     </CSPProvider>

@@ -1,6 +1,13 @@
 import { createRootRoute, createRoute, createRouter, lazyRouteComponent } from "@tanstack/react-router";
 import { Frame, NotFoundScreen } from "./frame/frame.tsx";
-import { readEvalSearch, readRunSearch, readRunsSearch, readSettingsSearch, readWorkbenchSearch } from "./search.ts";
+import {
+  readEvalSearch,
+  readExplorerSearch,
+  readRunSearch,
+  readRunsSearch,
+  readSettingsSearch,
+  readWorkbenchSearch,
+} from "./search.ts";
 
 /** Every screen, its address, and the part of its state that lives there. Each is a chunk of its own. */
 const rootRoute = createRootRoute({ component: Frame, notFoundComponent: NotFoundScreen });
@@ -64,6 +71,12 @@ const settings = createRoute({
   validateSearch: readSettingsSearch,
   component: lazyRouteComponent(() => import("./settings/settings-screen.tsx"), "SettingsScreen"),
 });
+const explorer = createRoute({
+  getParentRoute: () => rootRoute,
+  path: "/api",
+  validateSearch: readExplorerSearch,
+  component: lazyRouteComponent(() => import("./api-explorer/explorer-screen.tsx"), "ExplorerScreen"),
+});
 const gallery = createRoute({
   getParentRoute: () => rootRoute,
   path: "/gallery",
@@ -82,6 +95,7 @@ export const router = createRouter({
     approvals,
     egress,
     settings,
+    explorer,
     gallery,
   ]),
   defaultPreload: "intent",

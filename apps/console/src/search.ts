@@ -1,3 +1,4 @@
+import { accessEvents, type AccessEventName } from "@benchtop/operations";
 import { RunStatus } from "@benchtop/protocol";
 
 /** The part of each screen's state that lives in its address. What does not parse is left out. */
@@ -78,13 +79,39 @@ export function readEvalSearch(search: Record<string, unknown>): EvalSearch {
   };
 }
 
-export const settingsSections = ["providers", "appearance", "about"] as const;
+export const settingsSections = [
+  "providers",
+  "members",
+  "keys",
+  "access-log",
+  "workspace",
+  "sign-ins",
+  "appearance",
+  "about",
+] as const;
 export interface SettingsSearch {
   readonly section?: (typeof settingsSections)[number];
+  /** What the access log is narrowed to. */
+  readonly event?: AccessEventName;
+  /** The member whose lines the access log shows. */
+  readonly person?: string;
 }
 export function readSettingsSearch(search: Record<string, unknown>): SettingsSearch {
   const section = oneOf(search["section"], settingsSections);
-  return section === undefined ? {} : { section };
+  const event = oneOf(search["event"], accessEvents);
+  return {
+    ...(section !== undefined && { section }),
+    ...(event !== undefined && { event }),
+    ...(typeof search["person"] === "string" && { person: search["person"] }),
+  };
+}
+
+/** The operation is in the address, what was filled in is not: it may hold secrets. */
+export interface ExplorerSearch {
+  readonly operation?: string;
+}
+export function readExplorerSearch(search: Record<string, unknown>): ExplorerSearch {
+  return typeof search["operation"] === "string" ? { operation: search["operation"] } : {};
 }
 
 function oneOf<const Value extends string>(value: unknown, values: readonly Value[]): Value | undefined {

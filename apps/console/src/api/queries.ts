@@ -6,21 +6,26 @@ import {
   type OutputOf,
   type Run,
 } from "@benchtop/operations";
-import { QueryCache, QueryClient, queryOptions } from "@tanstack/react-query";
-import { client, isCode } from "./client.ts";
+import { infiniteQueryOptions, QueryCache, QueryClient, queryOptions } from "@tanstack/react-query";
+import { client, isCode, onUnauthorized } from "./client.ts";
 
 export const queryClient = new QueryClient({
   queryCache: new QueryCache({
-    onError: (error, query) => {
-      if (isCode(error, "AUTH_REQUIRED") && query.queryKey[0] !== "identity.whoami") {
-        void queryClient.invalidateQueries({ queryKey: ["identity.whoami"] });
-      }
+    onError: (error) => {
+      // What this person may do has changed since they were asked for.
+      if (isCode(error, "PERMISSION_DENIED")) askWhoAgain();
     },
   }),
   defaultOptions: {
     queries: { staleTime: 5_000, retry: (count, error) => count < 2 && isCode(error, "NETWORK_UNAVAILABLE") },
   },
 });
+
+onUnauthorized(askWhoAgain);
+
+function askWhoAgain(): void {
+  void queryClient.invalidateQueries({ queryKey: ["identity.whoami"] });
+}
 
 type JsonOperation = {
   [Id in keyof Operations]: Operations[Id] extends { readonly transfer: string } ? never : Id;
@@ -31,6 +36,27 @@ export function query<Id extends JsonOperation>(id: Id, input: InputOf<Operation
   return queryOptions<OutputOf<Operations[Id]>>({
     queryKey: [id, input],
     queryFn: () => client.call(id, input) as Promise<OutputOf<Operations[Id]>>,
+  });
+}
+
+type PagedOperation = {
+  [Id in JsonOperation]: OutputOf<Operations[Id]> extends { items: unknown[]; nextCursor: string | null } ? Id : never;
+}[JsonOperation];
+
+/** A list that is read page by page, as far as somebody looks. */
+export function pages<Id extends PagedOperation>(
+  id: Id,
+  input: Omit<InputOf<Operations[Id]>, "cursor" | "limit">,
+  limit = 100,
+) {
+  return infiniteQueryOptions({
+    queryKey: [id, { ...input, limit, paged: true }],
+    queryFn: ({ pageParam }) =>
+      client.call(id, { ...input, limit, ...(pageParam !== null && { cursor: pageParam }) } as unknown as InputOf<
+        Operations[Id]
+      >) as Promise<OutputOf<Operations[Id]>>,
+    initialPageParam: null as string | null,
+    getNextPageParam: (page) => (page as { readonly nextCursor: string | null }).nextCursor,
   });
 }
 
@@ -78,6 +104,11 @@ export const modelList = queryOptions<OutputOf<Operations["models.list"]>>({
 interface KeptModels {
   readonly at: number;
   readonly models: OutputOf<Operations["models.list"]>;
+}
+
+/** The models of one workspace say nothing about those of another. */
+export function forgetModels(): void {
+  localStorage.removeItem(modelsKey);
 }
 
 /** What this browser kept, unless it is of another version or damaged. */

@@ -1,5 +1,6 @@
 import { operations } from "@benchtop/operations";
 import { BenchtopError, errorInfoSchema, type ErrorCode } from "@benchtop/protocol";
+import { reportUnauthorized } from "./client.ts";
 
 /**
  * Sends one file as a blob, saying how many of its bytes have gone. `XMLHttpRequest`, because `fetch` cannot report
@@ -19,6 +20,7 @@ export function uploadBlob(
     request.upload.addEventListener("progress", (event) => onProgress(event.loaded));
     request.addEventListener("load", () => {
       const answer: unknown = request.response;
+      if (request.status === 401) reportUnauthorized();
       if (request.status < 300) resolve(operations["files.upload"].output.parse(answer));
       else reject(errorOf(answer, request.status));
     });

@@ -12,10 +12,12 @@ export function Dialog(props: {
   readonly children?: ReactNode;
   readonly footer?: ReactNode;
   readonly wide?: boolean;
+  /** What it shows is lost when it closes: only its own buttons close it. */
+  readonly staysOpen?: boolean;
 }) {
   const popup = useRef<HTMLDivElement>(null);
   return (
-    <Base.Root open={props.open} onOpenChange={(open) => !open && props.onClose()}>
+    <Base.Root open={props.open} onOpenChange={(open) => !open && props.staysOpen !== true && props.onClose()}>
       <Base.Portal>
         <Base.Backdrop className="floating fixed inset-0 z-40 bg-scrim" />
         <Base.Viewport className="fixed inset-0 z-40 flex items-start justify-center overflow-y-auto p-3 pt-[12vh] max-sm:items-end max-sm:p-0">
@@ -35,12 +37,14 @@ export function Dialog(props: {
                   <Base.Description className="mt-0.5 text-muted">{props.description}</Base.Description>
                 )}
               </div>
-              <Base.Close
-                aria-label="Close"
-                className="-mr-1.5 flex size-6 shrink-0 items-center justify-center rounded-md text-muted hover:bg-hover hover:text-ink"
-              >
-                <X size={15} aria-hidden />
-              </Base.Close>
+              {props.staysOpen !== true && (
+                <Base.Close
+                  aria-label="Close"
+                  className="-mr-1.5 flex size-6 shrink-0 items-center justify-center rounded-md text-muted hover:bg-hover hover:text-ink"
+                >
+                  <X size={15} aria-hidden />
+                </Base.Close>
+              )}
             </header>
             <div className="px-5 py-4">{props.children}</div>
             {props.footer !== undefined && props.footer !== false && (

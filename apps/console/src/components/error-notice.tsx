@@ -21,15 +21,21 @@ const labels: Record<ErrorAction, string> = {
 
 export type ErrorHandlers = Partial<Record<ErrorAction, () => void | Promise<void>>>;
 
-/** A failure next to its cause, in words, with the actions of its code as buttons. The surface says what each one does here. */
-export function ErrorNotice(props: {
+interface NoticeProps {
   readonly failure: Failure;
   readonly handlers?: ErrorHandlers;
   readonly title?: string;
   readonly children?: ReactNode;
-}) {
-  const { failure } = props;
-  const handlers = { ...useDefaultHandlers(failure), ...props.handlers };
+}
+
+/** A failure next to its cause, in words, with the actions of its code as buttons. The surface says what each one does here. */
+export function ErrorNotice(props: NoticeProps) {
+  return <FailureBox {...props} handlers={{ ...useDefaultHandlers(props.failure), ...props.handlers }} />;
+}
+
+/** The same where there is nowhere else to go yet: before anyone is signed in. */
+export function FailureBox(props: NoticeProps) {
+  const { failure, handlers = {} } = props;
   const [busy, setBusy] = useState<ErrorAction>();
   const actions = failure.actions.filter((action) => handlers[action] !== undefined);
   const retryAfter = failure.detail?.["retry_after_ms"];

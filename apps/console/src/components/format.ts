@@ -40,9 +40,10 @@ export function formatNumber(value: number): string {
   return value.toLocaleString("en-US");
 }
 
-/** `just now`, `4 min ago`, `yesterday`, `12 Mar`. */
+/** `just now`, `4 min ago`, `yesterday`, `12 Mar`; `in 6 days` for what is to come. */
 export function formatRelative(at: Date, now: Date): string {
   const seconds = Math.round((now.getTime() - at.getTime()) / 1000);
+  if (seconds < -10) return formatAhead(-seconds);
   if (seconds < 10) return "just now";
   if (seconds < 60) return `${seconds} s ago`;
   if (seconds < 3600) return `${Math.floor(seconds / 60)} min ago`;
@@ -55,6 +56,12 @@ export function formatRelative(at: Date, now: Date): string {
     month: "short",
     ...(!sameYear && { year: "numeric" }),
   });
+}
+
+function formatAhead(seconds: number): string {
+  if (seconds < 3600) return `in ${Math.ceil(seconds / 60)} min`;
+  if (seconds < 48 * 3600) return `in ${Math.round(seconds / 3600)} h`;
+  return `in ${Math.round(seconds / 86_400)} days`;
 }
 
 export function formatExact(at: Date): string {

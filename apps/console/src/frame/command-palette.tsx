@@ -1,28 +1,37 @@
+import type { Permission } from "@benchtop/operations";
 import { Dialog } from "@base-ui/react/dialog";
 import { useQuery } from "@tanstack/react-query";
 import { useNavigate } from "@tanstack/react-router";
 import { Command } from "cmdk";
-import { Contrast, Keyboard, LayoutGrid, Plug, Plus, Search, Square, SquareActivity } from "lucide-react";
+import { Building2, Contrast, Keyboard, LayoutGrid, Plug, Plus, Search, Square, SquareActivity } from "lucide-react";
 import { useState, type ReactNode } from "react";
 import { client } from "../api/client.ts";
 import { query, queryClient } from "../api/queries.ts";
 import { shortId } from "../components/format.ts";
 import { RelativeTime } from "../components/relative-time.tsx";
 import { appearances, setAppearance } from "../settings/appearance.ts";
-import { sections } from "./navigation.ts";
+import { settingsSectionsFor } from "../settings/sections.ts";
+import { switchWorkspace } from "../workspaces/switch-workspace.ts";
+import { useWorkspaces } from "../workspaces/account-menu.tsx";
+import { useIdentity } from "../identity/identity.ts";
+import { sectionsFor } from "./navigation.ts";
 
 /** Every object and every action, by a few letters of its name. */
 export default function CommandPalette(props: { readonly onClose: () => void; readonly onKeys: () => void }) {
   const navigate = useNavigate();
   const [text, setText] = useState("");
-  const workbenches = useQuery(query("workbenches.list", { limit: 200 })).data?.items ?? [];
-  const runs = useQuery(query("runs.list", { limit: 60 })).data?.items ?? [];
-  const providers = useQuery(query("providers.list", {})).data?.items ?? [];
+  const identity = useIdentity();
+  const may = (permission: Permission) => identity?.permissions.includes(permission) ?? false;
+  const workbenches =
+    useQuery({ ...query("workbenches.list", { limit: 200 }), enabled: may("workbenches:read") }).data?.items ?? [];
+  const runs = useQuery({ ...query("runs.list", { limit: 60 }), enabled: may("runs:read") }).data?.items ?? [];
+  const providers = useQuery({ ...query("providers.list", {}), enabled: may("providers:read") }).data?.items ?? [];
+  const workspaces = useWorkspaces().filter(({ workspaceId }) => workspaceId !== identity?.workspaceId);
   const choose = (action: () => unknown) => () => {
     props.onClose();
     void action();
   };
-  const active = runs.filter((run) => run.status === "pending");
+  const active = may("runs:write") ? runs.filter((run) => run.status === "pending") : [];
   const drafts = workbenches.filter((workbench) => workbench.hasDraft);
   return (
     <Dialog.Root open onOpenChange={(open) => !open && props.onClose()}>
@@ -44,7 +53,7 @@ export default function CommandPalette(props: { readonly onClose: () => void; re
             <Command.List className="max-h-[min(420px,56vh)] overflow-y-auto p-1.5">
               <Command.Empty className="px-3 py-8 text-center text-muted">Nothing has that name.</Command.Empty>
               <Group heading="Go to">
-                {sections.map(({ to, label, icon: Icon, keys }) => (
+                {sectionsFor(identity).map(({ to, label, icon: Icon, keys }) => (
                   <Row
                     key={to}
                     value={`go to ${label}`}
@@ -55,22 +64,47 @@ export default function CommandPalette(props: { readonly onClose: () => void; re
                     {label}
                   </Row>
                 ))}
+                {settingsSectionsFor(identity).map(({ id, label, words, icon: Icon }) => (
+                  <Row
+                    key={id}
+                    value={`settings ${label} ${words}`}
+                    icon={<Icon size={15} aria-hidden />}
+                    onSelect={choose(() => navigate({ to: "/settings", search: { section: id } }))}
+                    note="Settings"
+                  >
+                    {label}
+                  </Row>
+                ))}
               </Group>
               <Group heading="Actions">
-                <Row
-                  value="new workbench create"
-                  icon={<Plus size={15} aria-hidden />}
-                  onSelect={choose(() => navigate({ to: "/workbenches", search: { create: true } }))}
-                >
-                  New workbench…
-                </Row>
-                <Row
-                  value="add provider model key"
-                  icon={<Plug size={15} aria-hidden />}
-                  onSelect={choose(() => navigate({ to: "/settings", search: { section: "providers" } }))}
-                >
-                  Add a model provider…
-                </Row>
+                {may("workbenches:write") && (
+                  <Row
+                    value="new workbench create"
+                    icon={<Plus size={15} aria-hidden />}
+                    onSelect={choose(() => navigate({ to: "/workbenches", search: { create: true } }))}
+                  >
+                    New workbench…
+                  </Row>
+                )}
+                {may("providers:write") && (
+                  <Row
+                    value="add provider model key"
+                    icon={<Plug size={15} aria-hidden />}
+                    onSelect={choose(() => navigate({ to: "/settings", search: { section: "providers" } }))}
+                  >
+                    Add a model provider…
+                  </Row>
+                )}
+                {workspaces.map(({ workspaceId, name }) => (
+                  <Row
+                    key={workspaceId}
+                    value={`switch workspace ${name} ${workspaceId}`}
+                    icon={<Building2 size={15} aria-hidden />}
+                    onSelect={choose(() => switchWorkspace(workspaceId))}
+                  >
+                    Switch to the workspace {name}
+                  </Row>
+                ))}
                 {drafts.map((workbench) => (
                   <Row
                     key={workbench.workbenchId}

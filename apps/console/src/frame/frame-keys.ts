@@ -1,6 +1,8 @@
 import { useNavigate } from "@tanstack/react-router";
 import { useEffect, useRef } from "react";
-import { sections } from "./navigation.ts";
+import { queryClient } from "../api/queries.ts";
+import { whoami } from "../identity/identity.ts";
+import { sectionsFor } from "./navigation.ts";
 
 /** True while the person writes: single-letter keys then belong to the text. */
 export function isTyping(target: EventTarget | null): boolean {
@@ -38,7 +40,9 @@ export function useFrameKeys(actions: { readonly openPalette: () => void; readon
         goUntil = event.timeStamp + 1500;
       } else if (event.timeStamp < goUntil) {
         goUntil = 0;
-        const section = sections.find(({ keys }) => keys === `g ${event.key}`);
+        const section = sectionsFor(queryClient.getQueryData(whoami.queryKey)).find(
+          ({ keys }) => keys === `g ${event.key}`,
+        );
         if (section === undefined) return;
         // The letter meant the section, not what the screen below does with it.
         event.stopPropagation();

@@ -5,6 +5,7 @@ import { Button } from "../components/button.tsx";
 import { classes } from "../components/classes.ts";
 import { EmptyState } from "../components/empty-state.tsx";
 import { Screen } from "../components/screen.tsx";
+import { NoSignInBanner } from "../workspaces/no-sign-in-banner.tsx";
 import { useFrameKeys } from "./frame-keys.ts";
 import { KeyList } from "./key-list.tsx";
 import { BottomBar, Rail } from "./rail.tsx";
@@ -25,29 +26,32 @@ export function Frame() {
     setWide(!wide);
   };
   return (
-    <div className="flex h-full flex-col sm:flex-row">
-      <a
-        href="#main"
-        className="absolute top-2 left-2 z-50 -translate-y-20 rounded-md bg-accent px-3 py-1.5 text-on-accent focus:translate-y-0"
-      >
-        Skip to content
-      </a>
-      <Rail
-        wide={wide && !inWorkbench}
-        {...(!inWorkbench && { onToggle: toggleWide })}
-        onSearch={() => setPaletteOpen(true)}
-        onKeys={() => setKeysOpen(true)}
-      />
-      <RunningRuns className="border-b border-line px-3 py-1.5 sm:hidden" />
-      <div
-        className={classes(
-          "flex min-h-0 min-w-0 flex-1 bg-surface",
-          "sm:my-1.5 sm:mr-1.5 sm:overflow-hidden sm:rounded-lg sm:border sm:border-line sm:shadow-raised",
-        )}
-      >
-        <Outlet />
+    <div className="flex h-full flex-col">
+      <NoSignInBanner />
+      <div className="flex min-h-0 flex-1 flex-col sm:flex-row">
+        <a
+          href="#main"
+          className="absolute top-2 left-2 z-50 -translate-y-20 rounded-md bg-accent px-3 py-1.5 text-on-accent focus:translate-y-0"
+        >
+          Skip to content
+        </a>
+        <Rail
+          wide={wide && !inWorkbench}
+          {...(!inWorkbench && { onToggle: toggleWide })}
+          onSearch={() => setPaletteOpen(true)}
+          onKeys={() => setKeysOpen(true)}
+        />
+        <RunningRuns className="border-b border-line px-3 py-1.5 sm:hidden" />
+        <div
+          className={classes(
+            "flex min-h-0 min-w-0 flex-1 bg-surface",
+            "sm:my-1.5 sm:mr-1.5 sm:overflow-hidden sm:rounded-lg sm:border sm:border-line sm:shadow-raised",
+          )}
+        >
+          <Outlet />
+        </div>
+        <BottomBar onSearch={() => setPaletteOpen(true)} />
       </div>
-      <BottomBar onSearch={() => setPaletteOpen(true)} />
       {paletteOpen && (
         <Suspense>
           <CommandPalette onClose={() => setPaletteOpen(false)} onKeys={() => setKeysOpen(true)} />

@@ -11,6 +11,7 @@ const groups: readonly { readonly title: string; readonly keys: readonly (readon
       ["g w", "Workbenches"],
       ["g r", "Runs"],
       ["g e", "Egress"],
+      ["g i", "API"],
       ["g s", "Settings"],
       ["Esc", "Close what is open"],
     ],

@@ -1,15 +1,15 @@
 import { useQuery } from "@tanstack/react-query";
 import { Link, useNavigate } from "@tanstack/react-router";
-import { ChevronsLeft, ChevronsRight, Ellipsis, Keyboard, LogOut, Search, UserRound } from "lucide-react";
-import { client } from "../api/client.ts";
-import { query, queryClient, waitingRuns } from "../api/queries.ts";
+import { ChevronsLeft, ChevronsRight, ChevronsUpDown, Ellipsis, Search } from "lucide-react";
+import { waitingRuns } from "../api/queries.ts";
 import { IconButton } from "../components/button.tsx";
 import { classes } from "../components/classes.ts";
 import { commandKey, KeyCap } from "../components/key-cap.tsx";
-import { Menu } from "../components/menu.tsx";
 import { Tooltip } from "../components/tooltip.tsx";
+import { useIdentity, useMay } from "../identity/identity.ts";
+import { AccountMenu } from "../workspaces/account-menu.tsx";
 import { Mark } from "./mark.tsx";
-import { nearSections, sections } from "./navigation.ts";
+import { nearSections, sectionsFor } from "./navigation.ts";
 import { RunningRuns } from "./running-runs.tsx";
 
 export function Rail(props: {
@@ -19,6 +19,7 @@ export function Rail(props: {
   readonly onKeys: () => void;
 }) {
   const { wide } = props;
+  const sections = sectionsFor(useIdentity());
   return (
     <div className={classes("hidden shrink-0 flex-col px-2 py-2.5 sm:flex", wide ? "w-50 max-md:w-13" : "w-13")}>
       <div
@@ -87,7 +88,7 @@ export function Rail(props: {
             <ChevronsRight size={15} aria-hidden />
           </IconButton>
         )}
-        <Identity wide={wide} onKeys={props.onKeys} />
+        <Account wide={wide} onKeys={props.onKeys} />
       </div>
     </div>
   );
@@ -96,6 +97,7 @@ export function Rail(props: {
 /** Below 700 px the sections lie at the bottom, within reach of a thumb. */
 export function BottomBar(props: { readonly onSearch: () => void }) {
   const navigate = useNavigate();
+  const sections = sectionsFor(useIdentity());
   const near = sections.filter(({ to }) => nearSections.includes(to));
   const others = sections.filter(({ to }) => !nearSections.includes(to));
   return (
@@ -118,7 +120,7 @@ export function BottomBar(props: { readonly onSearch: () => void }) {
           {label}
         </Link>
       ))}
-      <Menu
+      <AccountMenu
         trigger={
           <button
             type="button"
@@ -128,14 +130,16 @@ export function BottomBar(props: { readonly onSearch: () => void }) {
             More
           </button>
         }
-        items={[
-          { label: "Search", icon: <Search size={14} aria-hidden />, onSelect: props.onSearch },
-          ...others.map(({ to, label, icon: Icon }) => ({
-            label,
-            icon: <Icon size={14} aria-hidden />,
-            onSelect: () => void navigate({ to }),
-          })),
-        ]}
+        more={{
+          items: [
+            { label: "Search", icon: <Search size={14} aria-hidden />, onSelect: props.onSearch },
+            ...others.map(({ to, label, icon: Icon }) => ({
+              label,
+              icon: <Icon size={14} aria-hidden />,
+              onSelect: () => void navigate({ to }),
+            })),
+          ],
+        }}
       />
     </nav>
   );
@@ -143,7 +147,7 @@ export function BottomBar(props: { readonly onSearch: () => void }) {
 
 /** How much waits for a person; nothing when nothing does. */
 function WaitingCount() {
-  const count = useQuery(waitingRuns).data?.length ?? 0;
+  const count = useWaitingCount();
   if (count === 0) return null;
   return (
     <span className="tabular rounded-full border border-draft-line bg-draft-soft px-1.5 text-xs font-medium text-draft">
@@ -153,8 +157,12 @@ function WaitingCount() {
   );
 }
 
+function useWaitingCount(): number {
+  return useQuery({ ...waitingRuns, enabled: useMay("runs:read") }).data?.length ?? 0;
+}
+
 function WaitingDot(props: { readonly className?: string }) {
-  const count = useQuery(waitingRuns).data?.length ?? 0;
+  const count = useWaitingCount();
   if (count === 0) return null;
   return (
     <span className={classes("absolute -top-1 -right-1 size-2 rounded-full bg-draft", props.className)}>
@@ -163,36 +171,49 @@ function WaitingDot(props: { readonly className?: string }) {
   );
 }
 
-function Identity(props: { readonly wide: boolean; readonly onKeys: () => void }) {
-  const identity = useQuery({ ...query("identity.whoami", {}), staleTime: 60_000 });
-  const name = identity.data?.displayName ?? "You";
+/** Whose browser this is, and which workspace it shows; a menu leads to the others. */
+function Account(props: { readonly wide: boolean; readonly onKeys: () => void }) {
+  const identity = useIdentity();
+  if (identity === undefined) return null;
+  const { workspaceName, displayName } = identity;
   return (
-    <Menu
-      align="start"
+    <AccountMenu
+      onKeys={props.onKeys}
       trigger={
-        <button type="button" aria-label={`${name}: account and keys`} className={itemClass(props.wide)}>
-          <UserRound size={15} aria-hidden className="shrink-0" />
+        <button
+          type="button"
+          aria-label={`${workspaceName}, ${displayName}: workspaces and account`}
+          title={props.wide ? undefined : `${workspaceName} · ${displayName}`}
+          className={classes(
+            "flex items-center gap-2.5 rounded-md transition-colors duration-(--quick) hover:bg-hover data-popup-open:bg-hover",
+            props.wide ? "px-1.5 py-1.5 max-md:mx-auto max-md:px-1" : "mx-auto p-1",
+          )}
+        >
+          <Initial name={workspaceName} />
           {props.wide && (
-            <span className="min-w-0 flex-1 truncate text-left max-md:hidden">
-              {name}
-              <span className="ml-1.5 text-sm text-faint">{identity.data?.workspaceId}</span>
-            </span>
+            <>
+              <span className="min-w-0 flex-1 text-left leading-4 max-md:hidden">
+                <span className="block truncate text-sm font-semibold">{workspaceName}</span>
+                <span className="block truncate text-xs text-muted">{displayName}</span>
+              </span>
+              <ChevronsUpDown size={13} aria-hidden className="shrink-0 text-faint max-md:hidden" />
+            </>
           )}
         </button>
       }
-      items={[
-        { label: "Keyboard keys", icon: <Keyboard size={14} aria-hidden />, onSelect: props.onKeys },
-        { label: "Sign out of this browser", icon: <LogOut size={14} aria-hidden />, onSelect: () => void signOut() },
-      ]}
     />
   );
 }
 
-/** Ends this browser's session and starts over at the sign-in form. */
-async function signOut(): Promise<void> {
-  await client.call("signIn.end", {});
-  queryClient.clear();
-  location.assign("/");
+function Initial(props: { readonly name: string }) {
+  return (
+    <span
+      aria-hidden
+      className="flex size-6.5 shrink-0 items-center justify-center rounded-md border border-accent-line bg-accent-soft text-sm font-semibold text-accent-ink uppercase"
+    >
+      {[...props.name.trim()][0] ?? "?"}
+    </span>
+  );
 }
 
 function RailItem(props: {

@@ -8,10 +8,12 @@ import { classes } from "../components/classes.ts";
 import { Elapsed } from "../components/elapsed.tsx";
 import { formatCost } from "../components/format.ts";
 import { Tooltip } from "../components/tooltip.tsx";
+import { useMay } from "../identity/identity.ts";
 
 /** What runs now, visible from everywhere: what, how long, what it has cost, and stop. Nothing runs: nothing is shown. */
 export function RunningRuns(props: { readonly compact?: boolean; readonly className?: string }) {
-  const runs = useQuery(activeRuns).data ?? [];
+  const runs = useQuery({ ...activeRuns, enabled: useMay("runs:read") }).data ?? [];
+  const mayStop = useMay("runs:write");
   const [first] = runs;
   if (first === undefined) return null;
   if (props.compact) {
@@ -47,9 +49,11 @@ export function RunningRuns(props: { readonly compact?: boolean; readonly classN
               {run.costMicros !== null && ` · ${formatCost(run.costMicros)}`}
             </span>
           </Link>
-          <IconButton label={`Stop ${run.title}`} size="small" onClick={() => void stop(run.runId)}>
-            <Square size={12} aria-hidden fill="currentColor" />
-          </IconButton>
+          {mayStop && (
+            <IconButton label={`Stop ${run.title}`} size="small" onClick={() => void stop(run.runId)}>
+              <Square size={12} aria-hidden fill="currentColor" />
+            </IconButton>
+          )}
         </div>
       ))}
       {runs.length > 3 && (

@@ -2,13 +2,14 @@ import type { OutputOf, Operations, Run } from "@benchtop/operations";
 import { useNavigate } from "@tanstack/react-router";
 import { Ellipsis, GitFork, RotateCcw, Undo2 } from "lucide-react";
 import { useId, useState } from "react";
-import { client, failureOf, type Failure } from "../api/client.ts";
+import { client } from "../api/client.ts";
 import { queryClient, refreshWorkbench } from "../api/queries.ts";
 import { IconButton, Button } from "../components/button.tsx";
 import { Dialog } from "../components/dialog.tsx";
 import { ErrorNotice } from "../components/error-notice.tsx";
 import { formatCount } from "../components/format.ts";
 import { Menu } from "../components/menu.tsx";
+import { useAttempt } from "../components/use-attempt.ts";
 import { ModelPicker } from "../providers/model-picker.tsx";
 
 type Report = OutputOf<Operations["runs.replay"]>["report"];
@@ -257,21 +258,4 @@ function UndoDialog(props: { readonly run: Run; readonly after: number | undefin
       {failure !== undefined && <ErrorNotice failure={failure} handlers={{ retry: undo }} />}
     </Dialog>
   );
-}
-
-function useAttempt() {
-  const [busy, setBusy] = useState(false);
-  const [failure, setFailure] = useState<Failure>();
-  const attempt = async (action: () => Promise<void>) => {
-    setBusy(true);
-    setFailure(undefined);
-    try {
-      await action();
-    } catch (thrown) {
-      setFailure(failureOf(thrown));
-    } finally {
-      setBusy(false);
-    }
-  };
-  return { busy, failure, attempt };
 }

@@ -19,8 +19,8 @@ import { client, failureOf, type Failure } from "../api/client.ts";
 import { queryClient, refreshWorkbench } from "../api/queries.ts";
 import { Button, IconButton } from "../components/button.tsx";
 import { classes } from "../components/classes.ts";
+import { ConfirmDialog } from "../components/confirm-dialog.tsx";
 import { Dialog } from "../components/dialog.tsx";
-import { ErrorNotice } from "../components/error-notice.tsx";
 import { TextField } from "../components/field.tsx";
 import { formatBytes, formatCount } from "../components/format.ts";
 import { Menu } from "../components/menu.tsx";
@@ -206,44 +206,6 @@ function RenameDialog(props: { readonly workbench: Workbench; readonly onClose: 
           error={failure?.message}
         />
       </form>
-    </Dialog>
-  );
-}
-
-function ConfirmDialog(props: {
-  readonly title: string;
-  readonly description: string;
-  readonly action: string;
-  readonly onClose: () => void;
-  readonly onConfirm: () => Promise<void>;
-}) {
-  const [failure, setFailure] = useState<Failure>();
-  const [busy, setBusy] = useState(false);
-  const confirm = async () => {
-    setBusy(true);
-    try {
-      await props.onConfirm();
-    } catch (thrown) {
-      setFailure(failureOf(thrown));
-      setBusy(false);
-    }
-  };
-  return (
-    <Dialog
-      open
-      onClose={props.onClose}
-      title={props.title}
-      description={props.description}
-      footer={
-        <>
-          <Button onClick={props.onClose}>Cancel</Button>
-          <Button tone="danger" busy={busy} onClick={() => void confirm()}>
-            {props.action}
-          </Button>
-        </>
-      }
-    >
-      {failure !== undefined && <ErrorNotice failure={failure} handlers={{ retry: confirm }} />}
     </Dialog>
   );
 }
