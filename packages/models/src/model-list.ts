@@ -1,6 +1,8 @@
 import type { Egress, EgressContext } from "@benchtop/egress";
 import { anthropicHeaders } from "@benchtop/harness";
 import { BenchtopError } from "@benchtop/protocol";
+import { credentialOf } from "./catalogue/credential.ts";
+import type { CatalogueProvider } from "./catalogue/entry.ts";
 import type { ProviderKind } from "./providers.ts";
 import type { Secret } from "./secret.ts";
 
@@ -11,6 +13,8 @@ export interface ListingProvider {
   readonly baseUrl: string;
   readonly local: boolean;
   readonly apiKey: Secret | undefined;
+  /** What the catalogue knows of it. */
+  readonly entry?: CatalogueProvider | undefined;
 }
 
 /**
@@ -43,9 +47,10 @@ export async function listModels(
   }
 }
 
-function authorizationOf({ kind, apiKey }: ListingProvider): Record<string, string> {
-  if (kind === "anthropic-messages") return anthropicHeaders(apiKey?.reveal());
-  return apiKey ? { authorization: `Bearer ${apiKey.reveal()}` } : {};
+function authorizationOf({ kind, apiKey, entry }: ListingProvider): Record<string, string> {
+  const { apiKey: key, headers } = credentialOf(kind, entry, apiKey?.reveal());
+  if (kind === "anthropic-messages") return { ...anthropicHeaders(key), ...headers };
+  return { ...(key !== undefined && { authorization: `Bearer ${key}` }), ...headers };
 }
 
 function refusedBy(response: Response, host: string, provider: ListingProvider): BenchtopError {

@@ -11,6 +11,9 @@ import {
 } from "@benchtop/harness";
 import { BenchtopError } from "@benchtop/protocol";
 import type { ProvidersTable, Store } from "@benchtop/store";
+import { entryFor, factsOf, type Catalogue, type ModelFacts } from "./catalogue/catalogue.ts";
+import type { CatalogueProvider } from "./catalogue/entry.ts";
+import { credentialOf } from "./catalogue/credential.ts";
 import { listModels } from "./model-list.ts";
 import type { Secret } from "./secret.ts";
 import type { Secrets } from "./secrets.ts";
@@ -51,6 +54,11 @@ export interface Model {
   readonly providerId: string;
   readonly modelId: string;
   readonly local: boolean;
+  readonly contextTokens?: number;
+  readonly maxOutputTokens?: number;
+  /** What its calls are counted with. */
+  readonly prices?: Prices;
+  readonly capabilities?: ModelFacts["capabilities"];
 }
 
 export interface ModelList {
@@ -65,7 +73,10 @@ export interface ResolvedModel {
   readonly local: boolean;
   /** As consent shows it: the host, with the port where it is not the scheme's own. */
   readonly host: string;
+  /** The operator's own; else those of the catalogue; nothing for a model of this machine. */
   readonly prices: Prices | null;
+  /** What the catalogue knows of it. */
+  readonly facts?: ModelFacts | undefined;
   /** An adapter whose every request passes the egress gate on behalf of this run. */
   adapter(context: {
     readonly runId: string;
@@ -84,6 +95,7 @@ export class Providers {
   readonly #store: Pick<Store, "db" | "flush">;
   readonly #secrets: Secrets;
   readonly #egress: Egress;
+  readonly #catalogue: () => Promise<Catalogue>;
   readonly #hosts = new Map<string, string>();
   /** Adding and removing touch the row and the keys; one at a time, so that neither drops what the other has just kept. */
   #lastChange: Promise<unknown> = Promise.resolve();
@@ -92,10 +104,13 @@ export class Providers {
     readonly store: Pick<Store, "db" | "flush">;
     readonly secrets: Secrets;
     readonly egress: Egress;
+    /** What is known of providers and models; nothing when absent. */
+    readonly catalogue?: () => Promise<Catalogue>;
   }) {
     this.#store = options.store;
     this.#secrets = options.secrets;
     this.#egress = options.egress;
+    this.#catalogue = options.catalogue ?? (async () => ({ providers: [] }));
   }
 
   /** Hosts by provider name, for `EgressPolicy.allowedHosts`. */
@@ -147,8 +162,12 @@ export class Providers {
     const answers = await Promise.all(
       rows.map(async (row) => {
         try {
-          const ids = await listModels(this.#egress, await this.#listing(row), "model-list", listTimeoutMs);
-          return { items: ids.map((modelId) => toModel(row, modelId)), unavailable: [] };
+          const entry = await this.#entry(row);
+          const ids =
+            entry?.listsModels === false && entry.models.length > 0
+              ? entry.models.map(({ id }) => id)
+              : await listModels(this.#egress, await this.#listing(row), "model-list", listTimeoutMs);
+          return { items: ids.map((modelId) => toModel(row, modelId, entry)), unavailable: [] };
         } catch (error) {
           return { items: [], unavailable: [{ providerId: row.name, message: BenchtopError.from(error).message }] };
         }
@@ -169,18 +188,21 @@ export class Providers {
     const row = await this.#row(providerId, modelId);
     const apiKey = await this.#key(row);
     const local = row.local === 1;
+    const entry = await this.#entry(row);
+    const facts = factsOf(entry, modelId);
     return {
       providerId,
       modelId,
       local,
       host: hostOf(row),
-      prices: pricesOf(row) ?? (local ? free : null),
+      prices: pricesOf(row) ?? facts?.prices ?? (local ? free : null),
+      facts,
       adapter: (context) => {
         const fetch = this.#egress.bind({ ...context, purpose: "model-call", providerId, modelId, local });
         return adapters[row.kind as ProviderKind]({
           id: providerId,
           baseUrl: row.base_url,
-          apiKey: apiKey?.reveal(),
+          ...credentialOf(row.kind as ProviderKind, entry, apiKey?.reveal()),
           fetch,
         });
       },
@@ -264,7 +286,13 @@ export class Providers {
 
   async #listing(row: ProvidersTable) {
     const { name, kind, base_url: baseUrl, local } = row;
-    return { name, kind: kind as ProviderKind, baseUrl, local: local === 1, apiKey: await this.#key(row) };
+    const entry = await this.#entry(row);
+    return { name, kind: kind as ProviderKind, baseUrl, local: local === 1, apiKey: await this.#key(row), entry };
+  }
+
+  async #entry(row: ProvidersTable): Promise<CatalogueProvider | undefined> {
+    const provider = { kind: row.kind as ProviderKind, baseUrl: row.base_url, local: row.local === 1 };
+    return entryFor(await this.#catalogue(), provider);
   }
 
   async #key(row: ProvidersTable): Promise<Secret | undefined> {
@@ -315,8 +343,19 @@ function toProvider(row: ProvidersTable): Provider {
   };
 }
 
-function toModel(row: ProvidersTable, modelId: string): Model {
-  return { ref: `${row.name}/${modelId}`, providerId: row.name, modelId, local: row.local === 1 };
+function toModel(row: ProvidersTable, modelId: string, entry: CatalogueProvider | undefined): Model {
+  const { contextTokens, maxOutputTokens, capabilities, prices } = factsOf(entry, modelId) ?? {};
+  const counted = pricesOf(row) ?? prices;
+  return {
+    ref: `${row.name}/${modelId}`,
+    providerId: row.name,
+    modelId,
+    local: row.local === 1,
+    ...(contextTokens !== undefined && { contextTokens }),
+    ...(maxOutputTokens !== undefined && { maxOutputTokens }),
+    ...(counted && { prices: counted }),
+    ...(capabilities && { capabilities }),
+  };
 }
 
 /** What can be a header value. Space around a key comes from the file it was read from. */

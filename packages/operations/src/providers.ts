@@ -37,8 +37,65 @@ export const Provider = z.object({
 });
 export type Provider = z.infer<typeof Provider>;
 
-export const Model = z.object({ ref: z.string(), providerId: z.string(), modelId: z.string(), local: z.boolean() });
+/** What a model can; what is absent is not known. */
+export const ModelCapabilities = z.object({
+  tools: z.boolean().optional(),
+  /** Answers in JSON of a given schema. */
+  jsonSchema: z.boolean().optional(),
+  vision: z.boolean().optional(),
+  pdf: z.boolean().optional(),
+  reasoning: z.boolean().optional(),
+});
+
+/** What is known of a model; what is absent is not known. */
+const modelFacts = {
+  /** Tokens of a prompt and its answer together. */
+  contextTokens: z.number().optional(),
+  maxOutputTokens: z.number().optional(),
+  capabilities: ModelCapabilities.optional(),
+};
+
+export const Model = z.object({
+  ref: z.string(),
+  providerId: z.string(),
+  modelId: z.string(),
+  local: z.boolean(),
+  /** What its calls are counted with. */
+  prices: Prices.optional(),
+  ...modelFacts,
+});
 export type Model = z.infer<typeof Model>;
+
+/** An inference provider that Benchtop knows; its `id` is the preset of `providers.add`. */
+export const CatalogueProvider = z.object({
+  id: z.string(),
+  displayName: z.string(),
+  kind: ProviderKind,
+  /** A `{part}` of it is the customer's own. */
+  baseUrl: z.string(),
+  local: z.boolean(),
+  auth: z.object({
+    scheme: z.enum(["bearer", "header", "none"]),
+    header: z.string().optional(),
+    /** The variable that its own tools read the key from. */
+    environment: z.string().optional(),
+    /** Where a person gets a key. */
+    keyUrl: z.string().optional(),
+  }),
+  /** Every host that it may be asked at. */
+  egressHosts: z.array(z.string()),
+  listsModels: z.boolean(),
+  docs: z.string(),
+  models: z.array(
+    z.object({
+      id: z.string(),
+      /** As published on `asOf`; to be checked with the provider. */
+      prices: Prices.extend({ asOf: z.string() }).optional(),
+      ...modelFacts,
+    }),
+  ),
+});
+export type CatalogueProvider = z.infer<typeof CatalogueProvider>;
 
 const name = { name: ProviderName };
 
@@ -54,6 +111,17 @@ export const providerOperations = {
     output: z.object({ items: z.array(Provider) }),
     errors: [],
   }),
+  "providers.catalogue": operation({
+    id: "providers.catalogue",
+    rpc: "ProvidersCatalogue",
+    method: "GET",
+    path: "/api/v1/providers/catalogue",
+    permission: "providers:read",
+    summary: "Inference providers that Benchtop knows: addresses, hosts, models, prices and abilities.",
+    input: Empty,
+    output: z.object({ items: z.array(CatalogueProvider) }),
+    errors: [],
+  }),
   "providers.add": operation({
     id: "providers.add",
     rpc: "ProvidersAdd",
@@ -61,13 +129,16 @@ export const providerOperations = {
     path: "/api/v1/providers",
     permission: "providers:write",
     status: 201,
-    summary: "Add or replace a provider. Its host joins the egress allowlist.",
+    summary: "Add or replace a provider, by a preset of the catalogue or in full. Its host joins the egress allowlist.",
     input: z.object({
-      ...name,
-      kind: ProviderKind,
-      baseUrl: z.string().max(2000),
+      /** That of the preset when absent. */
+      name: ProviderName.optional(),
+      /** An `id` of `providers.catalogue`; name, kind, base URL and local are then its own unless given. */
+      preset: ProviderName.optional(),
+      kind: ProviderKind.optional(),
+      baseUrl: z.string().max(2000).optional(),
       apiKey: z.string().max(10_000).optional(),
-      local: z.boolean().default(false),
+      local: z.boolean().optional(),
       prices: Prices.optional(),
     }),
     output: Provider,

@@ -30,6 +30,8 @@ export interface ModelInfo {
   readonly prices?: Prices;
   /** Tokens that a prompt and its answer may have together. */
   readonly contextTokens?: number;
+  /** Tokens of one answer, at most: no more are asked for, whatever a run would allow. */
+  readonly maxOutputTokens?: number;
   readonly local?: boolean;
   /** `false` excludes the model from requests that need it; absent means unknown. */
   readonly capabilities?: { readonly tools?: boolean; readonly output?: boolean; readonly attachments?: boolean };

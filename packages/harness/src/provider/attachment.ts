@@ -21,7 +21,7 @@ export function attachmentsOf(
 ): readonly WireAttachment[] {
   return (message.attachments ?? []).map((attachment) => {
     const { data } = attachment;
-    const mediaType = attachment.mediaType.split(";")[0]?.trim().toLowerCase() ?? "";
+    const mediaType = withoutParameters(attachment.mediaType);
     const kind = kindOf(mediaType);
     const name = attachment.name ?? `attachment.${extensions[mediaType] ?? mediaType.split("/")[1] ?? "bin"}`;
     if (!kinds.includes(kind)) throw notCarried(mediaType, protocol, kinds);
@@ -29,6 +29,15 @@ export function attachmentsOf(
     if (kind === "text") return { kind, name, text: Buffer.from(data, "base64").toString("utf8") };
     return { kind, name, mediaType, data };
   });
+}
+
+/** Text becomes part of the prompt, so every model can read it. */
+export function isText(mediaType: string): boolean {
+  return kindOf(withoutParameters(mediaType)) === "text";
+}
+
+function withoutParameters(mediaType: string): string {
+  return mediaType.split(";")[0]?.trim().toLowerCase() ?? "";
 }
 
 export function dataUrl({ mediaType, data }: Exclude<WireAttachment, { kind: "text" }>): string {

@@ -6,6 +6,7 @@ import { decideGates, holdsOutput, refusedBy } from "../gates/decide.ts";
 import type { GateAsk } from "../gates/gate.ts";
 import type { Candidate, Needs } from "../model/candidates.ts";
 import { estimateMessageTokens } from "../context/estimate.ts";
+import { isText } from "../provider/attachment.ts";
 import { askModel, Plan } from "../reliability/ask-model.ts";
 import { reliabilityOf, type ReliabilityPolicy } from "../reliability/policy.ts";
 import type { ToolRules } from "../tools/call-tools.ts";
@@ -48,7 +49,7 @@ export class Asking {
     const needs: Needs = {
       tools: this.#tools.specs.length > 0,
       output: output !== undefined,
-      attachments: attachments.length > 0,
+      attachments: attachments.some(({ mediaType }) => !isText(mediaType)),
       tokens: conversation.promptTokens,
     };
     return this.#plan.negotiate(this.#run, needs);

@@ -107,7 +107,9 @@ const mostCharactersPerToken = 8;
 function requestOf({ candidate, tokensLeft }: Attempt, prompt: Prompt): ProviderRequest {
   const { messages, tools, maxOutputTokens = Number.POSITIVE_INFINITY } = prompt;
   const { temperature, seed, reasoningEffort, output } = prompt;
-  const limit = Math.min(maxOutputTokens, tokensLeft < tellLimitBelow ? tokensLeft : Number.POSITIVE_INFINITY);
+  const wanted = Math.min(maxOutputTokens, tokensLeft < tellLimitBelow ? tokensLeft : Number.POSITIVE_INFINITY);
+  // Who is asked for more than it can give refuses; who is asked for nothing in particular has a limit of its own.
+  const limit = Number.isFinite(wanted) ? Math.min(wanted, candidate.maxOutputTokens ?? wanted) : wanted;
   return {
     modelId: candidate.modelId,
     messages,

@@ -1,4 +1,4 @@
-import type { EgressLog, Providers, Secrets } from "@benchtop/models";
+import type { Catalogue, EgressLog, Providers, Secrets } from "@benchtop/models";
 import type { Runs } from "@benchtop/runs";
 import type { Store } from "@benchtop/store";
 import type { Workbenches } from "@benchtop/workbench";
@@ -18,6 +18,8 @@ export interface Services {
   readonly runs: Runs;
   readonly secrets: Secrets;
   readonly providers: Providers;
+  /** What is known of inference providers; read when first asked for. */
+  readonly catalogue: () => Promise<Catalogue>;
   readonly workbenches: Workbenches;
   readonly identities: Identities;
   readonly egressLog: EgressLog;

@@ -4,6 +4,15 @@ import { z } from "zod";
 import type { Scope } from "../consent/consent.ts";
 import type { Environment } from "../environment.ts";
 
+const KnownModel = z.object({
+  contextTokens: z.number().optional(),
+  maxOutputTokens: z.number().optional(),
+  tools: z.boolean().optional(),
+  output: z.boolean().optional(),
+  attachments: z.boolean().optional(),
+});
+export type KnownModel = z.infer<typeof KnownModel>;
+
 /**
  * What a run was told besides its task, as it was when it began. It is a blob that the journal names, so that the run can be
  * resumed and replayed whatever becomes of the files and of the conversation since.
@@ -13,6 +22,8 @@ const FrozenContext = z.object({
   scope: z.object({ hash: z.string(), fileCount: z.number(), totalBytes: z.number() }),
   workbench: z.object({ name: z.string(), files: z.array(z.json()) }).optional(),
   history: z.array(Message),
+  /** What was known of each model by its reference: how long a prompt may be decides what is in it. */
+  models: z.record(z.string(), KnownModel).optional(),
 });
 export type FrozenContext = z.infer<typeof FrozenContext> & { readonly scope: Scope };
 

@@ -1,8 +1,9 @@
-import type { Candidate } from "@benchtop/harness";
+import type { Candidate, ModelInfo } from "@benchtop/harness";
 import type { Providers, ResolvedModel } from "@benchtop/models";
 import { BenchtopError, type RunInit } from "@benchtop/protocol";
 import { noWorkbench, type Consent, type ConsentChoice, type Scope } from "../consent/consent.ts";
 import { askedIn } from "./asked.ts";
+import type { KnownModel } from "./frozen-context.ts";
 
 /** A model to ask when those before it fail; without `model` where its provider is not configured any more. */
 export interface Fallback {
@@ -61,6 +62,7 @@ export async function candidatesOf(
     readonly fallbacks: readonly Fallback[];
     readonly choice: ConsentChoice | undefined;
     readonly userId: string;
+    readonly known: Known;
   },
 ): Promise<Candidates> {
   const { runId, workbenchId } = init;
@@ -70,28 +72,66 @@ export async function candidatesOf(
   const choice = asking.choice?.models === undefined ? undefined : asking.choice;
   const others = asking.fallbacks.map(async ({ ref, model }) => {
     if (!model) return { ...unreachable(ref), barred: "its provider is not configured any more" };
-    const candidate = candidateOf(model, context);
+    const candidate = candidateOf(model, context, asking.known);
     return (await consent.admit(run, model, scope, choice)) ? candidate : { ...candidate, barred: notAgreed(model) };
   });
-  return [candidateOf(asking.model, context), ...(await Promise.all(others))];
+  return [candidateOf(asking.model, context, asking.known), ...(await Promise.all(others))];
 }
+
+type Known = Readonly<Record<string, KnownModel>> | undefined;
+
+/** What the catalogue knows of the models of a plan, for the record: a run that goes on later must be planned as it was. */
+export function knownOf(models: readonly (ResolvedModel | undefined)[]): NonNullable<Known> {
+  return Object.fromEntries(
+    models.flatMap((model): [string, KnownModel][] => {
+      if (!model?.facts) return [];
+      const { contextTokens, maxOutputTokens, capabilities = {} } = model.facts;
+      const { tools, jsonSchema: output, vision, pdf } = capabilities;
+      const attachments = vision === false && pdf === false ? false : undefined;
+      return [[refOf(model), { contextTokens, maxOutputTokens, tools, output, attachments }]];
+    }),
+  );
+}
+
+const refOf = ({ providerId, modelId }: ResolvedModel): string => `${providerId}/${modelId}`;
 
 /** The plan of a run that is replayed, whether or not its providers are still there. Prices count for the budget as they are now. */
 export function recordedCandidates(
   init: RunInit,
   model: ResolvedModel | undefined,
   fallbacks: readonly Fallback[],
+  known: Known,
 ): Candidates {
-  return [recorded(init.model ?? "", model), ...fallbacks.map((fallback) => recorded(fallback.ref, fallback.model))];
+  const first = recorded(init.model ?? "", model, known);
+  return [first, ...fallbacks.map((fallback) => recorded(fallback.ref, fallback.model, known))];
 }
 
-function recorded(ref: string, model: ResolvedModel | undefined): Candidate {
-  return { ...unreachable(ref), prices: model?.prices ?? { inputPerMillion: 0, outputPerMillion: 0 } };
+function recorded(ref: string, model: ResolvedModel | undefined, known: Known): Candidate {
+  const prices = model?.prices ?? { inputPerMillion: 0, outputPerMillion: 0 };
+  return { ...unreachable(ref), ...infoOf(known?.[ref]), prices };
 }
 
-function candidateOf(model: ResolvedModel, context: Parameters<ResolvedModel["adapter"]>[0]): Candidate {
+function candidateOf(model: ResolvedModel, context: Parameters<ResolvedModel["adapter"]>[0], known: Known): Candidate {
   const { modelId, local, prices } = model;
-  return { provider: model.adapter(context), modelId, local, ...(prices && { prices }) };
+  return {
+    provider: model.adapter(context),
+    modelId,
+    local,
+    ...infoOf(known?.[refOf(model)]),
+    ...(prices && { prices }),
+  };
+}
+
+function infoOf({ contextTokens, maxOutputTokens, tools, output, attachments }: KnownModel = {}): ModelInfo {
+  return {
+    ...(contextTokens !== undefined && { contextTokens }),
+    ...(maxOutputTokens !== undefined && { maxOutputTokens }),
+    capabilities: {
+      ...(tools !== undefined && { tools }),
+      ...(output !== undefined && { output }),
+      ...(attachments !== undefined && { attachments }),
+    },
+  };
 }
 
 function notAgreed({ host }: ResolvedModel): string {

@@ -27,7 +27,7 @@ import { askedIn } from "./asked.ts";
 import { history } from "./conversation.ts";
 import { freeze, recordedContext, type FrozenContext } from "./frozen-context.ts";
 import { agentInstructions } from "./instructions.ts";
-import { candidatesOf, recordedCandidates, type Fallback } from "./plan.ts";
+import { candidatesOf, knownOf, recordedCandidates, type Fallback } from "./plan.ts";
 import { fileTools } from "./tools.ts";
 
 /** Who is asked, and what a person agreed to. */
@@ -68,9 +68,11 @@ export class Programs {
       const recorded = await recordedContext(environment, run);
       const context = recorded ?? (await this.#assemble(run.init));
       await this.#requireConsent(run, asking, context.scope);
-      if (!recorded) await freeze(environment, run, context);
       const { model, fallbacks = [], consent: choice, userId } = asking;
-      const candidates = await candidatesOf(consent, run.init, context.scope, { model, fallbacks, choice, userId });
+      const known = recorded ? recorded.models : knownOf([model, ...fallbacks.map((fallback) => fallback.model)]);
+      if (!recorded) await freeze(environment, run, { ...context, ...(known && { models: known }) });
+      const who = { model, fallbacks, choice, userId, known };
+      const candidates = await candidatesOf(consent, run.init, context.scope, who);
       return await agentLoop(this.#configOf(run.init, context, candidates))(run);
     };
   }
@@ -84,7 +86,8 @@ export class Programs {
       }
       // Without it the run ended before it had anything to ask.
       const frozen = context ?? { scope: promptScope(), history: [] };
-      return await agentLoop(this.#configOf(run.init, frozen, recordedCandidates(run.init, model, fallbacks)))(run);
+      const candidates = recordedCandidates(run.init, model, fallbacks, context?.models);
+      return await agentLoop(this.#configOf(run.init, frozen, candidates))(run);
     };
   }
 
