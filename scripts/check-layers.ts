@@ -38,9 +38,14 @@ function violationsOf(folder: string, name: string): string[] {
   const manifest = JSON.parse(readFileSync(join(folder, "package.json"), "utf8")) as {
     name: string;
     dependencies?: Record<string, string>;
+    optionalDependencies?: Record<string, string>;
     devDependencies?: Record<string, string>;
   };
-  const declared = new Set([manifest.name, ...Object.keys(manifest.dependencies ?? {})]);
+  const declared = new Set([
+    manifest.name,
+    ...Object.keys(manifest.dependencies ?? {}),
+    ...Object.keys(manifest.optionalDependencies ?? {}),
+  ]);
   const declaredForTests = new Set([...declared, ...Object.keys(manifest.devDependencies ?? {})]);
 
   const found: string[] = [];
