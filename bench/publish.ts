@@ -32,7 +32,7 @@ try {
 async function benchtop(source: string, paths: readonly string[]): Promise<void> {
   await using stage = await openStage({ root: join(folder, "stage") });
   const { workbenches, model } = stage;
-  const { workbenchId } = await workbenches.create({ name: "large", userId: "bench" });
+  const { workbenchId } = await workbenches.create({ name: "large", userId: "bench", workspaceId: "default" });
   const sources = [source];
   await timed(`add ${fileCount} files`, () =>
     workbenches.addFromHost({ workbenchId, sources, replace: false, skipRefused: false }),

@@ -17,7 +17,14 @@ export const agentRun: Scenario = {
 
   async act(home, _facts, say) {
     await working(home, say, "run", async (product) => {
-      const start = { runId, kind: "agent", userId: "owner", contract: {}, input: { task: "count" } };
+      const start = {
+        runId,
+        kind: "agent",
+        userId: "owner",
+        workspaceId: "default",
+        contract: {},
+        input: { task: "count" },
+      };
       await product.runs.start(start, countingAgent(home));
       await followed(product, runId, say);
     });

@@ -200,7 +200,7 @@ export const createAndDelete: Scenario = {
 
   async act(home, facts, say) {
     await working(home, say, "both", async (product) => {
-      await product.workbenches.create({ name: "fresh", userId: "owner" });
+      await product.workbenches.create({ name: "fresh", userId: "owner", workspaceId: "default" });
       say({ kind: "done", what: "create" });
       await product.workbenches.delete(budget(facts));
       say({ kind: "done", what: "delete" });
@@ -229,7 +229,7 @@ export const firstStart: Scenario = {
 
   async act(home, _facts, say) {
     await working(home, say, "create", async (product) => {
-      await product.workbenches.create({ name: "first", userId: "owner" });
+      await product.workbenches.create({ name: "first", userId: "owner", workspaceId: "default" });
     });
   },
 

@@ -60,7 +60,7 @@ export const incoming = (home: string): string => join(dirname(home), "incoming"
 
 export async function furnish(product: Product, home: string): Promise<string> {
   writeTree(incoming(home), before);
-  const { workbenchId } = await product.workbenches.create({ name: "budget", userId: "owner" });
+  const { workbenchId } = await product.workbenches.create({ name: "budget", userId: "owner", workspaceId: "default" });
   const sources = [incoming(home)];
   await product.workbenches.addFromHost({ workbenchId, sources, replace: false, skipRefused: false });
   return workbenchId;

@@ -45,6 +45,12 @@ function randomPart(): string {
   return text;
 }
 
+/**
+ * The workspace that every installation has. What was recorded before there were others names none; it is of this one, and
+ * so is what no workspace was told for.
+ */
+export const firstWorkspaceId = "default";
+
 /** A W3C trace id: 32 lower-case hex digits. */
 export function newTraceId(): string {
   return hex(16);

@@ -1,1 +1,9 @@
-export { Runs, type Program, type ProgramOf, type RecoveredRun, type RunStart, type Settle } from "./runs.ts";
+export {
+  Runs,
+  type Program,
+  type ProgramOf,
+  type RecoveredRun,
+  type RunStart,
+  type Settle,
+  workspaceOf,
+} from "./runs.ts";

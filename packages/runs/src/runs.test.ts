@@ -23,7 +23,7 @@ afterEach(async () => {
   await rm(home, { recursive: true });
 });
 
-const start = { kind: "test", userId: "owner", contract: {}, input: "do it" };
+const start = { kind: "test", userId: "owner", workspaceId: "default", contract: {}, input: "do it" };
 
 async function journalOf(runId: string): Promise<RunEvent[]> {
   return await store.journal.read(runId, { limit: 5000 });

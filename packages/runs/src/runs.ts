@@ -19,11 +19,28 @@ import {
   type RunOutcome,
   type ToolRegistry,
 } from "@benchtop/harness";
-import { BenchtopError, newId, newTraceId, type Json, type RunInit, type RunRecord } from "@benchtop/protocol";
+import {
+  BenchtopError,
+  firstWorkspaceId,
+  newId,
+  newTraceId,
+  type Json,
+  type RunInit,
+  type RunRecord,
+} from "@benchtop/protocol";
 import type { Store } from "@benchtop/store";
 
-/** What a caller says of a run; the id and the trace are made where it gives none. */
-export type RunStart = Omit<RunInit, "runId" | "traceId"> & { readonly runId?: string; readonly traceId?: string };
+/** What a caller says of a run, its workspace above all; the id and the trace are made where it gives none. */
+export type RunStart = Omit<RunInit, "runId" | "traceId" | "workspaceId"> & {
+  readonly runId?: string;
+  readonly traceId?: string;
+  readonly workspaceId: string;
+};
+
+/** Whose a run is. Journals that were begun before there were workspaces do not say so: they are of the first. */
+export function workspaceOf({ workspaceId }: { readonly workspaceId?: string | null }): string {
+  return workspaceId ?? firstWorkspaceId;
+}
 
 export interface RecoveredRun {
   readonly runId: string;
@@ -78,10 +95,11 @@ export class Runs {
     return await this.#drive(program, (body) => resumeRun(this.#store.journal, runId, body, options));
   }
 
-  /** Starts a run that begins with what this one did up to an event. Rejects with `NOT_FOUND`. */
-  async fork(runId: string, program: Program, options: ForkOptions = {}): Promise<RunHandle> {
+  /** Starts a run in the same workspace that begins with what this one did up to an event. Rejects with `NOT_FOUND`. */
+  async fork(runId: string, program: Program, options: Omit<ForkOptions, "workspaceId"> = {}): Promise<RunHandle> {
     const events = await readEvents(this.#store.journal, runId);
-    return await this.#drive(program, (body) => forkRun(this.#store.journal, events, body, options));
+    const inPlace = { ...options, workspaceId: workspaceOf(initOf(events[0])) };
+    return await this.#drive(program, (body) => forkRun(this.#store.journal, events, body, inPlace));
   }
 
   /** Drives a run again without models, tools or clock and compares; a run of its own, whose result is the report. */
@@ -193,14 +211,14 @@ export class Runs {
   }
 
   /** What a run about another one is: its id, trace and owner, and the place of the other. */
-  #about(kind: string, target: RunInit, userId: string, input: { [key: string]: Json }): RunInit {
-    const { runId, workspaceId, workbenchId, sessionId } = target;
+  #about(kind: string, target: RunInit, userId: string, input: { [key: string]: Json }): RunStart & RunInit {
+    const { runId, workbenchId, sessionId } = target;
     return {
       runId: newId("run"),
       traceId: newTraceId(),
       kind,
       userId,
-      ...(workspaceId !== undefined && { workspaceId }),
+      workspaceId: workspaceOf(target),
       ...(workbenchId !== undefined && { workbenchId }),
       ...(sessionId !== undefined && { sessionId }),
       parentRunId: runId,

@@ -5,7 +5,7 @@ import { openStage, type Stage } from "./stage.ts";
 
 /** What can be said with a prompt and with a task: models to fall back to, files to look at, the form of the answer. */
 
-const someone = { userId: "someone" };
+const someone = { userId: "someone", workspaceId: "default" };
 const png = Buffer.from(
   "iVBORw0KGgoAAAANSUhEUgAAAAEAAAABCAYAAAAfFcSJAAAADUlEQVR42mNkYPhfDwAChwGA60e6kgAAAABJRU5ErkJggg==",
   "base64",

@@ -17,7 +17,7 @@ async function withFiles(
     mkdirSync(join(source, path, ".."), { recursive: true });
     writeFileSync(join(source, path), content);
   }
-  const { workbenchId } = await stage.workbenches.create({ name: "w", userId: "someone" });
+  const { workbenchId } = await stage.workbenches.create({ name: "w", userId: "someone", workspaceId: "default" });
   return { stage, workbenchId, source };
 }
 

@@ -15,7 +15,7 @@ test.skipIf(!root)(
     try {
       await using stage = await openStage({ root: folder });
       const { workbenches, store, model } = stage;
-      const { workbenchId } = await workbenches.create({ name: "w", userId: "someone" });
+      const { workbenchId } = await workbenches.create({ name: "w", userId: "someone", workspaceId: "default" });
       const { sha256 } = await store.blobs.put(Buffer.from("a"));
       await workbenches.filesAdd({ workbenchId, uploads: [{ path: "a.txt", sha256 }], replace: false });
       for (let index = 0; index < 40; index++) {

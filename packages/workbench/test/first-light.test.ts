@@ -10,7 +10,7 @@ test("S1 S5 S6 files are added, an agent edits the Draft, a person publishes and
   await writeFile(join(stage.outside, "in/notes/plan.md"), "# Plan\none\ntwo\n");
   await writeFile(join(stage.outside, "in/data.csv"), "a,b\n1,2\n");
   await writeFile(join(stage.outside, "in/picture.png"), Buffer.from([0x89, 0x50, 0, 1, 2]));
-  const { workbenchId } = await workbenches.create({ name: "budget", userId: "someone" });
+  const { workbenchId } = await workbenches.create({ name: "budget", userId: "someone", workspaceId: "default" });
   const { added } = await workbenches.addFromHost({
     workbenchId: "budget",
     sources: [join(stage.outside, "in")],

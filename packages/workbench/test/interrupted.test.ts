@@ -19,7 +19,7 @@ async function killedAfter({ store }: Stage, runId: string, seq: number): Promis
 test("H7 an edit that a crash left without its record is not made twice, and the agent is told that it was made", async () => {
   await using stage = await openStage();
   const { store, runs, workbenches } = stage;
-  const { workbenchId } = await workbenches.create({ name: "w", userId: "someone" });
+  const { workbenchId } = await workbenches.create({ name: "w", userId: "someone", workspaceId: "default" });
   const { sha256 } = await store.blobs.put(Buffer.from("a a\n"));
   await workbenches.filesAdd({ workbenchId, uploads: [{ path: "a.txt", sha256 }], replace: false });
   const edit = { path: "a.txt", old_text: "a a", new_text: "a a a a" };
@@ -51,7 +51,7 @@ test("H7 an edit that a crash left without its record is not made twice, and the
 test("S13 a run of a version that did not keep what runs were told is shown, and not replayed as if it had changed", async () => {
   await using stage = await openStage();
   const { store, workbenches } = stage;
-  const { workbenchId } = await workbenches.create({ name: "w", userId: "someone" });
+  const { workbenchId } = await workbenches.create({ name: "w", userId: "someone", workspaceId: "default" });
   const [started] = await stage.agent(workbenchId);
   const runId = started?.runId ?? "";
   await store.db.deleteFrom("run_events").where("run_id", "=", runId).where("type", "=", "ContextAssembled").execute();

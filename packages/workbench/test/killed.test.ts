@@ -55,7 +55,7 @@ test.each([
 async function prepare(root: string): Promise<void> {
   await using stage = await openStage({ root });
   const { workbenches, store, model } = stage;
-  const { workbenchId } = await workbenches.create({ name: "w", userId: "someone" });
+  const { workbenchId } = await workbenches.create({ name: "w", userId: "someone", workspaceId: "default" });
   const uploads: { path: string; sha256: string }[] = [];
   for (const [path, content] of Object.entries(before)) {
     uploads.push({ path, sha256: (await store.blobs.put(Buffer.from(content))).sha256 });

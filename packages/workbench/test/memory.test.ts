@@ -4,7 +4,7 @@ import { openStage, type Stage } from "./stage.ts";
 
 /** H5 What the agents of a workbench remember: where it was turned on, for that workbench, under its consent. */
 
-const someone = { userId: "someone" };
+const someone = { userId: "someone", workspaceId: "default" };
 const remember = (...texts: (string | [key: string, text: string])[]) => ({
   calls: texts.map((each) => ({
     name: "remember",

@@ -19,7 +19,7 @@ import { setTimeout as wait } from "node:timers/promises";
 import { describe, expect, test } from "vitest";
 import { openStage, type Stage } from "./stage.ts";
 
-const someone = { userId: "someone" };
+const someone = { userId: "someone", workspaceId: "default" };
 
 async function withPublished(files: Record<string, string>): Promise<{ stage: Stage; workbenchId: string }> {
   const stage = await openStage();

@@ -1,7 +1,7 @@
 import { expect, test } from "vitest";
 import { openStage, type Stage } from "./stage.ts";
 
-const someone = { userId: "someone" };
+const someone = { userId: "someone", workspaceId: "default" };
 
 async function withFiles(files: Record<string, string>): Promise<{ stage: Stage; workbenchId: string }> {
   const stage = await openStage({ limits: { searchTimeoutMs: 300, maxDraftFileBytes: 1000 } });

@@ -28,6 +28,7 @@ export interface ForkOptions {
   readonly contract?: Contract;
   readonly runId?: string;
   readonly sessionId?: string;
+  readonly workspaceId?: string;
   readonly userId?: string;
   readonly signal?: AbortSignal;
 }
@@ -96,6 +97,7 @@ function forkOf(origin: RunInit, at: number, options: ForkOptions): RunInit {
     ...(options.input !== undefined && { input: options.input }),
     ...(options.model !== undefined && { model: options.model }),
     ...(options.userId !== undefined && { userId: options.userId }),
+    ...(options.workspaceId !== undefined && { workspaceId: options.workspaceId }),
     ...(options.sessionId !== undefined && { sessionId: options.sessionId }),
   };
 }

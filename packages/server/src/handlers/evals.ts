@@ -1,11 +1,12 @@
 import type { evalOperations } from "@benchtop/operations";
 import type { HandlersOf } from "../api/handler.ts";
+import { whoseOf } from "../identity/whose.ts";
 import type { Services } from "./services.ts";
 
 export function evalHandlers({ workbenches, store }: Services): HandlersOf<typeof evalOperations> {
   const { evals } = workbenches;
   return {
-    "evals.run": (input, { identity }) => evals.run({ ...input, userId: identity.userId }),
+    "evals.run": (input, { identity }) => evals.run({ ...input, ...whoseOf(identity) }),
     "evals.list": (input) => evals.list(input),
     "evals.get": ({ runId }) => evals.get(runId),
     "evals.compare": ({ runId, otherRunId, ...models }) => evals.compare(runId, otherRunId, models),

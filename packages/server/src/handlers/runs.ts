@@ -2,12 +2,13 @@ import type { runOperations } from "@benchtop/operations";
 import { BenchtopError, type RunRecord } from "@benchtop/protocol";
 import type { Store } from "@benchtop/store";
 import type { EventSource, HandlersOf } from "../api/handler.ts";
+import { whoseOf } from "../identity/whose.ts";
 import type { Services } from "./services.ts";
 
 export function runHandlers({ store, runs, workbenches }: Services): HandlersOf<typeof runOperations> {
   const { journal, ledger } = store;
   return {
-    "runs.start": (input, { identity }) => workbenches.runPrompt({ ...input, userId: identity.userId }),
+    "runs.start": (input, { identity }) => workbenches.runPrompt({ ...input, ...whoseOf(identity) }),
     "runs.list": ({ waiting, questions = false, ...input }) =>
       ledger.list({
         ...input,

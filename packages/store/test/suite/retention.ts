@@ -150,7 +150,7 @@ export function retentionSuite(subject: SuiteSubject): void {
         .execute();
       await db
         .insertInto("uploads")
-        .values({ sha256: uploaded, bytes: 1, user_id: "u", created_at: new Date(0).toISOString() })
+        .values({ workspace_id: "w", sha256: uploaded, bytes: 1, user_id: "u", created_at: new Date(0).toISOString() })
         .execute();
       await finishedRun(store, { kind: "stays" }, [artifact(inEvent)]);
       await finishedRun(store, { kind: "goes" }, [artifact(inDeleted)]);

@@ -83,11 +83,11 @@ export function rowSuite(subject: SuiteSubject): void {
       const store = await open();
       const created_at = new Date().toISOString();
       const bytes = 5_000_000_000;
-      await store.db.insertInto("uploads").values({ sha256: "a", bytes, user_id: "u", created_at }).execute();
+      await store.db.insertInto("uploads").values({ workspace_id: "w", sha256: "a", bytes, user_id: "u", created_at }).execute();
       const updated = await store.db.updateTable("uploads").set({ user_id: "v" }).executeTakeFirst();
       assert.equal(updated.numUpdatedRows, 1n);
       const row = await store.db.selectFrom("uploads").selectAll().executeTakeFirstOrThrow();
-      assert.deepEqual(row, { sha256: "a", bytes, user_id: "v", created_at });
+      assert.deepEqual(row, { workspace_id: "w", sha256: "a", bytes, user_id: "v", created_at });
       const deleted = await store.db.deleteFrom("uploads").returning("bytes").execute();
       assert.deepEqual(deleted, [{ bytes }]);
       await store.flush();

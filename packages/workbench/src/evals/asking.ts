@@ -18,6 +18,7 @@ export interface Asker {
   readonly allowances: Allowances;
   readonly choice: ConsentChoice | undefined;
   readonly userId: string;
+  readonly workspaceId: string;
   /** Ends the evaluation: its budget is used up. */
   readonly stop: (error: BenchtopError) => void;
 }
@@ -37,7 +38,7 @@ export async function askInRun(
   const { cacheKey } = await import("@benchtop/harness/evals");
   const { contract, share } = takeShare(asker, model.prices !== null);
   const runId = newId("run");
-  const { environment, userId } = asker;
+  const { environment, userId, workspaceId } = asker;
   // Before it is asked, so that an answer that a crash kept from being judged is found all the same.
   await asker.answers.note(cacheKey(request), runId);
   const name = request.purpose === "grading" ? `grade ${request.caseId}` : request.caseId;
@@ -48,6 +49,7 @@ export async function askInRun(
       parentRunId: parent.runId,
       kind: "prompt",
       userId,
+      workspaceId,
       model: request.model,
       contract,
       input: inputOf(request),

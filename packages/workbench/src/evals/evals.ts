@@ -32,6 +32,7 @@ export interface EvalRequest {
   readonly consent?: ConsentChoice | undefined;
   readonly runId?: string | undefined;
   readonly userId: string;
+  readonly workspaceId: string;
 }
 
 /** What judges answers, and reads YAML for it, is loaded by the first evaluation: a daemon that has none starts without. */
@@ -68,6 +69,7 @@ export class Evals {
       runId,
       kind: "eval",
       userId: request.userId,
+      workspaceId: request.workspaceId,
       contract: contractOf(suite),
       ...(suite.models.length === 1 && { model: suite.models[0] ?? "" }),
       input: inputOf(suite, stored.sha256),
@@ -206,6 +208,7 @@ export class Evals {
       allowances: new Allowances(run.ceilings, suite.concurrency),
       choice: request.consent,
       userId: request.userId,
+      workspaceId: request.workspaceId,
       stop: (error: BenchtopError) => overBudget.abort(error),
     };
     const total = suite.models.length * suite.cases.length * suite.repeat;

@@ -63,7 +63,7 @@ export class Publishing {
 
   /** Makes the Draft the published files, or fails with Published as it was and the Draft kept. */
   async publish(input: PublishInput): Promise<TransitionOutput> {
-    const { id, session_id: sessionId } = await this.#catalogue.find(input.workbenchId);
+    const { id, workspace_id: workspaceId, session_id: sessionId } = await this.#catalogue.find(input.workbenchId);
     const draft = await this.#drafts.find(id);
     if (!draft) throw nothingToPublish(id);
     const { draftId, revision, message } = input;
@@ -72,6 +72,7 @@ export class Publishing {
       {
         kind: "publish",
         userId: input.userId,
+        workspaceId,
         workbenchId: id,
         sessionId,
         ...(parentRunId !== null && { parentRunId }),
@@ -135,13 +136,14 @@ export class Publishing {
     onStarted?: ((runId: string) => void) | undefined;
     userId: string;
   }): Promise<TransitionOutput> {
-    const { id, session_id: sessionId } = await this.#catalogue.find(input.workbenchId);
+    const { id, workspace_id: workspaceId, session_id: sessionId } = await this.#catalogue.find(input.workbenchId);
     const checkpoint = await findCheckpoint(this.#environment, id, input.checkpointId);
     if (await this.#drafts.find(id)) throw draftExists(id);
     return await this.#run(
       {
         kind: "restore",
         userId: input.userId,
+        workspaceId,
         workbenchId: id,
         sessionId,
         ...(checkpoint.run_id !== null && { parentRunId: checkpoint.run_id }),
@@ -199,7 +201,7 @@ export class Publishing {
     draftId?: string | undefined;
     userId: string;
   }): Promise<{ discarded: boolean }> {
-    const { id, session_id: sessionId } = await this.#catalogue.find(input.workbenchId);
+    const { id, workspace_id: workspaceId, session_id: sessionId } = await this.#catalogue.find(input.workbenchId);
     const agent = this.#agents.active(id);
     if (agent) {
       await this.#environment.runs.abort(agent.runId, "The Draft was discarded.");
@@ -213,6 +215,7 @@ export class Publishing {
       {
         kind: "discard",
         userId: input.userId,
+        workspaceId,
         workbenchId: id,
         sessionId,
         ...(parentRunId !== null && { parentRunId }),

@@ -1,7 +1,7 @@
 import { initOf, problemWithSchema, type OutputSchema, type ReplayReport } from "@benchtop/harness";
 import type { Providers } from "@benchtop/models";
-import type { Program } from "@benchtop/runs";
 import { BenchtopError, newId, type Contract, type Decision, type Json, type RunInit } from "@benchtop/protocol";
+import type { Program, RunStart } from "@benchtop/runs";
 import type { Catalogue } from "../catalogue/catalogue.ts";
 import type { Consent, ConsentChoice } from "../consent/consent.ts";
 import type { Agents } from "../draft/agents.ts";
@@ -30,6 +30,7 @@ export interface AgentRequest extends ModelRequest {
 }
 
 export interface PromptRequest extends ModelRequest {
+  readonly workspaceId: string;
   readonly prompt: string;
   readonly instructions?: string | undefined;
   readonly attachments?: readonly AttachmentRequest[] | undefined;
@@ -103,10 +104,10 @@ export class Workshop {
    * A refused consent is journaled as the run's `ConsentRequired` and `Error`, before anything was sent.
    */
   async runAgent(request: AgentRequest): Promise<StartedRun> {
-    const { id, session_id, memory } = await this.#catalogue.find(request.workbenchId);
+    const { id, workspace_id: workspaceId, session_id, memory } = await this.#catalogue.find(request.workbenchId);
     const sessionId = request.sessionId ?? session_id;
     const input = { task: request.task, ...plannedIn(request), ...(memory === 1 && { memory: true }) };
-    const start = { kind: "agent", workbenchId: id, sessionId, input };
+    const start = { kind: "agent", workspaceId, workbenchId: id, sessionId, input };
     return { ...(await this.#start(request, start)), sessionId };
   }
 
@@ -115,7 +116,7 @@ export class Workshop {
    * `VALIDATION_FAILED` for a schema that is not strict, and for attachments that no model reads or that are too large.
    */
   async runPrompt(request: PromptRequest): Promise<StartedRun<string | null>> {
-    const { sessionId, instructions, output } = request;
+    const { workspaceId, sessionId, instructions, output } = request;
     if (output) refuseBadSchema(output);
     const attachments = await keepAttachments(this.#environment, request.attachments ?? []);
     const input = {
@@ -125,7 +126,7 @@ export class Workshop {
       ...(attachments.length > 0 && { attachments }),
       ...(output && { output: { name: output.name, schema: output.schema as Json } }),
     };
-    const start = { kind: "prompt", ...(sessionId !== undefined && { sessionId }), input };
+    const start = { kind: "prompt", workspaceId, ...(sessionId !== undefined && { sessionId }), input };
     return { ...(await this.#start(request, start)), sessionId: sessionId ?? null };
   }
 
@@ -212,7 +213,7 @@ export class Workshop {
   }
 
   /** A run id that is taken is answered as such, also while another agent is at work. */
-  async #refuseRepeated(request: ModelRequest, start: Omit<RunInit, "traceId">): Promise<void> {
+  async #refuseRepeated(request: ModelRequest, start: RunStart): Promise<void> {
     if (request.runId === undefined || !(await this.#environment.store.ledger.get(request.runId))) return;
     await this.#environment.runs.start(start, () =>
       Promise.reject(new BenchtopError("INTERNAL", "A repeated run id was started.")),
@@ -283,6 +284,7 @@ export class Workshop {
 
 interface RunFacts {
   readonly kind: string;
+  readonly workspaceId: string;
   readonly workbenchId?: string;
   readonly sessionId?: string;
   readonly input: Json;
