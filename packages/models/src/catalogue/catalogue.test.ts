@@ -130,7 +130,7 @@ providers:
     [
       "a model twice",
       entry(`${usual}    models:\n      - id: a\n      - id: a\n`),
-      /:1[23]: providers\[0\]\.models\[1\]\.id/,
+      /:13: providers\[0\]\.models\[1\]\.id/,
     ],
     ["a tab as indentation", entry("\tbaseUrl: https://models.example/v1\n"), /:9: .*tab/],
     [

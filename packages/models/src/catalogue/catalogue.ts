@@ -143,14 +143,14 @@ function merge(
   const parsed = (known ? ProviderChange : ProviderEntry).safeParse(entry.value);
   if (!parsed.success) return { faults: entry.faultsOf(problemsOf(parsed.error)) };
   const change = parsed.data;
-  const twice = known && change.models && contradictions({ ...known, models: change.models });
-  // Only fields that are there are in it.
-  const provider = { ...known, ...change, models: withModels(known?.models ?? [], change.models) } as CatalogueProvider;
-  const faults = entry.faultsOf(twice && twice.length > 0 ? twice : contradictions(provider));
-  return faults.length > 0 ? { faults } : { provider };
+  // Only fields that are there are in it. Models are judged as they were written: one that is there twice would vanish.
+  const changed = { ...known, ...change, models: change.models ?? [] } as CatalogueProvider;
+  const faults = entry.faultsOf(contradictions(changed));
+  if (faults.length > 0) return { faults };
+  return { provider: { ...changed, models: withModels(known?.models ?? [], changed.models) } };
 }
 
-function withModels(known: readonly CatalogueModel[], changed: readonly CatalogueModel[] = []): CatalogueModel[] {
+function withModels(known: readonly CatalogueModel[], changed: readonly CatalogueModel[]): CatalogueModel[] {
   return [...new Map([...known, ...changed].map((model) => [model.id, model])).values()];
 }
 
