@@ -8,6 +8,7 @@ import { ArgumentsView } from "../components/arguments-view.tsx";
 import { Button } from "../components/button.tsx";
 import { ErrorNotice } from "../components/error-notice.tsx";
 import { RelativeTime } from "../components/relative-time.tsx";
+import { useDenied } from "../identity/identity.ts";
 
 const choices = {
   approval: { yes: "approve", no: "deny", yesLabel: "Approve", noLabel: "Deny" },
@@ -31,6 +32,7 @@ export function DecisionCard(props: {
   const [busy, setBusy] = useState<Decision>();
   const [failure, setFailure] = useState<{ readonly of: Failure; readonly decision: Decision }>();
   const noteId = useId();
+  const mayNotDecide = useDenied("runs:write");
 
   const decide = async (
     decision: Decision,
@@ -71,27 +73,30 @@ export function DecisionCard(props: {
       </div>
       <ArgumentsView value={suspension.arguments} />
       {props.children}
-      <div className="flex flex-wrap items-end justify-end gap-2">
-        <div className="min-w-48 flex-1 max-sm:basis-full">
-          <label htmlFor={noteId} className="mb-1 block text-sm text-muted">
-            A word to the model (optional)
-          </label>
-          <input
-            id={noteId}
-            className="field"
-            value={note}
-            maxLength={20_000}
-            onChange={(event) => setNote(event.target.value)}
-            placeholder={choice.no === "deny" ? "Why not, or what to do instead" : "What you found out"}
-          />
+      {mayNotDecide !== undefined && <p className="text-sm text-muted">It waits for somebody else. {mayNotDecide}</p>}
+      {mayNotDecide === undefined && (
+        <div className="flex flex-wrap items-end justify-end gap-2">
+          <div className="min-w-48 flex-1 max-sm:basis-full">
+            <label htmlFor={noteId} className="mb-1 block text-sm text-muted">
+              A word to the model (optional)
+            </label>
+            <input
+              id={noteId}
+              className="field"
+              value={note}
+              maxLength={20_000}
+              onChange={(event) => setNote(event.target.value)}
+              placeholder={choice.no === "deny" ? "Why not, or what to do instead" : "What you found out"}
+            />
+          </div>
+          <Button busy={busy === choice.no} onClick={() => void decide(choice.no)}>
+            {choice.noLabel}
+          </Button>
+          <Button tone="primary" busy={busy === choice.yes} onClick={() => void decide(choice.yes)}>
+            {choice.yesLabel}
+          </Button>
         </div>
-        <Button busy={busy === choice.no} onClick={() => void decide(choice.no)}>
-          {choice.noLabel}
-        </Button>
-        <Button tone="primary" busy={busy === choice.yes} onClick={() => void decide(choice.yes)}>
-          {choice.yesLabel}
-        </Button>
-      </div>
+      )}
       {failure !== undefined && (
         <ErrorNotice
           failure={failure.of}

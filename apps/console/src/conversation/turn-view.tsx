@@ -28,7 +28,7 @@ export interface TurnActions {
   /** What an error's buttons do for this turn's task and model. */
   readonly handlersOf: (task: string | null, model: string | null) => ErrorHandlers;
   readonly onOpenChange: (path: string) => void;
-  readonly onRestore: (checkpointId: string) => void;
+  readonly onRestore?: (checkpointId: string) => void;
   readonly restoreGate: string | undefined;
   /** The run has said something that changes what other panes show. */
   readonly onProgress: (what: "draft" | "ended") => void;
@@ -144,14 +144,16 @@ function BlockView(props: {
               {formatCount(block.event.fileCount, "file")} · <RelativeTime at={block.event.at} />
             </span>
           </p>
-          <Button
-            size="small"
-            icon={<ArchiveRestore size={13} aria-hidden />}
-            disabledReason={actions.restoreGate}
-            onClick={() => actions.onRestore(block.event.checkpointId)}
-          >
-            Restore
-          </Button>
+          {actions.onRestore !== undefined && (
+            <Button
+              size="small"
+              icon={<ArchiveRestore size={13} aria-hidden />}
+              disabledReason={actions.restoreGate}
+              onClick={() => actions.onRestore?.(block.event.checkpointId)}
+            >
+              Restore
+            </Button>
+          )}
         </div>
       );
     default:

@@ -17,6 +17,7 @@ import { CompareWith, ComparisonBand } from "./comparison.tsx";
 import { LiveAnswers } from "./live-answers.tsx";
 import { stateOf } from "./outcomes.ts";
 import { ReportNumbers } from "./report-numbers.tsx";
+import { useMay } from "../identity/identity.ts";
 import { RunAgainDialog } from "./run-again-dialog.tsx";
 import { saveReport } from "./save-report.ts";
 import { SampleTable } from "./sample-table.tsx";
@@ -33,6 +34,7 @@ function EvalView(props: { readonly runId: string }) {
   const { runId } = props;
   const { against } = route.useSearch();
   const navigate = route.useNavigate();
+  const mayDrive = useMay("runs:write");
   const [runsAgain, setRunsAgain] = useState(false);
   const scroller = useRef<HTMLDivElement>(null);
   const evaluation = useQuery({ ...query("evals.get", { runId }), retry: false });
@@ -114,14 +116,16 @@ function EvalView(props: { readonly runId: string }) {
       }
       actions={
         running ? (
-          <Button
-            size="small"
-            tone="danger"
-            icon={<Square size={11} aria-hidden fill="currentColor" />}
-            onClick={() => void client.call("runs.abort", { runId, reason: "Stopped in the console." })}
-          >
-            Stop
-          </Button>
+          mayDrive && (
+            <Button
+              size="small"
+              tone="danger"
+              icon={<Square size={11} aria-hidden fill="currentColor" />}
+              onClick={() => void client.call("runs.abort", { runId, reason: "Stopped in the console." })}
+            >
+              Stop
+            </Button>
+          )
         ) : (
           <>
             {data.summary !== null && (
@@ -141,14 +145,16 @@ function EvalView(props: { readonly runId: string }) {
                 />
               </>
             )}
-            <Button
-              size="small"
-              icon={<RotateCcw size={13} aria-hidden />}
-              aria-label="Run again"
-              onClick={() => setRunsAgain(true)}
-            >
-              <span className="max-md:hidden">Run again</span>
-            </Button>
+            {mayDrive && (
+              <Button
+                size="small"
+                icon={<RotateCcw size={13} aria-hidden />}
+                aria-label="Run again"
+                onClick={() => setRunsAgain(true)}
+              >
+                <span className="max-md:hidden">Run again</span>
+              </Button>
+            )}
           </>
         )
       }

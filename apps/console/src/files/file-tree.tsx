@@ -19,7 +19,7 @@ export function FileTree(props: {
   readonly changes: ReadonlyMap<string, FileChange>;
   readonly selected: string | undefined;
   readonly onOpen: (row: TreeRow) => void;
-  readonly onRemove: (row: TreeRow) => void;
+  readonly onRemove?: (row: TreeRow) => void;
   readonly removeGate: string | undefined;
 }) {
   const { entries, changes, selected, onOpen, onRemove, removeGate } = props;
@@ -70,7 +70,7 @@ export function FileTree(props: {
         if (row.kind === "folder" && row.open) toggle(row.path);
         else move(rows.findLastIndex((each, index) => index < active && each.depth < row.depth));
       },
-      Delete: () => removeGate === undefined && onRemove(row),
+      Delete: () => removeGate === undefined && onRemove?.(row),
     };
     const action = actions[event.key];
     if (action === undefined) return;
@@ -135,7 +135,7 @@ export function FileTree(props: {
               >
                 {row.name}
               </span>
-              {removable && (
+              {removable && onRemove !== undefined && (
                 <IconButton
                   label={`Remove ${row.name}`}
                   size="small"

@@ -11,6 +11,7 @@ import { ErrorNotice } from "../components/error-notice.tsx";
 import { formatBytes, formatCount, formatNumber } from "../components/format.ts";
 import { ProgressBar } from "../components/progress-bar.tsx";
 import { SkeletonRows } from "../components/skeleton.tsx";
+import { useDenied } from "../identity/identity.ts";
 import { collectChosen, collectDropped, type PickedFile } from "./collect.ts";
 import { FileTree } from "./file-tree.tsx";
 import type { FileChange, TreeRow } from "./tree.ts";
@@ -37,7 +38,10 @@ export function FilesPanel(props: {
   const [over, setOver] = useState(false);
   const [taken, setTaken] = useState<{ files: readonly PickedFile[]; paths: ReadonlySet<string> }>();
   const [removing, setRemoving] = useState<TreeRow>();
-  const gate = hasDraft ? "Publish or discard the Draft first: files are locked while one exists." : undefined;
+  const mayNotChange = useDenied("workbenches:write");
+  const mayChange = mayNotChange === undefined;
+  const gate =
+    mayNotChange ?? (hasDraft ? "Publish or discard the Draft first: files are locked while one exists." : undefined);
 
   const add = (picked: readonly PickedFile[]) => {
     const known = new Set(files.data?.map(({ path }) => path));
@@ -69,17 +73,21 @@ export function FilesPanel(props: {
         <span className="tabular ml-1 flex-1 text-xs text-faint">
           {formatNumber(files.data?.length ?? workbench.fileCount)}
         </span>
-        <IconButton label="Add files" size="small" disabledReason={gate} onClick={() => fileInput.current?.click()}>
-          <FilePlus2 size={14} aria-hidden />
-        </IconButton>
-        <IconButton
-          label="Add a folder"
-          size="small"
-          disabledReason={gate}
-          onClick={() => folderInput.current?.click()}
-        >
-          <FolderPlus size={14} aria-hidden />
-        </IconButton>
+        {mayChange && (
+          <>
+            <IconButton label="Add files" size="small" disabledReason={gate} onClick={() => fileInput.current?.click()}>
+              <FilePlus2 size={14} aria-hidden />
+            </IconButton>
+            <IconButton
+              label="Add a folder"
+              size="small"
+              disabledReason={gate}
+              onClick={() => folderInput.current?.click()}
+            >
+              <FolderPlus size={14} aria-hidden />
+            </IconButton>
+          </>
+        )}
         <input
           ref={fileInput}
           type="file"
@@ -117,11 +125,17 @@ export function FilesPanel(props: {
       {files.data !== undefined && files.data.length + changes.size === 0 && uploads.progress === undefined && (
         <div className="m-2.5 flex flex-1 flex-col items-center justify-center rounded-lg border border-dashed border-line-strong px-5 py-10 text-center max-h-72">
           <Upload size={20} aria-hidden className="mb-2.5 text-faint" />
-          <p className="font-semibold">Drop files or folders here</p>
-          <p className="mt-0.5 text-sm text-muted">They are copied in. The originals are never touched.</p>
-          <Button size="small" tone="primary" className="mt-3.5" onClick={() => fileInput.current?.click()}>
-            Choose files
-          </Button>
+          {mayChange ? (
+            <>
+              <p className="font-semibold">Drop files or folders here</p>
+              <p className="mt-0.5 text-sm text-muted">They are copied in. The originals are never touched.</p>
+              <Button size="small" tone="primary" className="mt-3.5" onClick={() => fileInput.current?.click()}>
+                Choose files
+              </Button>
+            </>
+          ) : (
+            <p className="font-semibold">No files yet</p>
+          )}
         </div>
       )}
       {files.data !== undefined && files.data.length + changes.size > 0 && (
@@ -130,7 +144,7 @@ export function FilesPanel(props: {
           changes={changes}
           selected={selected}
           onOpen={(row) => onOpen(row.path, row.change)}
-          onRemove={setRemoving}
+          {...(mayChange && { onRemove: setRemoving })}
           removeGate={gate}
         />
       )}

@@ -211,7 +211,7 @@ function Initial(props: { readonly name: string }) {
       aria-hidden
       className="flex size-6.5 shrink-0 items-center justify-center rounded-md border border-accent-line bg-accent-soft text-sm font-semibold text-accent-ink uppercase"
     >
-      {[...props.name.trim()][0] ?? "?"}
+      {String.fromCodePoint(props.name.trim().codePointAt(0) ?? 63)}
     </span>
   );
 }

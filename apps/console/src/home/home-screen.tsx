@@ -11,12 +11,17 @@ import { formatBytes, formatCount } from "../components/format.ts";
 import { RelativeTime } from "../components/relative-time.tsx";
 import { Screen } from "../components/screen.tsx";
 import { SkeletonRows } from "../components/skeleton.tsx";
+import { useMay } from "../identity/identity.ts";
 import { ProviderSetup } from "../providers/provider-setup.tsx";
 import { RunRow } from "../runs/run-row.tsx";
 
 export function HomeScreen() {
   const navigate = useNavigate();
-  const providers = useQuery(query("providers.list", {}));
+  const providers = useQuery({ ...query("providers.list", {}), enabled: useMay("providers:read") });
+  const maySetUp = useMay("providers:write");
+  const mayCreate = useMay("workbenches:write");
+  const maySeeWorkbenches = useMay("workbenches:read");
+  const maySeeRuns = useMay("runs:read");
   const [settingUp, setSettingUp] = useState(false);
   const createWorkbench = () => void navigate({ to: "/workbenches", search: { create: true } });
 
@@ -32,7 +37,7 @@ export function HomeScreen() {
       </Screen>
     );
   }
-  if (providers.data === undefined) {
+  if (providers.isLoading) {
     return (
       <Screen title="Home">
         <SkeletonRows label="Loading" />
@@ -40,7 +45,7 @@ export function HomeScreen() {
     );
   }
   // Setting up stays on screen after the first provider was added, so that the test's outcome can be read.
-  if (providers.data.items.length === 0 || settingUp) {
+  if (maySetUp && (providers.data?.items.length === 0 || settingUp)) {
     return (
       <Screen title="Home">
         <FirstRun onFocus={() => setSettingUp(true)} onDone={createWorkbench} />
@@ -51,14 +56,21 @@ export function HomeScreen() {
     <Screen
       title="Home"
       actions={
-        <Button size="small" tone="primary" icon={<Plus size={14} aria-hidden />} onClick={createWorkbench}>
-          New workbench
-        </Button>
+        mayCreate && (
+          <Button size="small" tone="primary" icon={<Plus size={14} aria-hidden />} onClick={createWorkbench}>
+            New workbench
+          </Button>
+        )
       }
     >
       <div className="mx-auto max-w-240 px-4 py-6 sm:px-8">
-        <RecentWorkbenches onCreate={createWorkbench} />
-        <RecentRuns />
+        {providers.data?.items.length === 0 && (
+          <p className="mb-6 rounded-lg border border-line bg-raised px-4 py-3 text-muted">
+            No model is connected to this workspace yet. An admin or owner connects one in its settings.
+          </p>
+        )}
+        {maySeeWorkbenches && <RecentWorkbenches onCreate={mayCreate ? createWorkbench : undefined} />}
+        {maySeeRuns && <RecentRuns />}
       </div>
     </Screen>
   );
@@ -104,7 +116,7 @@ function FirstRun(props: { readonly onFocus: () => void; readonly onDone: () => 
   );
 }
 
-function RecentWorkbenches(props: { readonly onCreate: () => void }) {
+function RecentWorkbenches(props: { readonly onCreate: (() => void) | undefined }) {
   const workbenches = useQuery(query("workbenches.list", { limit: 6 }));
   return (
     <section>
@@ -136,7 +148,10 @@ function RecentWorkbenches(props: { readonly onCreate: () => void }) {
             </span>
           </Link>
         ))}
-        {workbenches.data?.items.length === 0 && (
+        {workbenches.data?.items.length === 0 && props.onCreate === undefined && (
+          <p className="text-muted sm:col-span-2">There are no workbenches yet.</p>
+        )}
+        {workbenches.data?.items.length === 0 && props.onCreate !== undefined && (
           <button
             type="button"
             onClick={props.onCreate}

@@ -4,12 +4,11 @@ export type Preset = "read" | "work" | "everything" | "custom";
 
 /** What a key can be limited to by somebody (or by a service) that holds these permissions. */
 export function grantable(permissions: readonly Permission[]): readonly Scope[] {
-  return scopes.filter((scope) => permissions.includes(scope)) as readonly Scope[];
+  return scopes.filter((scope) => permissions.includes(scope));
 }
 
 /** The scopes of a preset, as far as they can be given. */
 export function scopesOf(preset: Exclude<Preset, "custom">, available: readonly Scope[]): readonly Scope[] {
-  const isRead = (scope: Scope) => scope.endsWith(":read") && !apart.has(scope);
   if (preset === "read") return available.filter(isRead);
   if (preset === "work") return available.filter((scope) => isRead(scope) || work.has(scope));
   return available;
@@ -22,6 +21,10 @@ export function summaryOf(held: readonly Scope[], available: readonly Scope[]): 
   if (same(scopesOf("work", available))) return "read and work";
   if (same(scopesOf("read", available))) return "read only";
   return held.length <= 3 ? held.join(", ") : `${held.length} scopes`;
+}
+
+function isRead(scope: Scope): boolean {
+  return scope.endsWith(":read") && !apart.has(scope);
 }
 
 const work: ReadonlySet<Scope> = new Set(["workbenches:write", "runs:write", "egress:write"]);

@@ -23,7 +23,7 @@ export function ChangePanel(props: {
   readonly revision: number;
   readonly view: "split" | "inline";
   readonly handle: Ref<DiffHandle>;
-  readonly onConfirm: () => Promise<void>;
+  readonly onConfirm?: () => Promise<void>;
 }) {
   const { workbenchId, change, revision } = props;
   const small = Math.max(change.bytesBefore ?? 0, change.bytesAfter ?? 0) < wholeBelowBytes;
@@ -51,6 +51,8 @@ export function ChangePanel(props: {
             <Chip tone="good" icon={<CircleCheck size={12} aria-hidden />}>
               Deletion confirmed
             </Chip>
+          ) : props.onConfirm === undefined ? (
+            <Chip tone="draft">Deletion not confirmed</Chip>
           ) : (
             <Button
               size="small"
@@ -60,7 +62,7 @@ export function ChangePanel(props: {
               tip="y"
               onClick={() => {
                 setConfirming(true);
-                void props.onConfirm().finally(() => setConfirming(false));
+                void props.onConfirm?.().finally(() => setConfirming(false));
               }}
             >
               Confirm deletion

@@ -13,6 +13,7 @@ import { Segmented } from "../components/segmented.tsx";
 import { SkeletonRows } from "../components/skeleton.tsx";
 import { useWidth } from "../components/use-width.ts";
 import { isCovered, isTyping } from "../frame/frame-keys.ts";
+import { useDenied } from "../identity/identity.ts";
 import { ChangeList, orderChanges } from "./change-list.tsx";
 import { ChangePanel } from "./change-panel.tsx";
 import type { DiffHandle } from "./diff-view.tsx";
@@ -47,11 +48,14 @@ export function ReviewPane(props: {
   const diff = useRef<DiffHandle>(null);
   const draft = changeSet.data?.draft;
   const unconfirmed = draft?.unconfirmedDeletions ?? [];
-  const publishGate = running
-    ? "Wait until the run has ended, or stop it."
-    : unconfirmed.length > 0
-      ? `Confirm ${formatCount(unconfirmed.length, "deletion")} first.`
-      : undefined;
+  const mayNotChange = useDenied("workbenches:write");
+  const publishGate =
+    mayNotChange ??
+    (running
+      ? "Wait until the run has ended, or stop it."
+      : unconfirmed.length > 0
+        ? `Confirm ${formatCount(unconfirmed.length, "deletion")} first.`
+        : undefined);
 
   const confirm = async (paths: readonly string[]) => {
     setFailure(undefined);
@@ -71,7 +75,9 @@ export function ReviewPane(props: {
     change: (by) => diff.current?.step(by),
     toggleView: () => props.onView(view === "split" ? "inline" : "split"),
     confirm: () => {
-      if (selected?.change === "deleted" && selected.confirmed !== true) void confirm([selected.path]);
+      if (mayNotChange === undefined && selected?.change === "deleted" && selected.confirmed !== true) {
+        void confirm([selected.path]);
+      }
     },
     publish: () => {
       if (publishGate === undefined && draft?.exists) setAsking("publish");
@@ -147,7 +153,7 @@ export function ReviewPane(props: {
               revision={draft.revision}
               view={view}
               handle={diff}
-              onConfirm={() => confirm([selected.path])}
+              {...(mayNotChange === undefined && { onConfirm: () => confirm([selected.path]) })}
             />
           </div>
           {failure !== undefined && (
@@ -156,22 +162,31 @@ export function ReviewPane(props: {
             </div>
           )}
           <footer className="flex shrink-0 flex-wrap items-center gap-2 border-t border-line px-3 py-2">
-            {unconfirmed.length > 1 && (
+            {mayNotChange === undefined && unconfirmed.length > 1 && (
               <Button size="small" icon={<Trash2 size={13} aria-hidden />} onClick={() => void confirm(unconfirmed)}>
                 Confirm all {unconfirmed.length} deletions
               </Button>
             )}
             <p className="min-w-0 flex-1 text-sm text-muted">{publishGate}</p>
-            <Button
-              tone="quiet"
-              disabledReason={running ? "Wait until the run has ended, or stop it." : undefined}
-              onClick={() => setAsking("discard")}
-            >
-              Discard…
-            </Button>
-            <Button tone="primary" disabledReason={publishGate} tip="Shift Enter" onClick={() => setAsking("publish")}>
-              Publish {formatCount(ordered.length, "file")}
-            </Button>
+            {mayNotChange === undefined && (
+              <>
+                <Button
+                  tone="quiet"
+                  disabledReason={running ? "Wait until the run has ended, or stop it." : undefined}
+                  onClick={() => setAsking("discard")}
+                >
+                  Discard…
+                </Button>
+                <Button
+                  tone="primary"
+                  disabledReason={publishGate}
+                  tip="Shift Enter"
+                  onClick={() => setAsking("publish")}
+                >
+                  Publish {formatCount(ordered.length, "file")}
+                </Button>
+              </>
+            )}
           </footer>
           {asking === "publish" && (
             <PublishDialog

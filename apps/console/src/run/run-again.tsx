@@ -10,6 +10,7 @@ import { ErrorNotice } from "../components/error-notice.tsx";
 import { formatCount } from "../components/format.ts";
 import { Menu } from "../components/menu.tsx";
 import { useAttempt } from "../components/use-attempt.ts";
+import { useMay } from "../identity/identity.ts";
 import { ModelPicker } from "../providers/model-picker.tsx";
 
 type Report = OutputOf<Operations["runs.replay"]>["report"];
@@ -63,7 +64,8 @@ export function EventActions(props: { readonly run: Run; readonly seq: number; r
   const { run, seq, ended } = props;
   const [open, setOpen] = useState<"fork" | "undo">();
   const close = () => setOpen(undefined);
-  if (run.kind !== "agent" && run.kind !== "prompt") return null;
+  const mayDrive = useMay("runs:write");
+  if (!mayDrive || (run.kind !== "agent" && run.kind !== "prompt")) return null;
   const notEnded = ended ? undefined : "The run is still going.";
   return (
     <footer className="flex shrink-0 flex-wrap items-center gap-1 border-t border-line px-2 py-1.5">

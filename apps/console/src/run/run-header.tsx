@@ -11,6 +11,7 @@ import { Elapsed } from "../components/elapsed.tsx";
 import { formatCost, formatCount, formatDuration, formatNumber } from "../components/format.ts";
 import { RelativeTime } from "../components/relative-time.tsx";
 import type { Turn } from "../conversation/turn.ts";
+import { useMay } from "../identity/identity.ts";
 import { RunMenu } from "./run-again.tsx";
 
 /** The numbers of a run, true while it runs: what is not in the ledger yet is read from its events. */
@@ -102,6 +103,7 @@ const parentWords: Readonly<Record<string, string>> = { replay: "Replay of", und
 export function RunActions(props: { readonly run: Run; readonly running: boolean; readonly waiting: boolean }) {
   const { run, running, waiting } = props;
   const [proof, setProof] = useState<string>();
+  const mayDrive = useMay("runs:write");
   const [busy, setBusy] = useState(false);
   const verify = async () => {
     setBusy(true);
@@ -130,14 +132,16 @@ export function RunActions(props: { readonly run: Run; readonly running: boolean
         </span>
       )}
       {running || waiting ? (
-        <Button
-          size="small"
-          tone="danger"
-          icon={<Square size={11} aria-hidden fill="currentColor" />}
-          onClick={() => void stop()}
-        >
-          Stop
-        </Button>
+        mayDrive && (
+          <Button
+            size="small"
+            tone="danger"
+            icon={<Square size={11} aria-hidden fill="currentColor" />}
+            onClick={() => void stop()}
+          >
+            Stop
+          </Button>
+        )
       ) : (
         <Button
           size="small"
@@ -149,7 +153,7 @@ export function RunActions(props: { readonly run: Run; readonly running: boolean
           Verify journal
         </Button>
       )}
-      <RunMenu run={run} ended={!running && !waiting} />
+      {mayDrive && <RunMenu run={run} ended={!running && !waiting} />}
     </>
   );
 }

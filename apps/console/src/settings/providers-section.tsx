@@ -11,6 +11,7 @@ import { ErrorNotice } from "../components/error-notice.tsx";
 import { formatCount, formatDuration } from "../components/format.ts";
 import { RelativeTime } from "../components/relative-time.tsx";
 import { SkeletonRows } from "../components/skeleton.tsx";
+import { denial, useIdentity } from "../identity/identity.ts";
 import { ProviderSetup } from "../providers/provider-setup.tsx";
 import { kindNames } from "../providers/presets.ts";
 
@@ -18,6 +19,8 @@ export function ProvidersSection() {
   const providers = useQuery(query("providers.list", {}));
   const [adding, setAdding] = useState(false);
   const [removing, setRemoving] = useState<Provider>();
+  const identity = useIdentity();
+  const mayChange = identity?.permissions.includes("providers:write") === true;
   const empty = providers.data?.items.length === 0;
   return (
     <section>
@@ -26,7 +29,7 @@ export function ProvidersSection() {
           <h2 className="text-lg font-semibold tracking-tight">Model providers</h2>
           <p className="text-sm text-muted">Only the hosts listed here can be reached from this machine by Benchtop.</p>
         </div>
-        {!empty && !adding && (
+        {mayChange && !empty && !adding && (
           <Button size="small" icon={<Plus size={13} aria-hidden />} onClick={() => setAdding(true)}>
             Add
           </Button>
@@ -39,7 +42,12 @@ export function ProvidersSection() {
           handlers={{ retry: async () => void (await providers.refetch()) }}
         />
       )}
-      {(adding || empty) && (
+      {!mayChange && empty && (
+        <p className="rounded-lg border border-dashed border-line-strong px-4 py-6 text-center text-muted">
+          No model is connected yet. {identity !== undefined && denial(identity, "providers:write")}
+        </p>
+      )}
+      {mayChange && (adding || empty) && (
         <div className="mb-4">
           <ProviderSetup onDone={() => setAdding(false)} />
           {adding && !empty && (
@@ -51,7 +59,11 @@ export function ProvidersSection() {
       )}
       <ul className="flex flex-col gap-2.5">
         {providers.data?.items.map((provider) => (
-          <ProviderRow key={provider.name} provider={provider} onRemove={() => setRemoving(provider)} />
+          <ProviderRow
+            key={provider.name}
+            provider={provider}
+            {...(mayChange && { onRemove: () => setRemoving(provider) })}
+          />
         ))}
       </ul>
       {removing !== undefined && <RemoveProvider provider={removing} onClose={() => setRemoving(undefined)} />}
@@ -64,7 +76,8 @@ type Test =
   | { readonly state: "ok"; readonly models: number; readonly latencyMs: number }
   | { readonly state: "failed"; readonly failure: Failure };
 
-function ProviderRow(props: { readonly provider: Provider; readonly onRemove: () => void }) {
+/** Without `onRemove` it is only to be looked at. */
+function ProviderRow(props: { readonly provider: Provider; readonly onRemove?: () => void }) {
   const { provider } = props;
   const [test, setTest] = useState<Test>();
   const [key, setKey] = useState<string>();
@@ -116,19 +129,23 @@ function ProviderRow(props: { readonly provider: Provider; readonly onRemove: ()
             <RelativeTime at={provider.createdAt} className="text-faint" />
           </p>
         </div>
-        <Button size="small" busy={test?.state === "asking"} onClick={() => void ask()}>
-          Test
-        </Button>
-        <Button
-          size="small"
-          icon={<KeyRound size={12} aria-hidden />}
-          onClick={() => setKey(key === undefined ? "" : undefined)}
-        >
-          {provider.hasApiKey ? "Replace key" : "Set key"}
-        </Button>
-        <Button size="small" tone="quiet" onClick={props.onRemove}>
-          Remove…
-        </Button>
+        {props.onRemove !== undefined && (
+          <>
+            <Button size="small" busy={test?.state === "asking"} onClick={() => void ask()}>
+              Test
+            </Button>
+            <Button
+              size="small"
+              icon={<KeyRound size={12} aria-hidden />}
+              onClick={() => setKey(key === undefined ? "" : undefined)}
+            >
+              {provider.hasApiKey ? "Replace key" : "Set key"}
+            </Button>
+            <Button size="small" tone="quiet" onClick={props.onRemove}>
+              Remove…
+            </Button>
+          </>
+        )}
       </div>
       {key !== undefined && (
         <form

@@ -23,6 +23,7 @@ const reasons: Record<Checkpoint["reason"], string> = {
 export function CheckpointsPane(props: {
   readonly workbenchId: string;
   readonly restoreGate: string | undefined;
+  readonly mayChange: boolean;
   readonly onRestore: (checkpointId: string) => void;
   readonly onClose: () => void;
 }) {
@@ -50,9 +51,11 @@ export function CheckpointsPane(props: {
       <header className="flex h-(--bar) shrink-0 items-center gap-2 border-b border-line pr-2 pl-3.5">
         <History size={15} aria-hidden className="text-muted" />
         <h2 className="flex-1 font-semibold">Checkpoints</h2>
-        <Button size="small" icon={<Plus size={13} aria-hidden />} onClick={() => void create()}>
-          Keep the files as they are now
-        </Button>
+        {props.mayChange && (
+          <Button size="small" icon={<Plus size={13} aria-hidden />} onClick={() => void create()}>
+            Keep the files as they are now
+          </Button>
+        )}
         <IconButton label="Close checkpoints" size="small" onClick={props.onClose}>
           <X size={14} aria-hidden />
         </IconButton>
@@ -90,15 +93,17 @@ export function CheckpointsPane(props: {
                   {formatBytes(checkpoint.totalBytes)} · <CopyId id={checkpoint.checkpointId} label="checkpoint id" />
                 </p>
               </div>
-              <Button
-                size="small"
-                icon={<ArchiveRestore size={13} aria-hidden />}
-                disabledReason={props.restoreGate}
-                aria-label={`Restore the checkpoint of ${checkpoint.createdAt}`}
-                onClick={() => props.onRestore(checkpoint.checkpointId)}
-              >
-                Restore
-              </Button>
+              {props.mayChange && (
+                <Button
+                  size="small"
+                  icon={<ArchiveRestore size={13} aria-hidden />}
+                  disabledReason={props.restoreGate}
+                  aria-label={`Restore the checkpoint of ${checkpoint.createdAt}`}
+                  onClick={() => props.onRestore(checkpoint.checkpointId)}
+                >
+                  Restore
+                </Button>
+              )}
             </li>
           ))}
         </ul>

@@ -9,12 +9,14 @@ import { Dialog } from "../components/dialog.tsx";
 import { ErrorNotice } from "../components/error-notice.tsx";
 import { RelativeTime } from "../components/relative-time.tsx";
 import { SkeletonRows } from "../components/skeleton.tsx";
+import { useMay } from "../identity/identity.ts";
 
 /** What the agents of a workbench remember: turned on or off, read, and forgotten. */
 export function MemoryDialog(props: { readonly workbench: Workbench; readonly onClose: () => void }) {
   const { workbenchId, memory: enabled } = props.workbench;
   const [failure, setFailure] = useState<Failure>();
   const [isSure, setIsSure] = useState(false);
+  const mayChange = useMay("workbenches:write");
   const memories = useInfiniteQuery({
     queryKey: ["memory.list", { workbenchId }],
     queryFn: ({ pageParam }) =>
@@ -47,14 +49,16 @@ export function MemoryDialog(props: { readonly workbench: Workbench; readonly on
       description="Agents may keep what later runs on this workbench should know. It stays with this workbench, you can delete it, and a model elsewhere is shown it only if you agree to files and memory together. Runs that were shown it keep it in their journals."
       footer={
         <>
-          {items.length > 0 && (
+          {mayChange && items.length > 0 && (
             <Button tone="danger" onClick={clear} className="sm:mr-auto">
               {isSure ? "Forget everything for good" : "Forget everything…"}
             </Button>
           )}
-          <Button onClick={() => void change(() => client.call("memory.set", { workbenchId, enabled: !enabled }))}>
-            {enabled ? "Turn memory off" : "Turn memory on"}
-          </Button>
+          {mayChange && (
+            <Button onClick={() => void change(() => client.call("memory.set", { workbenchId, enabled: !enabled }))}>
+              {enabled ? "Turn memory off" : "Turn memory on"}
+            </Button>
+          )}
           <Button tone="primary" onClick={props.onClose}>
             Close
           </Button>
@@ -80,7 +84,9 @@ export function MemoryDialog(props: { readonly workbench: Workbench; readonly on
             <MemoryRow
               key={memory.id}
               memory={memory}
-              onForget={() => void change(() => client.call("memory.forget", { workbenchId, memoryId: memory.id }))}
+              {...(mayChange && {
+                onForget: () => void change(() => client.call("memory.forget", { workbenchId, memoryId: memory.id })),
+              })}
             />
           ))}
         </ul>
@@ -94,7 +100,7 @@ export function MemoryDialog(props: { readonly workbench: Workbench; readonly on
   );
 }
 
-function MemoryRow(props: { readonly memory: KeptMemory; readonly onForget: () => void }) {
+function MemoryRow(props: { readonly memory: KeptMemory; readonly onForget?: () => void }) {
   const { key, text, writtenAt } = props.memory;
   return (
     <li className="flex items-start gap-3 border-b border-line px-3 py-1.5 last:border-b-0">
@@ -103,9 +109,11 @@ function MemoryRow(props: { readonly memory: KeptMemory; readonly onForget: () =
         {text}
       </p>
       <RelativeTime at={writtenAt} className="shrink-0 text-faint" />
-      <IconButton label={`Forget “${text.slice(0, 40)}”`} onClick={props.onForget}>
-        <Trash2 size={13} aria-hidden />
-      </IconButton>
+      {props.onForget !== undefined && (
+        <IconButton label={`Forget “${text.slice(0, 40)}”`} onClick={props.onForget}>
+          <Trash2 size={13} aria-hidden />
+        </IconButton>
+      )}
     </li>
   );
 }

@@ -6,6 +6,7 @@ import { client, failureOf, type Failure } from "../api/client.ts";
 import { query, refreshWorkbench } from "../api/queries.ts";
 import { Button } from "../components/button.tsx";
 import { ErrorNotice } from "../components/error-notice.tsx";
+import { useMay } from "../identity/identity.ts";
 import { formatCount } from "../components/format.ts";
 
 const words: Record<OutsideChange["change"], string> = {
@@ -25,6 +26,7 @@ export function OutsideChanges(props: { readonly workbenchId: string }) {
   });
   const [busy, setBusy] = useState<"adopt" | "revert">();
   const [failure, setFailure] = useState<Failure>();
+  const mayResolve = useMay("workbenches:write");
   const items = changes.data?.items ?? [];
   if (items.length === 0) return null;
   const resolve = async (strategy: "adopt" | "revert") => {
@@ -55,22 +57,26 @@ export function OutsideChanges(props: { readonly workbenchId: string }) {
             {items.length > 3 && ` and ${items.length - 3} more`}.
           </span>
         </p>
-        <Button
-          size="small"
-          busy={busy === "adopt"}
-          tip="The files become what lies in the folder now. A checkpoint is made first."
-          onClick={() => void resolve("adopt")}
-        >
-          Take the changes
-        </Button>
-        <Button
-          size="small"
-          busy={busy === "revert"}
-          tip="The folder becomes what was published. A checkpoint is made first."
-          onClick={() => void resolve("revert")}
-        >
-          Put the files back
-        </Button>
+        {mayResolve && (
+          <>
+            <Button
+              size="small"
+              busy={busy === "adopt"}
+              tip="The files become what lies in the folder now. A checkpoint is made first."
+              onClick={() => void resolve("adopt")}
+            >
+              Take the changes
+            </Button>
+            <Button
+              size="small"
+              busy={busy === "revert"}
+              tip="The folder becomes what was published. A checkpoint is made first."
+              onClick={() => void resolve("revert")}
+            >
+              Put the files back
+            </Button>
+          </>
+        )}
       </div>
       {failure !== undefined && (
         <div className="mt-2">

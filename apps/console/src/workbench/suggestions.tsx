@@ -3,6 +3,7 @@ import { useQuery } from "@tanstack/react-query";
 import { Plug } from "lucide-react";
 import { query } from "../api/queries.ts";
 import { Button } from "../components/button.tsx";
+import { useMay } from "../identity/identity.ts";
 
 const tasks = ["Add a summary.md of these files", "Make the totals consistent", "Find mistakes and correct them"];
 
@@ -10,7 +11,9 @@ const tasks = ["Add a summary.md of these files", "Make the totals consistent", 
 export function Suggestions(props: { readonly hasFiles: boolean; readonly onChoose: (task: string) => void }) {
   const navigate = useNavigate();
   const providers = useQuery(query("providers.list", {})).data;
+  const mayConnect = useMay("providers:write");
   if (providers?.items.length === 0) {
+    if (!mayConnect) return <p className="text-sm text-muted">An admin or owner has to connect a model first.</p>;
     return (
       <Button
         tone="primary"

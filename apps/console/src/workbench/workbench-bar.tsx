@@ -24,6 +24,7 @@ import { Dialog } from "../components/dialog.tsx";
 import { TextField } from "../components/field.tsx";
 import { formatBytes, formatCount } from "../components/format.ts";
 import { Menu } from "../components/menu.tsx";
+import { useMay } from "../identity/identity.ts";
 import type { WorkbenchSearch } from "../search.ts";
 import { MemoryDialog } from "./memory-dialog.tsx";
 import { StateChips } from "./state-chips.tsx";
@@ -40,6 +41,8 @@ export function WorkbenchBar(props: {
   const { workbenchId } = workbench;
   const navigate = useNavigate();
   const [open, setOpen] = useState<"rename" | "memory" | "delete" | "revoke">();
+  const mayChange = useMay("workbenches:write");
+  const mayConsent = useMay("egress:write");
   return (
     <>
       <nav aria-label="Place" className="flex min-w-0 items-center gap-1 max-sm:flex-1">
@@ -66,7 +69,9 @@ export function WorkbenchBar(props: {
           </button>
         }
         items={[
-          { label: "Rename…", icon: <Pencil size={14} aria-hidden />, onSelect: () => setOpen("rename") },
+          ...(mayChange
+            ? [{ label: "Rename…", icon: <Pencil size={14} aria-hidden />, onSelect: () => setOpen("rename") }]
+            : []),
           {
             label: "Its runs",
             icon: <SquareActivity size={14} aria-hidden />,
@@ -82,14 +87,26 @@ export function WorkbenchBar(props: {
             icon: <Brain size={14} aria-hidden />,
             onSelect: () => setOpen("memory"),
           },
-          { label: "Take back consent…", icon: <ShieldOff size={14} aria-hidden />, onSelect: () => setOpen("revoke") },
-          {
-            label: "Delete…",
-            icon: <Trash2 size={14} aria-hidden />,
-            danger: true,
-            onSelect: () => setOpen("delete"),
-            disabledReason: workbench.hasDraft ? "Publish or discard the Draft first." : undefined,
-          },
+          ...(mayConsent
+            ? [
+                {
+                  label: "Take back consent…",
+                  icon: <ShieldOff size={14} aria-hidden />,
+                  onSelect: () => setOpen("revoke"),
+                },
+              ]
+            : []),
+          ...(mayChange
+            ? [
+                {
+                  label: "Delete…",
+                  icon: <Trash2 size={14} aria-hidden />,
+                  danger: true,
+                  onSelect: () => setOpen("delete"),
+                  disabledReason: workbench.hasDraft ? "Publish or discard the Draft first." : undefined,
+                },
+              ]
+            : []),
         ]}
       />
       {open === "rename" && <RenameDialog workbench={workbench} onClose={() => setOpen(undefined)} />}

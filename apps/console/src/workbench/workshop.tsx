@@ -18,6 +18,7 @@ import type { TurnActions } from "../conversation/turn-view.tsx";
 import { FilePane } from "../files/file-pane.tsx";
 import { FilesPanel } from "../files/files-panel.tsx";
 import { isCovered, isTyping } from "../frame/frame-keys.ts";
+import { useDenied } from "../identity/identity.ts";
 import { ReviewPane } from "../review/review-pane.tsx";
 import type { WorkbenchSearch } from "../search.ts";
 import { CheckpointsPane } from "./checkpoints-pane.tsx";
@@ -46,6 +47,8 @@ export function Workshop(props: { readonly workbench: Workbench }) {
   const [restoring, setRestoring] = useState<string>();
   const [pickerOpen, setPickerOpen] = useState(false);
   const [hintFailure, setHintFailure] = useState<Failure>();
+  const mayNotAsk = useDenied("runs:write");
+  const mayNotChange = useDenied("workbenches:write");
 
   const conversation = useInfiniteQuery({
     queryKey: ["workshop.conversation", { workbenchId }],
@@ -115,20 +118,21 @@ export function Workshop(props: { readonly workbench: Workbench }) {
   const actions = useMemo<TurnActions>(
     () => ({
       handlersOf: (task, entryModel) => ({
-        ...(task !== null && {
-          retry: async () => void (await send(task, model ?? entryModel ?? "")),
-          grant_consent: async () => void (await send(task, entryModel ?? model ?? "")),
-        }),
-        switch_model: () => setPickerOpen(true),
+        ...(task !== null &&
+          mayNotAsk === undefined && {
+            retry: async () => void (await send(task, model ?? entryModel ?? "")),
+            grant_consent: async () => void (await send(task, entryModel ?? model ?? "")),
+          }),
+        ...(mayNotAsk === undefined && { switch_model: () => setPickerOpen(true) }),
         review_draft: () => openReview(),
         restore_checkpoint: () => showPane("checkpoints"),
       }),
       onOpenChange: openReview,
-      onRestore: setRestoring,
+      ...(mayNotChange === undefined && { onRestore: setRestoring }),
       restoreGate,
       onProgress,
     }),
-    [send, model, openReview, showPane, restoreGate, onProgress],
+    [send, model, openReview, showPane, restoreGate, onProgress, mayNotAsk, mayNotChange],
   );
   const sendGate = choice.model === undefined ? "Choose a model first." : undefined;
 
@@ -201,15 +205,17 @@ export function Workshop(props: { readonly workbench: Workbench }) {
                     : undefined
                 }
                 suggestions={
-                  <Suggestions
-                    hasFiles={workbench.fileCount > 0}
-                    onChoose={(words) => {
-                      const area = text.current;
-                      if (area === null) return;
-                      setNativeValue(area, words);
-                      area.focus();
-                    }}
-                  />
+                  mayNotAsk === undefined && (
+                    <Suggestions
+                      hasFiles={workbench.fileCount > 0}
+                      onChoose={(words) => {
+                        const area = text.current;
+                        if (area === null) return;
+                        setNativeValue(area, words);
+                        area.focus();
+                      }}
+                    />
+                  )
                 }
                 {...(conversation.isError && {
                   top: (
@@ -221,29 +227,33 @@ export function Workshop(props: { readonly workbench: Workbench }) {
                 })}
               />
             )}
-            <Composer
-              textRef={text}
-              draftKey={`benchtop.task.${workbenchId}`}
-              model={choice.model}
-              onModel={choice.choose}
-              running={running}
-              waiting={waiting}
-              sending={ask.sending}
-              gate={sendGate}
-              onSend={(task) => (choice.model === undefined ? Promise.resolve(false) : ask.ask(task, choice.model))}
-              onHint={hint}
-              onStop={() => void stop()}
-              modelPickerOpen={pickerOpen}
-              onModelPickerOpen={setPickerOpen}
-              notice={
-                <AskNotice
-                  ask={ask}
-                  hintFailure={hintFailure}
-                  onSwitchModel={() => setPickerOpen(true)}
-                  model={choice.model}
-                />
-              }
-            />
+            {mayNotAsk === undefined ? (
+              <Composer
+                textRef={text}
+                draftKey={`benchtop.task.${workbenchId}`}
+                model={choice.model}
+                onModel={choice.choose}
+                running={running}
+                waiting={waiting}
+                sending={ask.sending}
+                gate={sendGate}
+                onSend={(task) => (choice.model === undefined ? Promise.resolve(false) : ask.ask(task, choice.model))}
+                onHint={hint}
+                onStop={() => void stop()}
+                modelPickerOpen={pickerOpen}
+                onModelPickerOpen={setPickerOpen}
+                notice={
+                  <AskNotice
+                    ask={ask}
+                    hintFailure={hintFailure}
+                    onSwitchModel={() => setPickerOpen(true)}
+                    model={choice.model}
+                  />
+                }
+              />
+            ) : (
+              <p className="border-t border-line px-4 py-3 text-center text-sm text-muted">{mayNotAsk}</p>
+            )}
           </div>
         )}
         {paneOpen && (
@@ -272,6 +282,7 @@ export function Workshop(props: { readonly workbench: Workbench }) {
               <CheckpointsPane
                 workbenchId={workbenchId}
                 restoreGate={restoreGate}
+                mayChange={mayNotChange === undefined}
                 onRestore={setRestoring}
                 onClose={closePane}
               />

@@ -10,12 +10,14 @@ import { formatBytes, formatCount } from "../components/format.ts";
 import { RelativeTime } from "../components/relative-time.tsx";
 import { Screen } from "../components/screen.tsx";
 import { SkeletonRows } from "../components/skeleton.tsx";
+import { useMay } from "../identity/identity.ts";
 import { CreateWorkbench } from "./create-workbench.tsx";
 
 const route = getRouteApi("/workbenches");
 
 export function WorkbenchesScreen() {
   const { create } = route.useSearch();
+  const mayCreate = useMay("workbenches:write");
   const navigate = route.useNavigate();
   const open = () => void navigate({ search: { create: true } });
   const workbenches = useInfiniteQuery({
@@ -30,9 +32,11 @@ export function WorkbenchesScreen() {
     <Screen
       title="Workbenches"
       actions={
-        <Button size="small" tone="primary" icon={<Plus size={14} aria-hidden />} onClick={open}>
-          New workbench
-        </Button>
+        mayCreate && (
+          <Button size="small" tone="primary" icon={<Plus size={14} aria-hidden />} onClick={open}>
+            New workbench
+          </Button>
+        )
       }
     >
       {workbenches.isPending && <SkeletonRows label="Loading workbenches" />}
@@ -49,9 +53,11 @@ export function WorkbenchesScreen() {
           icon={<LayoutGrid size={18} aria-hidden />}
           title="A workbench holds files an agent may work on"
           action={
-            <Button tone="primary" icon={<Plus size={14} aria-hidden />} onClick={open}>
-              Create your first workbench
-            </Button>
+            mayCreate && (
+              <Button tone="primary" icon={<Plus size={14} aria-hidden />} onClick={open}>
+                Create your first workbench
+              </Button>
+            )
           }
         >
           You add copies of files and ask for changes. The agent writes a Draft; you read the differences and publish
@@ -91,7 +97,7 @@ export function WorkbenchesScreen() {
           </Button>
         </div>
       )}
-      <CreateWorkbench open={create === true} onClose={() => void navigate({ search: {} })} />
+      <CreateWorkbench open={create === true && mayCreate} onClose={() => void navigate({ search: {} })} />
     </Screen>
   );
 }

@@ -1,8 +1,11 @@
 import { client } from "../api/client.ts";
 import { forgetModels } from "../api/queries.ts";
 
-const channel = new BroadcastChannel("benchtop.identity");
-channel.addEventListener("message", startOver);
+/** Written when the session changes; the browser tells the other tabs, which show what is not theirs any more. */
+const changedKey = "benchtop.session-changed-at";
+addEventListener("storage", ({ key }) => {
+  if (key === changedKey) startOver();
+});
 
 /** Works in another workspace from now on. Everything is loaded anew, so nothing of the old one stays on screen. */
 export async function switchWorkspace(workspaceId: string): Promise<void> {
@@ -20,9 +23,8 @@ export async function signOut(): Promise<void> {
   startOver();
 }
 
-/** The session is the browser's: what the other tabs show is not theirs any more. */
 function tellOtherTabs(): void {
-  channel.postMessage("changed");
+  localStorage.setItem(changedKey, new Date().toISOString());
 }
 
 function startOver(): void {
