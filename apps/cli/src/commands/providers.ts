@@ -12,25 +12,29 @@ export function addProviderCommands(program: Command, invocation: Invocation): v
 
   addCommand(
     providers,
-    "add <name>",
+    "add [name]",
     "Add a provider, or replace one. The key is taken from an environment variable.",
     [
-      "benchtop providers add openai --kind openai-responses \\",
-      "    --base-url https://api.openai.com/v1 --api-key-env OPENAI_API_KEY",
-      "benchtop providers add anthropic --kind anthropic-messages \\",
-      "    --base-url https://api.anthropic.com/v1 --api-key-env ANTHROPIC_API_KEY",
-      "benchtop providers add ollama --kind openai-chat --base-url http://127.0.0.1:11434/v1 --local",
+      "benchtop providers add --preset openai --api-key-env OPENAI_API_KEY",
+      "benchtop providers add --preset ollama",
+      "benchtop providers add gateway --kind openai-chat \\",
+      "    --base-url https://models.example/v1 --api-key-env GATEWAY_KEY",
     ],
   )
-    .addOption(new Option("--kind <kind>", "the protocol it speaks").choices(kinds).makeOptionMandatory())
-    .requiredOption("--base-url <url>", "its address, up to and without /responses, /chat/completions or /messages")
+    .option("--preset <id>", "a provider that Benchtop knows (`benchtop providers presets`), which says the rest")
+    .addOption(new Option("--kind <kind>", "the protocol it speaks").choices(kinds))
+    .option("--base-url <url>", "its address, up to and without /responses, /chat/completions or /messages")
     .option("--api-key-env <variable>", "environment variable that holds the key; it is read once and kept encrypted")
     .option("--local", "a server on this machine's loopback: http:// is allowed, and no consent is needed")
     .option("--price-in <usd>", "US dollars per million input tokens, to show costs", dollars)
     .option("--price-out <usd>", "US dollars per million output tokens", dollars)
     .option("--price-cached-in <usd>", "US dollars per million input tokens read from the prompt cache", dollars)
     .option("--price-cache-write <usd>", "US dollars per million input tokens written to it", dollars)
-    .action((name: string, options: AddOptions) => addProvider(invocation, name, options));
+    .action((name: string | undefined, options: AddOptions) => addProvider(invocation, name, options));
+
+  addCommand(providers, "presets", "Providers that Benchtop knows: what `providers add --preset` takes.", [
+    "benchtop providers presets",
+  ]).action(() => listPresets(invocation));
 
   addCommand(providers, "list", "Configured providers.").action(() => listProviders(invocation));
 
@@ -53,8 +57,9 @@ export function addProviderCommands(program: Command, invocation: Invocation): v
 const kinds = ["openai-responses", "openai-chat", "anthropic-messages"] as const satisfies readonly ProviderKind[];
 
 interface AddOptions {
-  readonly kind: ProviderKind;
-  readonly baseUrl: string;
+  readonly preset?: string;
+  readonly kind?: ProviderKind;
+  readonly baseUrl?: string;
   readonly apiKeyEnv?: string;
   readonly local?: boolean;
   readonly priceIn?: number;
@@ -63,16 +68,21 @@ interface AddOptions {
   readonly priceCacheWrite?: number;
 }
 
-async function addProvider(invocation: Invocation, name: string, options: AddOptions): Promise<void> {
+async function addProvider(invocation: Invocation, named: string | undefined, options: AddOptions): Promise<void> {
+  const { preset, kind, baseUrl, local } = options;
+  const name = named ?? preset;
+  if (name === undefined) throw invalid("Name the provider, or give --preset (`benchtop providers presets`).");
+  if (preset === undefined && kind === undefined) throw invalid("Give --preset, or --kind and --base-url.");
   invocation.about({ provider: name });
   const apiKey = options.apiKeyEnv === undefined ? undefined : keyFrom(options.apiKeyEnv);
   const prices = pricesOf(options);
   const client = await invocation.client();
   const provider = await client.call("providers.add", {
     name,
-    kind: options.kind,
-    baseUrl: options.baseUrl,
-    local: options.local ?? false,
+    ...(preset !== undefined && { preset }),
+    ...(kind !== undefined && { kind }),
+    ...(baseUrl !== undefined && { baseUrl }),
+    ...(local !== undefined && { local }),
     ...(apiKey !== undefined && { apiKey }),
     ...(prices && { prices }),
   });
@@ -94,19 +104,31 @@ function pricesOf(options: AddOptions): InputOf<Operations["providers.add"]>["pr
     };
   }
   if ([priceIn, priceOut, priceCachedIn, priceCacheWrite].every((price) => price === undefined)) return undefined;
-  throw new BenchtopError("VALIDATION_FAILED", "Give both --price-in and --price-out, or no price at all.", {
-    phase: "settings",
-  });
+  throw invalid("Give both --price-in and --price-out, or no price at all.");
+}
+
+function invalid(message: string): BenchtopError {
+  return new BenchtopError("VALIDATION_FAILED", message, { phase: "settings" });
 }
 
 function keyFrom(variable: string): string {
   const key = process.env[variable]?.trim();
   if (key !== undefined && key !== "") return key;
-  throw new BenchtopError(
-    "VALIDATION_FAILED",
+  throw invalid(
     `The environment variable ${variable} is empty. Put the key into it first: \`read -rs ${variable} && export ${variable}\`.`,
-    { phase: "settings" },
   );
+}
+
+async function listPresets(invocation: Invocation): Promise<void> {
+  const answer = await (await invocation.client()).call("providers.catalogue", {});
+  if (invocation.json) return invocation.printJson(answer);
+  printTable(invocation.terminal, answer.items, [
+    { title: "PRESET", value: ({ id }) => id },
+    { title: "PROVIDER", value: ({ displayName }) => displayName },
+    { title: "KEY IN", value: ({ auth }) => auth.environment ?? "–" },
+    { title: "MODELS KNOWN", value: ({ models }) => String(models.length) },
+    { title: "ADDRESS", value: ({ baseUrl }) => baseUrl },
+  ]);
 }
 
 async function listProviders(invocation: Invocation): Promise<void> {
@@ -123,7 +145,7 @@ async function listProviders(invocation: Invocation): Promise<void> {
     { title: "KEY", value: ({ hasApiKey }) => (hasApiKey ? "kept" : "none") },
     {
       title: "PRICE IN/OUT",
-      value: ({ prices }) => (prices === null ? "–" : `$${prices.inputPerMillion}/$${prices.outputPerMillion} per M`),
+      value: ({ prices }) => pricesAsText(prices ?? undefined),
     },
     { title: "ADDRESS", value: ({ baseUrl }) => baseUrl },
   ]);
@@ -159,6 +181,21 @@ async function listModels(invocation: Invocation): Promise<void> {
   }
   printTable(invocation.terminal, answer.items, [
     { title: "MODEL", value: ({ ref }) => ref },
+    {
+      title: "CONTEXT",
+      value: ({ contextTokens }) => (contextTokens === undefined ? "–" : formatTokens(contextTokens)),
+    },
+    { title: "PRICE IN/OUT", value: ({ prices }) => pricesAsText(prices) },
     { title: "WHERE", value: ({ local }) => (local ? "this machine, no consent needed" : "remote, needs consent") },
   ]);
+}
+
+function pricesAsText(
+  prices: { readonly inputPerMillion: number; readonly outputPerMillion: number } | undefined,
+): string {
+  return prices === undefined ? "–" : `$${prices.inputPerMillion}/$${prices.outputPerMillion} per M`;
+}
+
+function formatTokens(tokens: number): string {
+  return tokens < 1000 ? String(tokens) : `${Math.round(tokens / 1000)}k`;
 }
