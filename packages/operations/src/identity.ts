@@ -33,9 +33,13 @@ export const Identity = z.object({
   /** The holder of the bootstrap token: may do everything, in every workspace. */
   operator: z.boolean(),
   permissions: z.array(z.enum(permissions)),
-  via: z.enum(["token", "sign-in", "api-key"]),
+  /** `none`: this daemon asks nobody who they are (`auth` of its configuration). */
+  via: z.enum(["token", "sign-in", "api-key", "none"]),
+  /** The API key, or the one that this browser signed in with. */
   keyId: z.string().nullable(),
   signInId: z.string().nullable(),
+  /** Good in this workspace alone, whatever others the person has: a key, its browser session, a link from a colleague. */
+  confined: z.boolean(),
 });
 export type Identity = z.infer<typeof Identity>;
 
@@ -111,6 +115,7 @@ export const accessEvents = [
   "sign-in.succeeded",
   "sign-in.failed",
   "sign-in.ended",
+  "link.created",
   "key.created",
   "key.revoked",
   "token.refused",

@@ -142,7 +142,10 @@ export async function startDaemon(options: DaemonOptions): Promise<Daemon> {
     const retention = startDailyRetention({ retention: store.retention, days: config.retention?.days, log });
     opened.defer(() => atMost(2000, retention.close()));
 
-    const identities = new Identities({ db: store.db, bootstrapToken: token });
+    const rateLimits = new RateLimits();
+    const identities = new Identities({ store, log, bootstrapToken: token, rateLimits });
+    opened.defer(() => atMost(1000, identities.close()));
+    await identities.nameOperator();
     const limits = { ...defaultBodyLimits, maxUploadBytes: config.limits.maxFileBytes, ...options.limits };
     let stopping = false;
     const handlers = bindHandlers({
@@ -167,7 +170,7 @@ export async function startDaemon(options: DaemonOptions): Promise<Daemon> {
       home,
       log,
       identities,
-      rateLimits: new RateLimits(),
+      rateLimits,
       references: new References({ workbenches, store }),
       idempotencyKeys: new IdempotencyKeys(store.db),
       stopping: () => stopping,
@@ -213,7 +216,7 @@ export async function startDaemon(options: DaemonOptions): Promise<Daemon> {
     return {
       url: http.url,
       token,
-      signInUrl: () => signInUrl(http.url, identities.createOneTimeToken().token),
+      signInUrl: () => signInUrl(http.url, identities.links.createForOperator().token),
       close: () => (closed ??= close()),
     };
   } catch (thrown) {

@@ -303,6 +303,8 @@ export interface InvitationsTable {
   email: string | null;
   role: MembershipsTable["role"];
   invited_by: string;
+  /** The API key that it was made with; it ends with that key. */
+  key_id: string | null;
   created_at: string;
   expires_at: string;
   accepted_at: string | null;
@@ -320,6 +322,8 @@ export interface ApiKeysTable {
   token_hash: string;
   scopes: string;
   created_by: string;
+  /** The key that it was made with; it ends with that key. */
+  parent_key_id: string | null;
   created_at: string;
   expires_at: string | null;
   revoked_at: string | null;
@@ -348,6 +352,8 @@ export interface SignInsTable {
   workspace_id: string;
   /** The API key that it was exchanged for; it limits the session, and ends it when it ends. */
   key_id: string | null;
+  /** 1 for one that is good in this workspace alone: made by a key, or with a link that a colleague gave. */
+  confined: Flag;
   method: "token" | "link" | "invitation" | "oidc" | "api-key";
   user_agent: string | null;
   address: string | null;

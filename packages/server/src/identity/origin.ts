@@ -33,6 +33,11 @@ export function checkAddress(request: IncomingMessage, own: OwnAddresses): void 
 export function isForeignCookieRequest(request: Pick<IncomingMessage, "headers" | "method">): boolean {
   const isRead = request.method === "GET" || request.method === "HEAD";
   if (!isRead && request.headers.origin === undefined) return true;
+  return isCrossSite(request);
+}
+
+/** Whether a browser says that a page of another origin asks; programs say nothing. */
+export function isCrossSite(request: Pick<IncomingMessage, "headers">): boolean {
   const site = request.headers["sec-fetch-site"];
   return site !== undefined && site !== "same-origin" && site !== "none";
 }

@@ -1,5 +1,5 @@
 import type { IncomingMessage } from "node:http";
-import { isForeignCookieRequest } from "./origin.ts";
+import { isCrossSite, isForeignCookieRequest } from "./origin.ts";
 
 /** What a caller shows of themselves, on whatever transport. */
 export interface Proof {
@@ -9,6 +9,8 @@ export interface Proof {
   readonly cookie: string | undefined;
   /** True when a page of another origin sent the cookie: it then proves nothing. */
   readonly foreign: boolean;
+  /** True when a browser says that a page of another origin asks. Matters alone where nobody has to prove anything. */
+  readonly crossSite?: boolean;
   /** The workspace to work in, for identities that have several. */
   readonly workspace: string | undefined;
   /** What failed attempts and anonymous requests are counted by. */
@@ -27,7 +29,8 @@ export function proofOf(request: Pick<IncomingMessage, "headers" | "method" | "s
     authorization: headers.authorization,
     cookie: cookieOf(headers.cookie, cookieName),
     foreign: isForeignCookieRequest(request),
-    workspace: typeof workspace === "string" ? workspace : undefined,
+    crossSite: isCrossSite(request),
+    workspace: typeof workspace === "string" && workspace !== "" ? workspace.slice(0, 200) : undefined,
     address: socket.remoteAddress ?? "",
     userAgent: headers["user-agent"]?.slice(0, 300),
   };

@@ -1,4 +1,5 @@
 import { Refusal } from "../api/refusal.ts";
+import { networkOf } from "./network.ts";
 
 export interface RateLimit {
   /** Requests that come back each second. */
@@ -22,11 +23,12 @@ export const defaultRateLimits: RateLimitOptions = {
 const maxCallers = 10_000;
 
 /**
- * A token bucket for each caller. Callers whose bucket is full again are forgotten, and there are never more than a
- * bounded number of them.
+ * A token bucket for each caller, and a bounded number of them: whoever has been quiet the longest is forgotten first, so
+ * that many who come once do not give a busy one its requests back.
  */
 export class RateLimits {
   readonly #options: RateLimitOptions;
+  /** The least recently used stands first. */
   readonly #buckets = new Map<string, { left: number; at: number }>();
 
   constructor(options: RateLimitOptions = defaultRateLimits) {
@@ -36,10 +38,11 @@ export class RateLimits {
   /** Takes one request. Throws `RATE_LIMITED` (429) when none is left. */
   take(caller: string, kind: "identity" | "address", now = performance.now()): void {
     const { perSecond, burst } = this.#options[kind];
-    const key = `${kind}:${caller}`;
-    const bucket = this.#buckets.get(key) ?? this.#add(key, burst, now);
+    const key = kind === "address" ? `address:${networkOf(caller)}` : `identity:${caller}`;
+    const bucket = this.#use(key) ?? { left: burst, at: now };
     bucket.left = Math.min(burst, bucket.left + ((now - bucket.at) / 1000) * perSecond);
     bucket.at = now;
+    this.#buckets.set(key, bucket);
     if (bucket.left < 1) {
       throw new Refusal(429, "RATE_LIMITED", "Too many requests. Wait a moment.", {
         detail: { retry_after_ms: Math.ceil(((1 - bucket.left) / perSecond) * 1000) },
@@ -48,14 +51,15 @@ export class RateLimits {
     bucket.left--;
   }
 
-  #add(key: string, burst: number, now: number): { left: number; at: number } {
-    if (this.#buckets.size >= maxCallers) {
-      // The one that has been quiet the longest stands first: each use below moves a bucket nowhere, so age is by arrival.
+  /** Takes a bucket out, to be put in again behind all others. */
+  #use(key: string): { left: number; at: number } | undefined {
+    const bucket = this.#buckets.get(key);
+    if (bucket !== undefined) {
+      this.#buckets.delete(key);
+    } else if (this.#buckets.size >= maxCallers) {
       const { value } = this.#buckets.keys().next();
       if (value !== undefined) this.#buckets.delete(value);
     }
-    const bucket = { left: burst, at: now };
-    this.#buckets.set(key, bucket);
     return bucket;
   }
 }

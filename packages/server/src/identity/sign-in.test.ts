@@ -102,27 +102,27 @@ describe("signing a browser in", () => {
     const refused = await signIn(daemon.token);
     expect(refused.status).toBe(429);
     expect(Number(refused.headers.get("retry-after"))).toBeGreaterThan(0);
-    expect(await errorOf(refused)).toMatchObject({ error_code: "AUTH_REQUIRED", retryable: true });
+    expect(await errorOf(refused)).toMatchObject({ error_code: "RATE_LIMITED", retryable: true });
     expect((await daemon.fetch("/api/v1/whoami")).status).toBe(200);
   });
 });
 
 describe("one-time tokens", () => {
   test("expire after ten minutes", () => {
-    const tokens = new OneTimeTokens();
+    const tokens = new OneTimeTokens<string>();
     const start = Date.now();
-    const { token, expiresAt } = tokens.create(start);
+    const { token, expiresAt } = tokens.create("a", start);
     expect(expiresAt.getTime()).toBe(start + 600_000);
-    expect(tokens.use(token, start + 600_000)).toBe(false);
+    expect(tokens.use(token, start + 600_000)).toBeUndefined();
   });
 
   test("are good until then, once", () => {
-    const tokens = new OneTimeTokens();
+    const tokens = new OneTimeTokens<string>();
     const start = Date.now();
-    const { token } = tokens.create(start);
-    tokens.create(start);
-    expect(tokens.use(token, start + 599_999)).toBe(true);
-    expect(tokens.use(token, start + 599_999)).toBe(false);
+    const { token } = tokens.create("a", start);
+    tokens.create("b", start);
+    expect(tokens.use(token, start + 599_999)).toBe("a");
+    expect(tokens.use(token, start + 599_999)).toBeUndefined();
   });
 });
 

@@ -12,5 +12,25 @@ export function hashToken(token: string): string {
 
 /** Compares hashes, so that the time taken tells nothing of how much of a guess was right. */
 export function isToken(given: string, hash: string): boolean {
-  return timingSafeEqual(Buffer.from(hashToken(given), "hex"), Buffer.from(hash, "hex"));
+  return isSameHash(hashToken(given), hash);
+}
+
+export function isSameHash(one: string, other: string): boolean {
+  return timingSafeEqual(Buffer.from(one, "hex"), Buffer.from(other, "hex"));
+}
+
+const apiKeyPrefix = "bt_";
+
+/** An API key: recognisable by people and by scanners for leaked secrets. */
+export function newApiKey(): string {
+  return `${apiKeyPrefix}${newToken()}`;
+}
+
+export function isApiKey(text: string): boolean {
+  return /^bt_[A-Za-z0-9_-]{43}$/.test(text);
+}
+
+/** As much of a key as may be shown to tell it from others. */
+export function prefixOf(apiKey: string): string {
+  return apiKey.slice(0, apiKeyPrefix.length + 6);
 }

@@ -37,6 +37,7 @@ export async function identities(db: Kysely<unknown>): Promise<void> {
     .addColumn("email", "text")
     .addColumn("role", "text", (column) => column.notNull())
     .addColumn("invited_by", "text", (column) => column.notNull())
+    .addColumn("key_id", "text")
     .addColumn("created_at", "text", (column) => column.notNull())
     .addColumn("expires_at", "text", (column) => column.notNull())
     .addColumn("accepted_at", "text")
@@ -46,7 +47,7 @@ export async function identities(db: Kysely<unknown>): Promise<void> {
   await db.schema
     .createIndex("invitations_of_workspace")
     .on("invitations")
-    .columns(["workspace_id", "created_at"])
+    .columns(["workspace_id", "id"])
     .execute();
   await db.schema
     .createTable("api_keys")
@@ -58,12 +59,13 @@ export async function identities(db: Kysely<unknown>): Promise<void> {
     .addColumn("token_hash", "text", (column) => column.notNull().unique())
     .addColumn("scopes", "text", (column) => column.notNull())
     .addColumn("created_by", "text", (column) => column.notNull())
+    .addColumn("parent_key_id", "text")
     .addColumn("created_at", "text", (column) => column.notNull())
     .addColumn("expires_at", "text")
     .addColumn("revoked_at", "text")
     .addColumn("last_used_at", "text")
     .execute();
-  await db.schema.createIndex("api_keys_of_workspace").on("api_keys").columns(["workspace_id", "created_at"]).execute();
+  await db.schema.createIndex("api_keys_of_workspace").on("api_keys").columns(["workspace_id", "id"]).execute();
   await db.schema
     .createTable("access_events")
     .addColumn("id", "text", (column) => column.primaryKey().notNull())
@@ -77,9 +79,9 @@ export async function identities(db: Kysely<unknown>): Promise<void> {
     .addColumn("detail", "text", (column) => column.notNull())
     .execute();
   await db.schema
-    .createIndex("access_events_by_time")
+    .createIndex("access_events_of_workspace")
     .on("access_events")
-    .columns(["workspace_id", "at", "id"])
+    .columns(["workspace_id", "id"])
     .execute();
 
   await extendSignIns(db);
@@ -102,6 +104,7 @@ async function extendSignIns(db: Kysely<unknown>): Promise<void> {
     .addColumn("user_id", "text", (column) => column.notNull())
     .addColumn("workspace_id", "text", (column) => column.notNull())
     .addColumn("key_id", "text")
+    .addColumn("confined", "integer", (column) => column.notNull())
     .addColumn("method", "text", (column) => column.notNull())
     .addColumn("user_agent", "text")
     .addColumn("address", "text")

@@ -1,0 +1,58 @@
+import type { Identity, Permission } from "@benchtop/operations";
+import type { Store } from "@benchtop/store";
+import { findAgain, type Database } from "./lookup.ts";
+import { denied, notFound, refusalOf } from "./refused.ts";
+
+/**
+ * Every change of who may do what: one transaction, in which the one who makes it is looked at again, because what they
+ * proved a moment ago may be over. Changes of a workspace happen one after the other, so that two owners who remove each
+ * other at the same time leave one.
+ */
+export class AccessChanges {
+  readonly #store: Pick<Store, "db" | "dialect">;
+  readonly #changed: () => void;
+
+  /** `changed` is told after each commit, before the caller is. */
+  constructor(store: Pick<Store, "db" | "dialect">, changed: () => void) {
+    this.#store = store;
+    this.#changed = changed;
+  }
+
+  /** By somebody who is identified, in the workspace that they are in; `actor` is what they are worth now. */
+  async by<Result>(
+    identity: Identity,
+    permission: Permission,
+    work: (db: Database, actor: Identity) => Promise<Result>,
+  ): Promise<Result> {
+    return await this.in(identity.workspaceId, async (db) => {
+      const finding = await findAgain(db, identity);
+      if (!finding.found) throw refusalOf(finding, identity.signInId === null ? "key" : "browser");
+      if (!finding.identity.permissions.includes(permission)) {
+        throw denied(`This needs the permission ${permission}.`, { permission });
+      }
+      return await work(db, finding.identity);
+    });
+  }
+
+  /** In a workspace, by somebody who proves themselves within. Throws `NOT_FOUND` for a workspace that is gone. */
+  async in<Result>(workspaceId: string, work: (db: Database) => Promise<Result>): Promise<Result> {
+    return await this.anywhere(async (db) => {
+      await this.lock(db, workspaceId);
+      return await work(db);
+    });
+  }
+
+  /** Keeps every other change of a workspace waiting until this one is committed. Throws `NOT_FOUND`. */
+  async lock(db: Database, workspaceId: string): Promise<void> {
+    const workspace = db.selectFrom("workspaces").select("id").where("id", "=", workspaceId);
+    // SQLite has one writer anyway.
+    const locked = this.#store.dialect === "postgres" ? workspace.forUpdate() : workspace;
+    if ((await locked.executeTakeFirst()) === undefined) throw notFound("workspace");
+  }
+
+  async anywhere<Result>(work: (db: Database) => Promise<Result>): Promise<Result> {
+    const result = await this.#store.db.transaction().execute(work);
+    this.#changed();
+    return result;
+  }
+}
