@@ -15,7 +15,7 @@ import { bindHandlers } from "./handlers/handlers.ts";
 import { signInUrl } from "./handlers/system.ts";
 import { defaultBodyLimits, type BodyLimits } from "./http/body.ts";
 import { listen } from "./http/listen.ts";
-import { serveRequest, type HttpParts } from "./http/serve-request.ts";
+import { serveRequest, type HttpParts, type Mount } from "./http/serve-request.ts";
 import { readConfig } from "./home/config.ts";
 import { readBootstrapToken } from "./home/bootstrap-token.ts";
 import { removeDaemonFile, writeDaemonFile } from "./home/daemon-file.ts";
@@ -23,6 +23,8 @@ import { prepareHome } from "./home/home.ts";
 import { takeHomeLock } from "./home/lock.ts";
 import { Identities } from "./identity/identities.ts";
 import { RateLimits } from "./identity/rate-limits.ts";
+import { rpcMount } from "./json-rpc/post.ts";
+import { defaultSocketLimits, RpcSockets, type SocketLimits } from "./json-rpc/sockets.ts";
 import { openLog } from "./log/log.ts";
 import { outboundConnections, type OutboundOptions } from "./outbound/outbound.ts";
 import { Routes } from "./rest/routes.ts";
@@ -52,6 +54,8 @@ export interface DaemonOptions {
   /** The built console; the repository's own unless told. */
   readonly consoleDir?: string;
   readonly limits?: Partial<BodyLimits>;
+  /** Of WebSockets: connections of one identity, calls and streams on one connection. */
+  readonly socketLimits?: Partial<SocketLimits>;
   /** Refuse an answer that does not match its schema; tests and development turn it on. */
   readonly checkOutputs?: boolean;
   /** Operations of a program that embeds the daemon, beside its own; on every transport but gRPC, whose service is fixed. */
@@ -98,7 +102,7 @@ export async function startDaemon(options: DaemonOptions): Promise<Daemon> {
     const secrets = await openSecrets({ home, ...(configDir !== undefined && { configDir }) });
     const egress = createEgress({
       ...(await outboundConnections(options.outbound ?? {})),
-      policy: () => ({ allowedHosts: providers.allowedHosts() }),
+      policy: (workspaceId) => ({ allowedHosts: providers.allowedHosts(workspaceId) }),
       consent: { isConsented: (question) => workbenches.consent.isConsented(question) },
       record: (record) => egressLog.record(record),
     });
@@ -166,6 +170,7 @@ export async function startDaemon(options: DaemonOptions): Promise<Daemon> {
       maxUploadBytes: limits.maxUploadBytes,
     });
     const registry = new Registry(handlers, options.extensions);
+    const mounts = new Map<string, Mount>();
     const parts: HttpParts = {
       home,
       log,
@@ -176,19 +181,24 @@ export async function startDaemon(options: DaemonOptions): Promise<Daemon> {
       stopping: () => stopping,
       checkOutputs: options.checkOutputs ?? false,
       routes: new Routes(registry.entries),
-      mounts: new Map(),
+      mounts,
       console: new ConsoleFiles(options.consoleDir ?? join(import.meta.dirname, "../../../apps/console/dist")),
       // Loaded when somebody asks: most daemons are never asked.
       openApi: async () => (await import("./rest/openapi.ts")).openApiText(),
       limits,
       addresses: () => http.addresses,
     };
+    const rpcParts = { ...parts, registry, socketLimits: { ...defaultSocketLimits, ...options.socketLimits } };
+    mounts.set("/rpc", rpcMount(rpcParts));
     const { port, host = config.listen.host ?? "127.0.0.1", publicUrls = config.listen.publicUrls ?? [] } = options;
     const tls = options.tls ?? config.tls;
     const http = await listen({ port, host, publicUrls, tls, warn: log.warn }, (request, response) => {
       void serveRequest(parts, request, response);
     });
     opened.defer(() => http.close());
+    const sockets = new RpcSockets(rpcParts);
+    http.server.on("upgrade", (request, socket, head) => void sockets.upgrade(request, socket, head));
+    opened.defer(() => sockets.close());
     await writeDaemonFile(home, { url: http.url, pid: process.pid, startedAt: startedAt.toISOString() });
     opened.defer(() => removeDaemonFile(home));
     log.info("ready", { version, url: http.url, recovered: recovered.length, ms: Date.now() - startedAt.getTime() });

@@ -76,7 +76,7 @@ function discardBody(request: IncomingMessage): void {
   request.once("close", () => clearTimeout(timer));
 }
 
-function failureHeaders(failure: BenchtopError | Refusal, error: BenchtopError): Record<string, string> {
+export function failureHeaders(failure: BenchtopError | Refusal, error: BenchtopError): Record<string, string> {
   const headers: Record<string, string> = failure instanceof Refusal ? { ...failure.headers } : {};
   if (failure.status === 401) headers["WWW-Authenticate"] = "Bearer";
   const retryAfterMs = error.info.detail?.["retry_after_ms"];

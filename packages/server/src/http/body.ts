@@ -1,6 +1,7 @@
 import type { IncomingMessage } from "node:http";
 import type { ServerHttp2Stream } from "node:http2";
 import { BenchtopError } from "@benchtop/protocol";
+import { parseJson } from "../api/json-text.ts";
 import { Refusal } from "../api/refusal.ts";
 
 export interface BodyLimits {
@@ -123,9 +124,8 @@ const utf8 = new TextDecoder("utf-8", { fatal: true });
 function parseObject(bytes: Uint8Array): Record<string, unknown> {
   let value: unknown;
   try {
-    value = JSON.parse(utf8.decode(bytes));
+    value = parseJson(utf8.decode(bytes));
   } catch {
-    // The parser's own message quotes the body, so it is not passed on.
     throw new BenchtopError("VALIDATION_FAILED", "The body is not valid JSON in UTF-8.", { phase: "settings" });
   }
   if (typeof value !== "object" || value === null || Array.isArray(value)) {

@@ -1,10 +1,10 @@
 import type { IncomingMessage, ServerResponse } from "node:http";
 import { callOperation, type Answer, type CallParts } from "../api/call-operation.ts";
-import type { BrowserSession } from "../api/handler.ts";
 import { sendDownload, sendJson } from "../http/answer.ts";
+import { browserOf, goneSignal } from "../http/caller.ts";
 import { hasBody, readUpload, type BodyLimits } from "../http/body.ts";
-import { isSecure, type OwnAddresses } from "../identity/origin.ts";
-import { cookieOf, proofOf } from "../identity/proof.ts";
+import type { OwnAddresses } from "../identity/origin.ts";
+import { proofOf } from "../identity/proof.ts";
 import { sendEventStream } from "./event-stream.ts";
 import { gatherInput } from "./gather-input.ts";
 import type { Match } from "./routes.ts";
@@ -39,7 +39,7 @@ export async function serveRest(parts: RestParts, rest: RestRequest): Promise<vo
     onReplayed: () => response.setHeader("Idempotency-Replayed", "true"),
     lastEventId: lastEventIdOf(request),
     ...(entry.operation.transfer === "upload" && hasBody(request) && { body: () => readUpload(request, parts.limits) }),
-    browser: browserOf(parts, request, response),
+    browser: browserOf(parts.addresses(), request, response),
   });
   await send(rest, answer, signal);
 }
@@ -53,21 +53,6 @@ async function send({ request, response, match }: RestRequest, answer: Answer, s
     case "download":
       return await sendDownload(request, response, answer.download);
   }
-}
-
-function browserOf(parts: RestParts, request: IncomingMessage, response: ServerResponse): BrowserSession {
-  return {
-    secure: isSecure(request, parts.addresses()),
-    cookie: (name) => cookieOf(request.headers.cookie, name),
-    setCookie: (line) => response.appendHeader("Set-Cookie", line),
-  };
-}
-
-/** Aborts when the caller goes away before the answer is sent. */
-function goneSignal(response: ServerResponse): AbortSignal {
-  const gone = new AbortController();
-  response.once("close", () => gone.abort());
-  return gone.signal;
 }
 
 function lastEventIdOf(request: IncomingMessage): string | undefined {

@@ -1,0 +1,20 @@
+import type { IncomingMessage, ServerResponse } from "node:http";
+import type { BrowserSession } from "../api/handler.ts";
+import { isSecure, type OwnAddresses } from "../identity/origin.ts";
+import { cookieOf } from "../identity/proof.ts";
+
+/** The cookies of whoever makes this request. */
+export function browserOf(addresses: OwnAddresses, request: IncomingMessage, response: ServerResponse): BrowserSession {
+  return {
+    secure: isSecure(request, addresses),
+    cookie: (name) => cookieOf(request.headers.cookie, name),
+    setCookie: (line) => response.appendHeader("Set-Cookie", line),
+  };
+}
+
+/** Aborts when the caller goes away before the answer is sent. */
+export function goneSignal(response: ServerResponse): AbortSignal {
+  const gone = new AbortController();
+  response.once("close", () => gone.abort());
+  return gone.signal;
+}

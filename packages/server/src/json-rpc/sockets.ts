@@ -1,0 +1,187 @@
+import { STATUS_CODES, type IncomingMessage } from "node:http";
+import type { Duplex } from "node:stream";
+import { setTimeout as sleep } from "node:timers/promises";
+import type { Identity } from "@benchtop/operations";
+import { newId } from "@benchtop/protocol";
+import type { WebSocket, WebSocketServer } from "ws";
+import { errorOf, toFailure } from "../api/failure.ts";
+import { Refusal, stopping } from "../api/refusal.ts";
+import { commonHeaders, errorBody, failureHeaders } from "../http/answer.ts";
+import { checkAddress, type OwnAddresses } from "../identity/origin.ts";
+import { proofOf, type Proof } from "../identity/proof.ts";
+import type { RpcParts } from "./call-method.ts";
+import { Connection, type ConnectionLimits, type Shared } from "./connection.ts";
+
+export interface SocketParts extends RpcParts {
+  readonly addresses: () => OwnAddresses;
+  readonly socketLimits: SocketLimits;
+}
+
+export interface SocketLimits extends ConnectionLimits {
+  /** Open connections of one identity. */
+  readonly maxConnections: number;
+  /** Open streams of one identity, on all its connections. */
+  readonly maxStreams: number;
+  /** How often a connection is looked at: whether its peer lives, and may still be here. */
+  readonly heartbeatMs: number;
+}
+
+export const defaultSocketLimits: SocketLimits = {
+  maxCalls: 100,
+  maxSubscriptions: 1000,
+  maxFaults: 100,
+  maxConnections: 1000,
+  maxStreams: 5000,
+  heartbeatMs: 30_000,
+};
+
+/** Application close codes (RFC 6455, section 7.4.2). */
+const noLongerKnown = 4401;
+
+interface Open {
+  readonly socket: WebSocket;
+  readonly connection: Connection;
+  readonly proof: Proof;
+  readonly identity: Identity;
+  heard: boolean;
+}
+
+/** JSON-RPC over WebSocket at `/rpc`. */
+export class RpcSockets {
+  readonly #parts: SocketParts;
+  readonly #open = new Set<Open>();
+  readonly #shared = new Map<string, Shared & { connections: number }>();
+  #server: Promise<WebSocketServer> | undefined;
+  #heartbeat: NodeJS.Timeout | undefined;
+
+  constructor(parts: SocketParts) {
+    this.#parts = parts;
+  }
+
+  /**
+   * An HTTP request that asks for another protocol. Nobody gets a WebSocket who is not known: what is refused is refused
+   * in HTTP, with the status and the envelope of any other request.
+   */
+  async upgrade(request: IncomingMessage, socket: Duplex, head: Buffer): Promise<void> {
+    // A peer that leaves now has nothing to be told.
+    const ignore = (): void => undefined;
+    socket.on("error", ignore);
+    const requestId = newId("request");
+    let status = 101;
+    let code: string | undefined;
+    try {
+      if (this.#parts.stopping()) throw stopping();
+      checkAddress(request, this.#parts.addresses());
+      if (request.url?.split("?", 1)[0] !== "/rpc" || request.headers.upgrade?.toLowerCase() !== "websocket") {
+        throw new Refusal(404, "NOT_FOUND", "There is nothing to upgrade to here: WebSocket is at /rpc.");
+      }
+      // A socket is good for changes, so a cookie has to come from our own page as it has to for any change.
+      const proof = proofOf({ headers: request.headers, method: "POST", socket: request.socket });
+      const identity = await this.#parts.identities.identify(proof);
+      const key = identity.keyId ?? identity.userId;
+      this.#parts.rateLimits.take(key, "identity");
+      this.#checkConnections(key);
+      const server = await this.#webSockets();
+      server.handleUpgrade(request, socket, head, (webSocket) => this.#accept(webSocket, proof, identity, key));
+    } catch (thrown) {
+      const failure = await toFailure(this.#parts, thrown, { request_id: requestId });
+      const error = errorOf(failure);
+      code = error.code;
+      status = failure.status;
+      refuse(socket, status, { ...failureHeaders(failure, error), "X-Request-Id": requestId }, errorBody(error));
+    } finally {
+      socket.off("error", ignore);
+      if (status !== 101) socket.on("error", ignore);
+      this.#parts.log.info("upgrade", { id: requestId, status, code });
+    }
+  }
+
+  /** Tells every reader that its stream is over, and closes. Within a second. */
+  async close(): Promise<void> {
+    clearInterval(this.#heartbeat);
+    const open = [...this.#open];
+    const ended = Promise.all(open.map(({ connection }) => connection.endStreams()));
+    await Promise.race([ended, sleep(500, undefined, { ref: false })]);
+    for (const { socket } of open) socket.close(1001, "The daemon is stopping.");
+    const closed = Promise.all(open.map(({ socket }) => new Promise((resolve) => socket.once("close", resolve))));
+    await Promise.race([closed, sleep(500, undefined, { ref: false })]);
+    for (const { socket } of this.#open) socket.terminate();
+  }
+
+  #checkConnections(key: string): void {
+    const { maxConnections } = this.#parts.socketLimits;
+    if ((this.#shared.get(key)?.connections ?? 0) < maxConnections) return;
+    throw new Refusal(429, "RATE_LIMITED", `There are ${maxConnections} connections of this identity already.`, {
+      detail: { limit: maxConnections },
+    });
+  }
+
+  /** Loaded with the first connection. */
+  #webSockets(): Promise<WebSocketServer> {
+    this.#server ??= import("ws").then(
+      ({ WebSocketServer }) =>
+        new WebSocketServer({
+          noServer: true,
+          clientTracking: false,
+          // Compression costs memory by connection, and mixes secrets with what a stranger may have written.
+          perMessageDeflate: false,
+          maxPayload: this.#parts.limits.maxJsonBytes,
+        }),
+    );
+    return this.#server;
+  }
+
+  #accept(socket: WebSocket, proof: Proof, identity: Identity, key: string): void {
+    const { socketLimits } = this.#parts;
+    const shared = this.#shared.get(key) ?? {
+      connections: 0,
+      subscriptions: 0,
+      maxSubscriptions: socketLimits.maxStreams,
+    };
+    shared.connections++;
+    this.#shared.set(key, shared);
+    const connection = new Connection(this.#parts, socket, proof, socketLimits, shared);
+    const open: Open = { socket, connection, proof, identity, heard: true };
+    this.#open.add(open);
+    socket.on("pong", () => (open.heard = true));
+    socket.on("message", () => (open.heard = true));
+    socket.once("close", () => {
+      this.#open.delete(open);
+      shared.connections--;
+      if (shared.connections === 0) this.#shared.delete(key);
+    });
+    this.#heartbeat ??= setInterval(() => {
+      for (const each of this.#open) void this.#look(each);
+    }, socketLimits.heartbeatMs).unref();
+  }
+
+  /** Drops a peer that is dead, or whose key, sign-in or membership ended; its streams end with it. */
+  async #look(open: Open): Promise<void> {
+    const { socket, proof, identity } = open;
+    if (!open.heard) return socket.terminate();
+    open.heard = false;
+    socket.ping();
+    try {
+      const now = await this.#parts.identities.identify(proof);
+      const isSame = now.workspaceId === identity.workspaceId && now.userId === identity.userId;
+      const hasAll = identity.permissions.every((permission) => now.permissions.includes(permission));
+      if (!isSame || !hasAll) socket.close(noLongerKnown, "What this connection may do has changed.");
+    } catch (thrown) {
+      const failure = await toFailure(this.#parts, thrown, {});
+      if (errorOf(failure).code === "AUTH_REQUIRED") socket.close(noLongerKnown, "AUTH_REQUIRED");
+    }
+  }
+}
+
+function refuse(socket: Duplex, status: number, headers: Readonly<Record<string, string>>, body: string): void {
+  if (!socket.writable) return;
+  const all = {
+    ...commonHeaders,
+    "Content-Type": "application/json; charset=utf-8",
+    "Content-Length": String(Buffer.byteLength(body)),
+    ...headers,
+    Connection: "close",
+  };
+  const lines = Object.entries(all).map(([name, value]) => `${name}: ${value}\r\n`);
+  socket.end(`HTTP/1.1 ${status} ${STATUS_CODES[status] ?? "Refused"}\r\n${lines.join("")}\r\n${body}`);
+}
