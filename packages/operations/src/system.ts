@@ -11,6 +11,8 @@ export const SystemStatus = z.object({
   home: z.string(),
   url: z.string(),
   startedAt: z.string(),
+  /** What an operator should not forget, such as that nobody has to prove who they are. */
+  warnings: z.array(z.string()),
   memoryBytes: z.int(),
   database: z.object({ dialect: z.enum(["sqlite", "postgres"]), location: z.string(), migration: z.string() }),
   runs: z.object({ active: z.int(), total: z.int() }),

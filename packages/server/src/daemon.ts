@@ -14,7 +14,7 @@ import { ConsoleFiles } from "./console/console-files.ts";
 import { bindHandlers } from "./handlers/handlers.ts";
 import { signInUrl } from "./handlers/system.ts";
 import { defaultBodyLimits, type BodyLimits } from "./http/body.ts";
-import { listen } from "./http/listen.ts";
+import { isLoopback, listen } from "./http/listen.ts";
 import { serveRequest, type HttpParts, type Mount } from "./http/serve-request.ts";
 import { readConfig } from "./home/config.ts";
 import { readBootstrapToken } from "./home/bootstrap-token.ts";
@@ -91,6 +91,8 @@ export async function startDaemon(options: DaemonOptions): Promise<Daemon> {
     opened.defer(() => log.close());
     if (open) log.warn("home.open-to-others", { home });
     const config = await readConfig(home);
+    const isOpen = config.auth === "none";
+    if (isOpen) checkMayBeOpen(options);
     const catalogue = await catalogueOf(home);
     const { token, repaired } = await readBootstrapToken(home);
     if (repaired) log.warn("bootstrap-token.was-open-to-others");
@@ -146,8 +148,8 @@ export async function startDaemon(options: DaemonOptions): Promise<Daemon> {
     const retention = startDailyRetention({ retention: store.retention, days: config.retention?.days, log });
     opened.defer(() => atMost(2000, retention.close()));
 
-    const rateLimits = new RateLimits();
-    const identities = new Identities({ store, log, bootstrapToken: token, rateLimits });
+    const rateLimits = new RateLimits(config.rateLimits);
+    const identities = new Identities({ store, log, bootstrapToken: token, rateLimits, open: isOpen });
     opened.defer(() => atMost(1000, identities.close()));
     await identities.nameOperator();
     const limits = { ...defaultBodyLimits, maxUploadBytes: config.limits.maxFileBytes, ...options.limits };
@@ -167,6 +169,7 @@ export async function startDaemon(options: DaemonOptions): Promise<Daemon> {
       identities,
       egressLog,
       traces: () => traces.map(({ state }) => state),
+      warnings: isOpen ? [openWarning] : [],
       maxUploadBytes: limits.maxUploadBytes,
     });
     const registry = new Registry(handlers, options.extensions);
@@ -201,6 +204,7 @@ export async function startDaemon(options: DaemonOptions): Promise<Daemon> {
     opened.defer(() => sockets.close());
     await writeDaemonFile(home, { url: http.url, pid: process.pid, startedAt: startedAt.toISOString() });
     opened.defer(() => removeDaemonFile(home));
+    if (isOpen) log.warn("auth.none", { warning: openWarning });
     log.info("ready", { version, url: http.url, recovered: recovered.length, ms: Date.now() - startedAt.getTime() });
 
     // What ships is checked as well, once nobody waits for it.
@@ -233,6 +237,19 @@ export async function startDaemon(options: DaemonOptions): Promise<Daemon> {
     await opened.disposeAsync();
     throw thrown;
   }
+}
+
+const openWarning =
+  'Nobody has to prove who they are: every program on this machine may do everything here ("auth": "none" in config.json).';
+
+/** Throws `VALIDATION_FAILED` for a daemon that asks nobody and can be reached from elsewhere. */
+function checkMayBeOpen({ host = "127.0.0.1", publicUrls = [] }: DaemonOptions): void {
+  if (isLoopback(host) && publicUrls.length === 0) return;
+  throw new BenchtopError(
+    "VALIDATION_FAILED",
+    'With "auth": "none" in config.json the daemon listens on loopback alone, without public URLs.',
+    { phase: "settings", subphase: "listen", detail: { host } },
+  );
 }
 
 /** Waits, but not for ever: what does not end by itself is left to the recovery of the next start. */

@@ -25,5 +25,7 @@ export interface Services {
   readonly egressLog: EgressLog;
   /** How the exports of traces fare. */
   readonly traces: () => readonly TraceExport["state"][];
+  /** What an operator should not forget: shown with the status until it is over. */
+  readonly warnings: readonly string[];
   readonly maxUploadBytes: number;
 }

@@ -25,6 +25,7 @@ export function systemHandlers(services: Services): HandlersOf<typeof systemOper
       home,
       url: url(),
       startedAt: startedAt.toISOString(),
+      warnings: [...services.warnings],
       memoryBytes: process.memoryUsage.rss(),
       database: await databaseOf(services),
       runs: { active: services.runs.active().length, total: await countRows(store, "runs") },

@@ -6,7 +6,9 @@ import type { Gate, ReliabilityOptions } from "@benchtop/harness";
 import { z } from "zod";
 import { defaultGates, GateConfig, gatesFromConfig } from "../gates/gates-config.ts";
 import type { TlsOptions } from "../tls/certificate.ts";
+import type { RateLimitOptions } from "../identity/rate-limits.ts";
 import { TraceConfig } from "../trace/trace-config.ts";
+import { AuthConfig, RateLimitsConfig, rateLimitsOf } from "./access-config.ts";
 
 const limit = z.int().positive().optional();
 const limitNames = Object.keys(defaultLimits) as (keyof Limits)[];
@@ -45,6 +47,8 @@ const Listen = z.strictObject({
 });
 
 const Config = z.strictObject({
+  auth: AuthConfig.default("required"),
+  rateLimits: RateLimitsConfig.optional(),
   limits: z.strictObject(Object.fromEntries(limitNames.map((name) => [name, limit]))).default({}),
   gates: z.array(GateConfig).max(100).optional(),
   trace: TraceConfig.optional(),
@@ -56,6 +60,9 @@ const Config = z.strictObject({
 
 /** What an operator may set for one home. */
 export interface HomeConfig {
+  /** `none`: every request is the operator's, without a proof. */
+  readonly auth: "required" | "none";
+  readonly rateLimits: RateLimitOptions;
   readonly limits: Limits;
   /** Asked by every prompt and agent run, in this order. */
   readonly gates: readonly Gate[];
@@ -83,8 +90,10 @@ export async function readConfig(home: string): Promise<HomeConfig> {
     const problems = parsed.error.issues.map((issue) => `${issue.path.join(".") || "the file"}: ${issue.message}`);
     throw invalid(path, problems.join("; "));
   }
-  const { limits, gates = defaultGates, trace, retention, reliability, listen, tls } = parsed.data;
+  const { auth, limits, gates = defaultGates, trace, retention, reliability, listen, tls } = parsed.data;
   return {
+    auth,
+    rateLimits: rateLimitsOf(parsed.data.rateLimits),
     limits: { ...defaultLimits, ...(limits as Partial<Limits>) },
     gates: gatesOf(path, gates),
     reliability,

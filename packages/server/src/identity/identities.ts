@@ -203,7 +203,7 @@ export class Identities {
       workspaceId,
       ...(keyId !== undefined && { subjectId: keyId }),
     });
-    this.#options.rateLimits.take(address, "address");
+    this.#options.rateLimits.take(address, "wrong-proof");
     return refusal;
   }
 

@@ -11,7 +11,7 @@ export interface RateLimit {
 export interface RateLimitOptions {
   /** Of one identity: a key, or a person with their token or session. */
   readonly identity: RateLimit;
-  /** Of one address that shows no identity, or a wrong one. */
+  /** Of one address that shows no identity, and as many again of wrong ones. */
   readonly address: RateLimit;
 }
 
@@ -35,10 +35,13 @@ export class RateLimits {
     this.#options = options;
   }
 
-  /** Takes one request. Throws `RATE_LIMITED` (429) when none is left. */
-  take(caller: string, kind: "identity" | "address", now = performance.now()): void {
-    const { perSecond, burst } = this.#options[kind];
-    const key = kind === "address" ? `address:${networkOf(caller)}` : `identity:${caller}`;
+  /**
+   * Takes one request of an identity, of an address that shows none, or a wrong proof of an address. Throws `RATE_LIMITED`
+   * (429) when none is left.
+   */
+  take(caller: string, kind: "identity" | "address" | "wrong-proof", now = performance.now()): void {
+    const { perSecond, burst } = this.#options[kind === "identity" ? "identity" : "address"];
+    const key = `${kind}:${kind === "identity" ? caller : networkOf(caller)}`;
     const bucket = this.#use(key) ?? { left: burst, at: now };
     bucket.left = Math.min(burst, bucket.left + ((now - bucket.at) / 1000) * perSecond);
     bucket.at = now;
