@@ -1,5 +1,6 @@
 import type { Client } from "@benchtop/client";
-import { findDaemon, homeFolder, namedDaemon, type FoundDaemon } from "./daemon/find.ts";
+import { readCredentials } from "./daemon/credentials.ts";
+import { chosenDaemon, findDaemon, givenToken, homeFolder, type FoundDaemon } from "./daemon/find.ts";
 import type { Subject } from "./next-steps.ts";
 import { withProgress } from "./output/progress.ts";
 import { openTerminal, type Terminal } from "./output/terminal.ts";
@@ -10,6 +11,8 @@ export class Invocation {
   readonly terminal: Terminal;
   readonly home: string;
   subject: Subject = {};
+  #workspace: string | undefined;
+  #daemon: Promise<FoundDaemon> | undefined;
   #client: Promise<Client> | undefined;
 
   constructor(json: boolean) {
@@ -23,15 +26,37 @@ export class Invocation {
     this.subject = { ...this.subject, ...subject };
   }
 
-  /** True when the daemon is on this machine and reads this machine's files. */
-  get isLocal(): boolean {
-    return namedDaemon() === undefined;
+  /** `--workspace`: the name or id of the workspace to work in, for this call alone. */
+  workIn(workspace: string): void {
+    this.#workspace = workspace;
   }
 
-  /** The client of the daemon; starts one when none runs here. */
+  /** The workspace that was asked for, by name or id: `--workspace`, else `BENCHTOP_WORKSPACE`. */
+  get askedWorkspace(): string | undefined {
+    return this.#workspace ?? (process.env["BENCHTOP_WORKSPACE"] || undefined);
+  }
+
+  /** True when the daemon is on this machine and may read this machine's files for us. */
+  get isLocal(): boolean {
+    return chosenDaemon() === undefined && givenToken() === undefined;
+  }
+
+  /** The client of the daemon, in the workspace that was asked for or chosen; starts one when none runs here. */
   client(): Promise<Client> {
     this.#client ??= this.#connect();
     return this.#client;
+  }
+
+  /** The client of the same daemon in another workspace; in the identity's own when none is named. */
+  async clientIn(workspaceId: string | undefined): Promise<Client> {
+    const [{ createClient }, { url, token }] = await Promise.all([import("@benchtop/client"), this.daemon()]);
+    return createClient({ url, token, workspace: workspaceId });
+  }
+
+  /** The daemon that commands talk to; starts one when none runs here. */
+  daemon(): Promise<FoundDaemon> {
+    this.#daemon ??= this.#find();
+    return this.#daemon;
   }
 
   /** The one JSON value of a `--json` command. */
@@ -40,13 +65,30 @@ export class Invocation {
   }
 
   async #connect(): Promise<Client> {
-    const [{ createClient }, daemon] = await Promise.all([import("@benchtop/client"), this.#daemon()]);
-    return createClient({ url: daemon.url, token: daemon.token });
+    const asked = this.askedWorkspace;
+    if (asked === undefined) return await this.clientIn(this.#chosenWorkspace());
+    if (workspaceId.test(asked)) return await this.clientIn(asked);
+    const { findWorkspace } = await import("./workspace.ts");
+    return await this.clientIn((await findWorkspace(await this.clientIn(undefined), asked)).workspaceId);
   }
 
-  async #daemon(): Promise<FoundDaemon> {
-    const found = namedDaemon() ?? (await findDaemon(this.home));
-    if (found !== undefined) return found;
+  #chosenWorkspace(): string | undefined {
+    const chosen = chosenDaemon();
+    if (chosen !== undefined) return chosen.workspace?.id;
+    // Another token than the home's own may know nothing of the workspace that was chosen for that one.
+    if (givenToken() !== undefined) return undefined;
+    const { homes } = readCredentials();
+    return Object.hasOwn(homes, this.home) ? homes[this.home]?.workspace.id : undefined;
+  }
+
+  async #find(): Promise<FoundDaemon> {
+    const chosen = chosenDaemon();
+    if (chosen !== undefined) return chosen;
+    const found = (await findDaemon(this.home)) ?? (await this.#start());
+    return { ...found, token: givenToken() ?? found.token };
+  }
+
+  async #start(): Promise<FoundDaemon> {
     const { startDetached } = await import("./daemon/start.ts");
     const started = await withProgress(this.terminal, "Starting the daemon", () => startDetached(this.home));
     const { dim } = this.terminal.errorColours;
@@ -55,3 +97,6 @@ export class Invocation {
     return started;
   }
 }
+
+/** What can be no name: it is asked for as it stands, and the daemon says whether there is such a workspace. */
+const workspaceId = /^(?:default|ws_[0-9a-z]{26})$/;

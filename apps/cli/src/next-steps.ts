@@ -85,9 +85,19 @@ const byCode: Partial<Record<ErrorCode, Steps>> = {
   ],
   POLICY_DENIED: () => ['the gates are in config.json in BENCHTOP_HOME; `mode: "shadow"` only records what they say'],
   AUTH_REQUIRED: () => [
-    "set BENCHTOP_TOKEN to a token of that daemon, or BENCHTOP_HOME to the folder that holds its bootstrap-token",
+    "for a daemon elsewhere: `benchtop login URL`, or BENCHTOP_URL and BENCHTOP_TOKEN",
+    "for the one of this machine: BENCHTOP_HOME is to be the folder that holds its bootstrap-token",
   ],
-  PERMISSION_DENIED: () => ["use a token that has this permission (BENCHTOP_TOKEN)"],
+  PERMISSION_DENIED: (_, error) => {
+    const permission = error.info.detail?.["permission"];
+    return [
+      "see who you are here, and what you may do: `benchtop whoami`",
+      typeof permission === "string"
+        ? `use a token that may do this (${permission}): \`benchtop login\`, or BENCHTOP_TOKEN`
+        : "see which workspaces are yours: `benchtop workspaces list`, then `benchtop workspaces use NAME`",
+    ];
+  },
+  RATE_LIMITED: (_, error) => [`try again ${afterWait(error)}`],
   SANDBOX_VIOLATION: () => ["paths are relative to the workbench, without `..`, links or reserved names"],
   USER_CANCELED: ({ runId }) =>
     runId === undefined ? [] : [`what it said so far: \`benchtop runs show ${runId} --events\``],

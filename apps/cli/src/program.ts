@@ -1,5 +1,6 @@
 import { readFileSync } from "node:fs";
-import { Command } from "commander";
+import { Command, InvalidArgumentError } from "commander";
+import { addAccessCommands } from "./commands/access.ts";
 import { addApprovalsCommand } from "./commands/again.ts";
 import { addCallCommand } from "./commands/call.ts";
 import { addCheckpointCommands } from "./commands/checkpoints.ts";
@@ -9,11 +10,15 @@ import { addDaemonCommands } from "./commands/daemon.ts";
 import { addDraftCommands } from "./commands/draft.ts";
 import { addEgressCommand } from "./commands/egress.ts";
 import { addEvalCommands } from "./commands/eval.ts";
+import { addKeyCommands } from "./commands/keys.ts";
+import { addLoginCommands } from "./commands/login.ts";
+import { addMemberCommands } from "./commands/members.ts";
 import { addMemoryCommands } from "./commands/memory.ts";
 import { addProviderCommands } from "./commands/providers.ts";
 import { addAskCommand, addRunCommand } from "./commands/run.ts";
 import { addRunsCommands } from "./commands/runs.ts";
 import { addWorkbenchCommands } from "./commands/workbench.ts";
+import { addWorkspaceCommands } from "./commands/workspaces.ts";
 import { exitCodeHelp } from "./failure.ts";
 import type { Invocation } from "./invocation.ts";
 
@@ -26,6 +31,11 @@ export function createProgram(invocation: Invocation): Command {
     .version(versionOf(), "-V, --version")
     .helpOption("-h, --help", "show help")
     .helpCommand("help [command]", "show help of a command")
+    .option("--workspace <workspace>", "work in this workspace, by name or id; goes with every command", nonEmpty)
+    .hook("preAction", () => {
+      const { workspace } = program.opts<{ workspace?: string }>();
+      if (workspace !== undefined) invocation.workIn(workspace);
+    })
     .showHelpAfterError("(add --help for examples)")
     .exitOverride()
     .configureHelp({ sortSubcommands: false, showGlobalOptions: false })
@@ -34,6 +44,7 @@ export function createProgram(invocation: Invocation): Command {
     })
     .addHelpText("after", generalHelp());
   addDaemonCommands(program, invocation);
+  addLoginCommands(program, invocation);
   addProviderCommands(program, invocation);
   addRunCommand(program, invocation);
   addAskCommand(program, invocation);
@@ -46,6 +57,10 @@ export function createProgram(invocation: Invocation): Command {
   addMemoryCommands(program, invocation);
   addConsentCommands(program, invocation);
   addEgressCommand(program, invocation);
+  addKeyCommands(program, invocation);
+  addMemberCommands(program, invocation);
+  addWorkspaceCommands(program, invocation);
+  addAccessCommands(program, invocation);
   addCallCommand(program, invocation);
   addCompletionCommand(program, invocation);
   return program;
@@ -69,7 +84,8 @@ Environment:
   BENCHTOP_PROXY       http(s):// proxy to reach model providers through
   BENCHTOP_CA_FILE     certificate authorities (PEM) to trust beside the usual ones
   BENCHTOP_URL, BENCHTOP_TOKEN
-                       use a daemon that runs elsewhere
+                       use a daemon that runs elsewhere, or another identity, whatever \`login\` chose
+  BENCHTOP_WORKSPACE   the workspace when --workspace is left out
   BENCHTOP_MODEL       the model when --model is left out
   NO_COLOR             no colours
 
@@ -78,6 +94,11 @@ ${codes}
 
 With --json every command prints JSON: one value, or one event a line where it streams. Errors are then one line
 {"error":{"message","error_code",…}} on standard error.`;
+}
+
+function nonEmpty(text: string): string {
+  if (text.trim() === "") throw new InvalidArgumentError("A name or an id is needed.");
+  return text;
 }
 
 function versionOf(): string {

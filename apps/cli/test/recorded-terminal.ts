@@ -22,6 +22,7 @@ export function recordedTerminal(
     errorLine: (text = "") => void (terminal.err += `${text}\n`),
     confirm: () => Promise.resolve(false),
     choose: () => Promise.resolve(undefined),
+    secret: () => Promise.resolve(undefined),
   };
   return terminal;
 }

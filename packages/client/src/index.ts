@@ -1,3 +1,3 @@
-export { createClient, type Client, type ClientOptions } from "./client.ts";
+export { createClient, type Client, type ClientOptions, type DownloadedFile } from "./client.ts";
 export type { FollowOptions } from "./follow.ts";
 export type { CallOptions } from "./request.ts";

@@ -31,6 +31,7 @@ export * from "./define.ts";
 export * from "./draft.ts";
 export * from "./evals.ts";
 export * from "./identity.ts";
+export * from "./json-schema.ts";
 export * from "./memory.ts";
 export * from "./pagination.ts";
 export * from "./permissions.ts";

@@ -55,6 +55,18 @@ export function duration(text: string): number {
   return value;
 }
 
+/** `30d`; answers days. */
+export function days(text: string): number {
+  const [, amount] = /^(\d{1,5})d$/.exec(text) ?? [];
+  if (!(Number(amount) > 0)) throw new InvalidArgumentError("A number of days is needed, such as 30d.");
+  return Number(amount);
+}
+
+/** The same, or `never`: null. */
+export function daysOrNever(text: string): number | null {
+  return text === "never" ? null : days(text);
+}
+
 export function consentOption(): Option {
   const meaning = "agree to send this to a model elsewhere: for this run, or until it is taken back";
   return new Option("--consent <mode>", meaning).choices(["once", "always"]);

@@ -22,7 +22,8 @@ function wordsOf(program: Command): Map<string, readonly string[]> {
   const visit = (command: Command, path: string): void => {
     const below = command.commands.map((child) => child.name());
     const options = command.options.flatMap(({ long }) => (long === undefined || long === null ? [] : [long]));
-    words.set(path, [...below, ...options, "--help"]);
+    const everywhere = path === "" ? [] : ["--workspace"];
+    words.set(path, [...below, ...options, ...everywhere, "--help"]);
     for (const child of command.commands) visit(child, path === "" ? child.name() : `${path} ${child.name()}`);
   };
   visit(program, "");

@@ -1,8 +1,9 @@
 import type { Command } from "commander";
+import type { Client } from "@benchtop/client";
 import type { SystemStatus } from "@benchtop/operations";
 import { BenchtopError } from "@benchtop/protocol/errors";
 import { openBrowser } from "../daemon/browser.ts";
-import { findDaemon, type FoundDaemon, namedDaemon } from "../daemon/find.ts";
+import { chosenDaemon, findDaemon, type ChosenDaemon, type FoundDaemon } from "../daemon/find.ts";
 import { exitCodes } from "../failure.ts";
 import type { Invocation } from "../invocation.ts";
 import { formatBytes, formatCount, formatDuration } from "../output/format.ts";
@@ -85,16 +86,19 @@ async function down(invocation: Invocation): Promise<void> {
 
 async function status(invocation: Invocation): Promise<void> {
   const { terminal, home } = invocation;
-  const daemon = namedDaemon() ?? (await findDaemon(home));
+  const chosen = chosenDaemon();
+  const daemon = chosen ?? (await findDaemon(home));
   if (daemon === undefined) {
     process.exitCode = exitCodes.runtime;
     if (invocation.json) return invocation.printJson({ running: false, home });
     terminal.line(`Benchtop is not running (home ${home}). \`benchtop up\` starts it.`);
     return;
   }
-  const state = await (await invocation.client()).call("system.status", {});
+  const state = await readStatus(await invocation.client());
+  if (state === undefined) return await shortStatus(invocation, daemon.url);
   if (invocation.json) return invocation.printJson({ running: true, ...state });
   terminal.line(terminal.colours.bold(`Benchtop ${state.version} runs at ${state.url}`));
+  if (chosen !== undefined) terminal.line(terminal.colours.dim(chosenLine(chosen)));
   printFacts(terminal, [
     [
       "Process",
@@ -119,6 +123,34 @@ async function status(invocation: Invocation): Promise<void> {
   }
 }
 
+/** `undefined` for who may use the daemon but not see how it is doing. */
+async function readStatus(client: Client): Promise<SystemStatus | undefined> {
+  try {
+    return await client.call("system.status", {});
+  } catch (error) {
+    if (BenchtopError.is(error) && error.code === "PERMISSION_DENIED") return undefined;
+    throw error;
+  }
+}
+
+/** What anybody may know who may use it at all. */
+async function shortStatus(invocation: Invocation, url: string): Promise<void> {
+  const client = await invocation.client();
+  const [health, identity] = await Promise.all([client.call("system.health", {}), client.call("identity.whoami", {})]);
+  const { version, uptimeSeconds } = health;
+  if (invocation.json) return invocation.printJson({ running: true, url, version, uptimeSeconds });
+  const { terminal } = invocation;
+  terminal.line(terminal.colours.bold(`Benchtop ${version} runs at ${url}`));
+  printFacts(terminal, [
+    ["Up", formatDuration(uptimeSeconds * 1000)],
+    ["You", `${identity.displayName}, ${identity.role ?? "operator"} of ${identity.workspaceName}`],
+  ]);
+}
+
+function chosenLine({ by }: ChosenDaemon): string {
+  return by === "environment" ? "BENCHTOP_URL names it." : "You are logged in there; `benchtop logout` ends that.";
+}
+
 function traceLine(trace: SystemStatus["traces"][number]): string {
   const { target, passedOn, dropped, waiting, problem } = trace;
   const lost = dropped === 0 ? "" : `, ${dropped} dropped`;
@@ -126,8 +158,9 @@ function traceLine(trace: SystemStatus["traces"][number]): string {
   return `${target}: ${passedOn} passed on${lost}${open}${problem === undefined ? "" : ` (${problem})`}`;
 }
 
+/** A login is no hindrance: who types `up` means this machine. Who set `BENCHTOP_URL` may have forgotten it. */
 function refuseRemote(command: string): void {
-  if (namedDaemon() === undefined) return;
+  if ((process.env["BENCHTOP_URL"] ?? "") === "") return;
   throw new BenchtopError(
     "VALIDATION_FAILED",
     `BENCHTOP_URL names a daemon elsewhere; \`benchtop ${command}\` is for the one of this machine. Unset BENCHTOP_URL first.`,

@@ -3,6 +3,7 @@ import { readFile } from "node:fs/promises";
 import { homedir } from "node:os";
 import { join, resolve } from "node:path";
 import { BenchtopError } from "@benchtop/protocol/errors";
+import { readCredentials, type ChosenWorkspace, type Credentials } from "./credentials.ts";
 
 /** A daemon that answers, and the token that it takes. `pid` is absent for one on another machine. */
 export interface FoundDaemon {
@@ -11,22 +12,79 @@ export interface FoundDaemon {
   readonly pid?: number;
 }
 
+/** A daemon that commands were told to use instead of the one of this machine. */
+export interface ChosenDaemon extends FoundDaemon {
+  readonly by: "environment" | "login";
+  /** What `workspaces use` chose for this token. */
+  readonly workspace?: ChosenWorkspace;
+}
+
 /** `$BENCHTOP_HOME`, or `.benchtop` in the user's own folder. */
 export function homeFolder(): string {
   const given = process.env["BENCHTOP_HOME"];
   return given === undefined || given === "" ? join(homedir(), ".benchtop") : resolve(given);
 }
 
-/** The daemon named by `BENCHTOP_URL` and `BENCHTOP_TOKEN`. Throws `VALIDATION_FAILED` when the token is missing. */
-export function namedDaemon(): FoundDaemon | undefined {
-  const { BENCHTOP_URL: url, BENCHTOP_TOKEN: token } = process.env;
-  if (url === undefined || url === "") return undefined;
-  trustOwnAuthorities();
-  if (!URL.canParse(url)) throw new BenchtopError("VALIDATION_FAILED", `BENCHTOP_URL is no address: ${url}`, settings);
-  if (token === undefined || token === "") {
-    throw new BenchtopError("AUTH_REQUIRED", `BENCHTOP_URL is set but BENCHTOP_TOKEN is not.`, settings);
+/**
+ * The daemon that `BENCHTOP_URL` names, else the one that somebody logged in to last. Its token is `BENCHTOP_TOKEN`, else
+ * the one that `login` keeps for that address. `undefined` means the daemon of this machine. Throws `AUTH_REQUIRED` when
+ * there is no token.
+ */
+export function chosenDaemon(): ChosenDaemon | undefined {
+  const given = process.env["BENCHTOP_URL"];
+  const token = givenToken();
+  if (given !== undefined && given !== "") {
+    const url = daemonAddress(given, "BENCHTOP_URL");
+    if (token !== undefined) return { url, token, by: "environment" };
+    const kept = keptFor(readCredentials(), url);
+    if (kept !== undefined) return { url, ...kept, by: "environment" };
+    const message = "BENCHTOP_URL is set but BENCHTOP_TOKEN is not, and nobody logged in there.";
+    throw new BenchtopError("AUTH_REQUIRED", message, settings);
   }
-  return { url: url.replace(/\/+$/, ""), token };
+  const credentials = readCredentials();
+  const url = credentials.current;
+  if (url === null) return undefined;
+  if (token !== undefined) return { url, token, by: "login" };
+  const kept = keptFor(credentials, url);
+  if (kept !== undefined) return { url, ...kept, by: "login" };
+  throw new BenchtopError("AUTH_REQUIRED", `Nobody is logged in at ${url}.`, settings);
+}
+
+function keptFor({ daemons }: Credentials, url: string): Credentials["daemons"][string] | undefined {
+  return Object.hasOwn(daemons, url) ? daemons[url] : undefined;
+}
+
+/** `BENCHTOP_TOKEN`: who commands are made by, on whichever daemon. */
+export function givenToken(): string | undefined {
+  const token = process.env["BENCHTOP_TOKEN"];
+  return token === undefined || token === "" ? undefined : checkedToken(token, "BENCHTOP_TOKEN");
+}
+
+/** A token as a header can carry it. Throws `VALIDATION_FAILED` without repeating it. */
+export function checkedToken(text: string, source: string): string {
+  const token = text.trim();
+  if (/^[\x21-\x7e]{1,500}$/.test(token)) return token;
+  const why = token === "" ? "is empty" : "holds something that is no token";
+  throw new BenchtopError("VALIDATION_FAILED", `${source} ${why}.`, settings);
+}
+
+/** The address of a daemon, in the one way that it is kept. Throws `VALIDATION_FAILED` for what is none. */
+export function daemonAddress(text: string, source: string): string {
+  const url = URL.canParse(text) ? new URL(text) : undefined;
+  if (url === undefined || (url.protocol !== "http:" && url.protocol !== "https:")) {
+    throw new BenchtopError("VALIDATION_FAILED", `${source} is no http:// or https:// address.`, settings);
+  }
+  if (url.username !== "" || url.password !== "" || url.search !== "" || url.hash !== "") {
+    const message = `${source} is to be an address alone: no user, password, query or fragment.`;
+    throw new BenchtopError("VALIDATION_FAILED", message, settings);
+  }
+  return `${url.origin}${url.pathname}`.replace(/\/+$/, "");
+}
+
+/** True when what is sent there stays on this machine. */
+export function isLoopback(url: string): boolean {
+  const { hostname } = new URL(url);
+  return hostname === "localhost" || hostname === "[::1]" || /^127(?:\.\d{1,3}){3}$/.test(hostname);
 }
 
 /**

@@ -1,4 +1,5 @@
 import { createInterface } from "node:readline/promises";
+import { Writable } from "node:stream";
 import { styleText } from "node:util";
 import { BenchtopError } from "@benchtop/protocol/errors";
 
@@ -21,6 +22,8 @@ export interface Terminal {
   confirm(question: string): Promise<boolean>;
   /** Asks for one of several letters; `undefined` for Ctrl-C, Ctrl-D or anything else. */
   choose(question: string, letters: string): Promise<string | undefined>;
+  /** Asks for something that nobody is to see: nothing of it is echoed. `undefined` for Ctrl-C and Ctrl-D. */
+  secret(question: string): Promise<string | undefined>;
 }
 
 type Paint = (text: string) => string;
@@ -60,11 +63,17 @@ export function openTerminal(options: { json: boolean; noInput?: boolean }): Ter
       const answer = (await ask(`${question} `))?.trim().toLowerCase().charAt(0);
       return answer !== undefined && answer !== "" && letters.includes(answer) ? answer : undefined;
     },
+    secret: async (question) => {
+      stderr.write(`${question} `);
+      const answer = await ask("", new Writable({ write: (_chunk, _encoding, done) => done() }));
+      stderr.write("\n");
+      return answer;
+    },
   };
 }
 
-async function ask(question: string): Promise<string | undefined> {
-  const reader = createInterface({ input: process.stdin, output: process.stderr });
+async function ask(question: string, output: NodeJS.WritableStream = process.stderr): Promise<string | undefined> {
+  const reader = createInterface({ input: process.stdin, output, terminal: process.stdin.isTTY });
   const closed = new Promise<undefined>((resolve) => reader.once("close", () => resolve(undefined)));
   try {
     return await Promise.race([reader.question(question), closed]);
