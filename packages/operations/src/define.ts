@@ -28,6 +28,8 @@ export interface Operation<Input extends z.ZodObject = z.ZodObject, Output exten
   readonly errors: readonly ErrorCode[];
   /** Status of a success, 200 unless told. */
   readonly status?: 200 | 201 | 202;
+  /** The answer holds a secret that is told this once: it is kept nowhere, so an `Idempotency-Key` cannot tell it again. */
+  readonly shownOnce?: true;
   readonly transfer?: "stream" | "upload" | "download";
 }
 

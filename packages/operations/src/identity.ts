@@ -203,6 +203,7 @@ export const identityOperations = {
     path: "/api/v1/sign-in/links",
     permission: "self",
     status: 201,
+    shownOnce: true,
     summary: "A console address that signs one browser in as you: good once, for ten minutes.",
     input: Empty,
     /** The token is in the fragment (`/#token=…`), which no browser sends and no log keeps; the console posts it to signIn.create. */
@@ -351,6 +352,7 @@ export const identityOperations = {
     path: "/api/v1/members/{userId}/links",
     permission: "members:write",
     status: 201,
+    shownOnce: true,
     summary:
       "A console address that signs one browser in as a member of a role below yours: good once, for ten minutes.",
     input: z.object({ userId: Id }),
@@ -364,6 +366,7 @@ export const identityOperations = {
     path: "/api/v1/invitations",
     permission: "members:write",
     status: 201,
+    shownOnce: true,
     summary:
       "Invite a person. The link is shown once; with an address, only who signs in with that address can take it.",
     input: z.object({ role: RoleName, email: Email.optional(), expiresInDays: ExpiresInDays.max(90).default(7) }),
@@ -439,6 +442,7 @@ export const identityOperations = {
     path: "/api/v1/keys",
     permission: "keys:write",
     status: 201,
+    shownOnce: true,
     summary: "Make an API key of your own, or a service token with a role of its own (members:write). Shown once.",
     input: z.object({
       name: Name,

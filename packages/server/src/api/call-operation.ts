@@ -1,8 +1,9 @@
 import { isDeepStrictEqual } from "node:util";
-import { referencesOf, type Identity, type Operation, type Reference } from "@benchtop/operations";
-import { BenchtopError, newId } from "@benchtop/protocol";
+import { referencesOf, type Identity, type Operation, type Permission, type Reference } from "@benchtop/operations";
+import { BenchtopError, newId, type ErrorInfo } from "@benchtop/protocol";
 import type { Proof } from "../identity/proof.ts";
 import type { Log } from "../log/log.ts";
+import { whileAllowed } from "./allowed-events.ts";
 import { errorOf, toFailure } from "./failure.ts";
 import type { BrowserSession, Download, EventSource, Progress, RequestContext } from "./handler.ts";
 import type { IdempotencyKeys } from "./idempotency.ts";
@@ -18,6 +19,8 @@ export interface CallParts {
   readonly identities: {
     /** Throws `AUTH_REQUIRED`, or `PERMISSION_DENIED` for a workspace that is not theirs. */
     identify(proof: Proof): Promise<Identity>;
+    /** Aborts when the identity may not do any more what it is watched for. To be ended in any case. */
+    watch(identity: Identity, permission: Permission): { readonly signal: AbortSignal; end(): void };
   };
   readonly rateLimits: {
     /** Takes one request. Throws `RATE_LIMITED`. */
@@ -118,9 +121,7 @@ async function answer(
   const parsed = parseInput(operation, fields);
   const input = await resolveReferences(parts, operation, parsed, identity);
   const context = createContext(call, identity);
-  if (operation.transfer === "stream") {
-    return { kind: "events", source: (await handler(input, context)) as EventSource };
-  }
+  if (operation.transfer === "stream") return { kind: "events", source: await eventsOf(parts, call, input, context) };
   if (operation.transfer === "download") {
     return { kind: "download", download: (await handler(input, context)) as Download };
   }
@@ -128,6 +129,21 @@ async function answer(
   const key = keyOf(call);
   if (key === undefined) return { kind: "value", output: await execute() };
   return { kind: "value", output: await once(parts, call, { identity, key, fields }, execute) };
+}
+
+/** Events outlast the request; they end with what let the caller in. */
+async function eventsOf(
+  parts: CallParts,
+  { entry: { operation, handler }, signal: gone }: Call,
+  input: Record<string, unknown>,
+  context: RequestContext,
+): Promise<EventSource> {
+  const revoked = new AbortController();
+  const signal = AbortSignal.any([gone, revoked.signal]);
+  const source = (await handler(input, { ...context, signal })) as EventSource;
+  if (operation.permission === "public") return source;
+  const watch = () => parts.identities.watch(context.identity, operation.permission);
+  return whileAllowed(source, { watch, revoked, gone });
 }
 
 /** The same key and request get the first outcome again, a failure too. */
@@ -141,7 +157,8 @@ async function once(
   const keyed = { userId: identity.userId, workspaceId: identity.workspaceId, key, operation: id, fields };
   const kept = await parts.idempotencyKeys.once(keyed, async () => {
     try {
-      return { output: await execute(), retryable: false };
+      const output = await execute();
+      return { output, retryable: false, ...(call.entry.operation.shownOnce && { kept: { failure: wasShown() } }) };
     } catch (thrown) {
       const failure = await toFailure(parts, thrown, { request_id: call.requestId, operation: id });
       const { info, message } = errorOf(failure);
@@ -151,6 +168,16 @@ async function once(
   if (kept.replayed) call.onReplayed?.();
   if (kept.failure !== undefined) throw BenchtopError.of(kept.failure);
   return kept.output;
+}
+
+/** What is told of a secret that was made before: secrets are not kept, not even to be told again. */
+function wasShown(): { readonly message: string } & ErrorInfo {
+  const { message, info } = new BenchtopError(
+    "IDEMPOTENCY_CONFLICT",
+    "This request was carried out, and the secret in its answer was shown then. Take back what it made and use a new key.",
+    { phase: "settings" },
+  );
+  return { message, ...info };
 }
 
 async function resolveReferences(

@@ -31,6 +31,8 @@ export interface Progress {
 export interface BrowserSession {
   /** Whether it reached us by TLS; its cookies are then marked `Secure`. */
   readonly secure: boolean;
+  /** `http(s)://host[:port]` of ours that it asked for; undefined on transports without browsers. */
+  readonly origin?: string;
   cookie(name: string): string | undefined;
   /** A `Set-Cookie` line. Throws `VALIDATION_FAILED` on transports without cookies. */
   setCookie(line: string): void;

@@ -33,12 +33,12 @@ export class IdempotencyKeys {
   }
 
   /**
-   * Executes, or replays. Throws `IDEMPOTENCY_CONFLICT` when the key belongs to another request, when its first request
+   * Executes, or replays; `kept` is what is told again in place of an outcome that must not be kept. Throws `IDEMPOTENCY_CONFLICT` when the key belongs to another request, when its first request
    * is still being served, or when the daemon stopped while it was (then nobody knows what it did).
    */
   async once(
     request: KeyedRequest,
-    execute: () => Promise<Outcome & { readonly retryable: boolean }>,
+    execute: () => Promise<Outcome & { readonly retryable: boolean; readonly kept?: Outcome }>,
   ): Promise<Outcome & { readonly replayed: boolean }> {
     const requestHash = hashRequest(request);
     if (!(await this.#claim(request, requestHash))) {
@@ -46,10 +46,11 @@ export class IdempotencyKeys {
     }
     let keep = false;
     try {
-      const { retryable, ...outcome } = await execute();
+      const { retryable, kept: instead, ...outcome } = await execute();
       keep = !retryable;
       if (keep) {
-        const kept = { status: outcome.failure === undefined ? 200 : 400, response: JSON.stringify(outcome) };
+        const told = instead ?? outcome;
+        const kept = { status: told.failure === undefined ? 200 : 400, response: JSON.stringify(told) };
         await this.#row(this.#db.updateTable("idempotency_keys").set(kept), request).execute();
       }
       return { ...outcome, replayed: false };

@@ -56,6 +56,8 @@ export class Identities {
   readonly #refusals: RefusalLog;
   readonly #failures: FailedAttempts;
   readonly #watches: Watches;
+  /** How many changes there had been when an identity was proved. */
+  readonly #provedAt = new WeakMap<Identity, number>();
   readonly #changes: AccessChanges;
 
   constructor(options: IdentitiesOptions) {
@@ -101,7 +103,7 @@ export class Identities {
    * or without the permission. `end` it in any case.
    */
   watch(identity: Identity, permission: Permission): Watch {
-    return this.#watches.watch(identity, permission);
+    return this.#watches.watch(identity, permission, this.#provedAt.get(identity) === this.#recent.changes);
   }
 
   /** Exchanges the bootstrap token, an API key or a link's token for a cookie. Throws `AUTH_REQUIRED` or `RATE_LIMITED`. */
@@ -187,6 +189,7 @@ export class Identities {
     const finding = await find();
     if (!finding.found) throw this.#wrong(finding, proof, what);
     this.#recent.add(key, finding, changes);
+    this.#provedAt.set(finding.identity, changes);
     this.#lastSeen.touch(finding.identity);
     return finding.identity;
   }

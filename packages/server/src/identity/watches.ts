@@ -33,10 +33,12 @@ export class Watches {
     this.#log = parts.log;
   }
 
-  watch(identity: Identity, permission: Permission): Watch {
+  /** `fresh`: nothing has changed since the identity was proved; else it is looked at again at once. */
+  watch(identity: Identity, permission: Permission, fresh: boolean): Watch {
     const watched = { identity, permission, over: new AbortController() };
     this.#watched.add(watched);
     this.#timer ??= setInterval(() => this.check(), recheckMs).unref();
+    if (!fresh) this.check();
     return {
       signal: watched.over.signal,
       end: () => {
