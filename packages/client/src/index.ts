@@ -1,3 +1,4 @@
 export { createClient, type Client, type ClientOptions, type DownloadedFile } from "./client.ts";
 export type { FollowOptions } from "./follow.ts";
 export type { CallOptions } from "./request.ts";
+export { readServerSentEvents, type ServerSentEvent } from "./server-sent-events.ts";
