@@ -17,6 +17,8 @@ export function Select(props: {
   readonly onChange: (value: string) => void;
   readonly quiet?: boolean;
   readonly className?: string;
+  /** Of the control, where a label of its own names it. */
+  readonly id?: string;
 }) {
   const chosen = props.options.find((option) => option.value === props.value);
   return (
@@ -27,6 +29,7 @@ export function Select(props: {
       modal={false}
     >
       <Base.Trigger
+        id={props.id}
         aria-label={props.label}
         className={classes(
           "inline-flex h-7 min-w-0 items-center gap-1.5 rounded-md border px-2 text-sm font-medium transition-colors duration-(--quick)",

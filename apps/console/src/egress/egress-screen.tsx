@@ -27,6 +27,7 @@ const purposes: Record<EgressEvent["purpose"], string> = {
   "model-call": "Model call",
   "provider-test": "Connection test",
   "model-list": "Model list",
+  oidc: "Sign-in",
 };
 
 /** What left this machine, and what was kept from leaving. Never any content. */
