@@ -12,7 +12,8 @@ import { References } from "./api/references.ts";
 import { Registry, type Entry } from "./api/registry.ts";
 import { ConsoleFiles } from "./console/console-files.ts";
 import { bindHandlers } from "./handlers/handlers.ts";
-import { signInUrl } from "./handlers/system.ts";
+import { grpcMount } from "./grpc/grpc.ts";
+import { checkWritable, signInUrl } from "./handlers/system.ts";
 import { defaultBodyLimits, type BodyLimits } from "./http/body.ts";
 import { isLoopback, listen } from "./http/listen.ts";
 import { serveRequest, type HttpParts, type Mount } from "./http/serve-request.ts";
@@ -26,6 +27,9 @@ import { RateLimits } from "./identity/rate-limits.ts";
 import { rpcMount } from "./json-rpc/post.ts";
 import { defaultSocketLimits, RpcSockets, type SocketLimits } from "./json-rpc/sockets.ts";
 import { openLog } from "./log/log.ts";
+import { OidcSignIn } from "./oidc/oidc.ts";
+import type { McpFeature } from "./mcp/feature.ts";
+import { createMcpMount } from "./mcp/mount.ts";
 import { outboundConnections, type OutboundOptions } from "./outbound/outbound.ts";
 import { Routes } from "./rest/routes.ts";
 import { startDailyRetention } from "./retention/daily.ts";
@@ -60,6 +64,8 @@ export interface DaemonOptions {
   readonly checkOutputs?: boolean;
   /** Operations of a program that embeds the daemon, beside its own; on every transport but gRPC, whose service is fixed. */
   readonly extensions?: readonly Entry[];
+  /** Tools, resources and prompts of a program that embeds the daemon, beside its own, for MCP clients. */
+  readonly mcp?: readonly McpFeature[];
 }
 
 export interface Daemon {
@@ -102,8 +108,9 @@ export async function startDaemon(options: DaemonOptions): Promise<Daemon> {
     const egressLog = new EgressLog({ store });
     opened.defer(() => egressLog.close());
     const secrets = await openSecrets({ home, ...(configDir !== undefined && { configDir }) });
+    const outbound = await outboundConnections(options.outbound ?? {});
     const egress = createEgress({
-      ...(await outboundConnections(options.outbound ?? {})),
+      ...outbound,
       policy: (workspaceId) => ({ allowedHosts: providers.allowedHosts(workspaceId) }),
       consent: { isConsented: (question) => workbenches.consent.isConsented(question) },
       record: (record) => egressLog.record(record),
@@ -152,6 +159,12 @@ export async function startDaemon(options: DaemonOptions): Promise<Daemon> {
     const identities = new Identities({ store, log, bootstrapToken: token, rateLimits, open: isOpen });
     opened.defer(() => atMost(1000, identities.close()));
     await identities.nameOperator();
+    const oidc = new OidcSignIn({
+      configs: config.oidc,
+      environment: process.env,
+      egress: { ...outbound, record: (record) => egressLog.record(record) },
+    });
+    opened.defer(() => oidc.close());
     const limits = { ...defaultBodyLimits, maxUploadBytes: config.limits.maxFileBytes, ...options.limits };
     let stopping = false;
     const handlers = bindHandlers({
@@ -167,6 +180,7 @@ export async function startDaemon(options: DaemonOptions): Promise<Daemon> {
       catalogue,
       workbenches,
       identities,
+      oidc,
       egressLog,
       traces: () => traces.map(({ state }) => state),
       warnings: isOpen ? [openWarning] : [],
@@ -174,7 +188,8 @@ export async function startDaemon(options: DaemonOptions): Promise<Daemon> {
     });
     const registry = new Registry(handlers, options.extensions);
     const mounts = new Map<string, Mount>();
-    const parts: HttpParts = {
+    const stoppingSignal = new AbortController();
+    const callParts = {
       home,
       log,
       identities,
@@ -183,16 +198,31 @@ export async function startDaemon(options: DaemonOptions): Promise<Daemon> {
       idempotencyKeys: new IdempotencyKeys(store.db),
       stopping: () => stopping,
       checkOutputs: options.checkOutputs ?? false,
-      routes: new Routes(registry.entries),
-      mounts,
-      console: new ConsoleFiles(options.consoleDir ?? join(import.meta.dirname, "../../../apps/console/dist")),
-      // Loaded when somebody asks: most daemons are never asked.
-      openApi: async () => (await import("./rest/openapi.ts")).openApiText(),
       limits,
       addresses: () => http.addresses,
     };
+    const parts: HttpParts = {
+      ...callParts,
+      routes: new Routes(registry.entries),
+      mounts,
+      grpc: grpcMount({
+        ...callParts,
+        registry,
+        isReady: () =>
+          checkWritable(store).then(
+            () => true,
+            () => false,
+          ),
+        stoppingSignal: stoppingSignal.signal,
+      }),
+      console: new ConsoleFiles(options.consoleDir ?? join(import.meta.dirname, "../../../apps/console/dist")),
+      // Loaded when somebody asks: most daemons are never asked.
+      openApi: async () => (await import("./rest/openapi.ts")).openApiText(),
+    };
     const rpcParts = { ...parts, registry, socketLimits: { ...defaultSocketLimits, ...options.socketLimits } };
     mounts.set("/rpc", rpcMount(rpcParts));
+    const mcp = createMcpMount({ ...parts, registry, features: options.mcp ?? [] });
+    mounts.set("/mcp", mcp.mount);
     const { port, host = config.listen.host ?? "127.0.0.1", publicUrls = config.listen.publicUrls ?? [] } = options;
     const tls = options.tls ?? config.tls;
     const http = await listen({ port, host, publicUrls, tls, warn: log.warn }, (request, response) => {
@@ -202,6 +232,7 @@ export async function startDaemon(options: DaemonOptions): Promise<Daemon> {
     const sockets = new RpcSockets(rpcParts);
     http.server.on("upgrade", (request, socket, head) => void sockets.upgrade(request, socket, head));
     opened.defer(() => sockets.close());
+    opened.defer(() => mcp.close());
     await writeDaemonFile(home, { url: http.url, pid: process.pid, startedAt: startedAt.toISOString() });
     opened.defer(() => removeDaemonFile(home));
     if (isOpen) log.warn("auth.none", { warning: openWarning });
@@ -221,6 +252,7 @@ export async function startDaemon(options: DaemonOptions): Promise<Daemon> {
 
     const close = async (): Promise<void> => {
       stopping = true;
+      stoppingSignal.abort();
       http.stop();
       // Runs end before connections do, so that whoever watches one still reads how it ended.
       await endRuns();

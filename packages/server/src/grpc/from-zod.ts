@@ -43,6 +43,7 @@ export class MessageReader {
         name,
         shape,
         optional: (mayBeLeftOut || nullable) && !isPlural,
+        mayBeAbsent: mayBeLeftOut || nullable,
         absent: nullable && !mayBeLeftOut ? null : undefined,
         ...(besideNull && { beside: { name: `${name}_null`, value: null } }),
         ...(besideEmpty && { beside: { name: `${name}_empty`, value: [] } }),

@@ -17,6 +17,8 @@ export interface Field {
   readonly shape: Shape;
   /** Whether proto must tell absent from zero. */
   readonly optional: boolean;
+  /** Whether the schema lets it be absent: an empty list or map is then one that is left out. */
+  readonly mayBeAbsent?: boolean;
   /** What an absent field is here. */
   readonly absent: null | undefined;
   /** A second field that says what absence cannot: `null`, or a list that is empty rather than left to its default. */

@@ -43,8 +43,8 @@ export function signInUrl(url: string, token: string): string {
   return `${url}/#token=${token}`;
 }
 
-/** One write that leaves nothing behind, committed as any other. */
-async function checkWritable(store: Store): Promise<void> {
+/** One write that leaves nothing behind, committed as any other. Throws `FILE_WRITE_FAILED` or `DISK_FULL`. */
+export async function checkWritable(store: Store): Promise<void> {
   const at = new Date().toISOString();
   try {
     await store.db.transaction().execute(async (transaction) => {

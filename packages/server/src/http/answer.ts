@@ -78,7 +78,7 @@ function discardBody(request: IncomingMessage): void {
 
 export function failureHeaders(failure: BenchtopError | Refusal, error: BenchtopError): Record<string, string> {
   const headers: Record<string, string> = failure instanceof Refusal ? { ...failure.headers } : {};
-  if (failure.status === 401) headers["WWW-Authenticate"] = "Bearer";
+  if (failure.status === 401) headers["WWW-Authenticate"] ??= "Bearer";
   const retryAfterMs = error.info.detail?.["retry_after_ms"];
   if (typeof retryAfterMs === "number") headers["Retry-After"] = String(Math.ceil(retryAfterMs / 1000));
   return headers;

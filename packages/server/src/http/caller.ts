@@ -5,8 +5,11 @@ import { cookieOf } from "../identity/proof.ts";
 
 /** The cookies of whoever makes this request. */
 export function browserOf(addresses: OwnAddresses, request: IncomingMessage, response: ServerResponse): BrowserSession {
+  const secure = isSecure(request, addresses);
   return {
-    secure: isSecure(request, addresses),
+    secure,
+    // Both were checked against our own addresses before.
+    origin: request.headers.origin ?? `http${secure ? "s" : ""}://${request.headers.host ?? ""}`,
     cookie: (name) => cookieOf(request.headers.cookie, name),
     setCookie: (line) => response.appendHeader("Set-Cookie", line),
   };

@@ -3,6 +3,7 @@ import { newId } from "@benchtop/protocol";
 import { errorOf, toFailure } from "../api/failure.ts";
 import { Refusal, stopping } from "../api/refusal.ts";
 import type { ConsoleFiles } from "../console/console-files.ts";
+import { isGrpcPath } from "../grpc/grpc.ts";
 import { checkAddress, isPublicHttps } from "../identity/origin.ts";
 import { serveRest, type RestParts } from "../rest/rest.ts";
 import { isApiPath, type Routes } from "../rest/routes.ts";
@@ -12,6 +13,7 @@ export interface HttpParts extends RestParts {
   readonly routes: Routes;
   /** What answers below a path of its own (`/rpc`, `/mcp`), beside REST and the console. */
   readonly mounts: ReadonlyMap<string, Mount>;
+  readonly grpc: Mount;
   readonly console: ConsoleFiles;
   readonly openApi: () => Promise<string>;
 }
@@ -62,7 +64,7 @@ async function route(
   requestId: string,
 ): Promise<void> {
   const { path, query } = readTarget(request);
-  const mount = parts.mounts.get(path);
+  const mount = isGrpcPath(path) ? parts.grpc : parts.mounts.get(path);
   if (request.method === "OPTIONS") return sendOptions(parts, response, path);
   if (mount !== undefined) return await mount(request, response, { requestId, query });
   if (path === "/openapi.json") return await sendOpenApi(parts, request, response);
