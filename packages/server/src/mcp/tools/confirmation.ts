@@ -1,0 +1,106 @@
+import { createHash, randomUUID } from "node:crypto";
+import { BenchtopError } from "@benchtop/protocol";
+import { acceptedContent, inputRequired, inputResponse } from "@modelcontextprotocol/server";
+import { z } from "zod";
+import type { McpRequest, ToolAnswer } from "../feature.ts";
+import type { Fields } from "./offers.ts";
+
+/** What a person is asked to confirm, and the input that does exactly that and nothing else. */
+export interface Question {
+  /** What will happen, in one line. */
+  readonly title: string;
+  readonly lines: readonly string[];
+  /** The input with everything pinned that the question told of. */
+  readonly pinned: Fields;
+}
+
+/** What the client brings back with the person's answer. Signed, so that only a question of ours can be answered. */
+const State = z.object({
+  tool: z.string(),
+  asked: z.string(),
+  pinned: z.record(z.string(), z.unknown()),
+  nonce: z.string(),
+});
+const Confirmation = z.object({ confirm: z.literal(true) });
+
+/**
+ * Runs `execute` once the person at the client has confirmed what `question` says. The first time it asks; when the client
+ * comes back with the answer, the pinned input of the question that was asked is executed, once, and none else. Throws
+ * `PERMISSION_DENIED` for a client that cannot ask a person, and `USER_CANCELED` when they said no.
+ */
+export async function confirmed(
+  request: McpRequest,
+  { tool, input, instead }: { readonly tool: string; readonly input: Fields; readonly instead: string },
+  question: () => Promise<Question>,
+  execute: (pinned: Fields) => Promise<ToolAnswer>,
+): Promise<ToolAnswer> {
+  if (!canAsk(request)) throw cannotAsk(tool, instead);
+  const asked = hashOf(input);
+  const state = State.safeParse(request.context.mcpReq.requestState());
+  const isAnswer = state.success && state.data.tool === tool && state.data.asked === asked;
+  if (!isAnswer) return await ask(request, tool, asked, await question());
+
+  const answers = request.context.mcpReq.inputResponses;
+  const answer = inputResponse(answers, "confirmation");
+  if (acceptedContent(answers, "confirmation", Confirmation) === undefined) throw refused(tool, answer.kind);
+  if (!request.once(state.data.nonce)) throw usedUp(tool);
+  return await execute(state.data.pinned);
+}
+
+async function ask(request: McpRequest, tool: string, asked: string, question: Question): Promise<ToolAnswer> {
+  const { title, lines, pinned } = question;
+  return inputRequired({
+    inputRequests: {
+      confirmation: inputRequired.elicit({
+        message: [title, ...lines].join("\n"),
+        requestedSchema: {
+          type: "object",
+          properties: {
+            confirm: { type: "boolean", title: "Yes, do this", description: title.slice(0, 200), default: false },
+          },
+          required: ["confirm"],
+        },
+      }),
+    },
+    requestState: await request.seal({ tool, asked, pinned, nonce: randomUUID() } satisfies z.infer<typeof State>),
+  });
+}
+
+/** By the specification a client that says `elicitation: {}` and no more can show forms. */
+function canAsk({ capabilities }: McpRequest): boolean {
+  const { elicitation } = capabilities;
+  return elicitation !== undefined && (elicitation.form !== undefined || elicitation.url === undefined);
+}
+
+function cannotAsk(tool: string, instead: string): BenchtopError {
+  return new BenchtopError(
+    "PERMISSION_DENIED",
+    `A person has to confirm ${tool}, and this client cannot ask one (it has no form elicitation). Tell them to do it in the console, or with: ${instead}`,
+    { phase: "settings", subphase: "confirmation", actions: [], detail: { tool, instead } },
+  );
+}
+
+function refused(tool: string, kind: string): BenchtopError {
+  const how = kind === "elicit" ? "The person did not confirm it" : "No answer of a person came";
+  return new BenchtopError("USER_CANCELED", `${how}. Nothing was changed.`, {
+    phase: "settings",
+    subphase: "confirmation",
+    retryable: false,
+    actions: [],
+    detail: { tool },
+  });
+}
+
+function usedUp(tool: string): BenchtopError {
+  return new BenchtopError("PERMISSION_DENIED", "This confirmation was used already. Ask again.", {
+    phase: "settings",
+    subphase: "confirmation",
+    actions: [],
+    detail: { tool },
+  });
+}
+
+function hashOf(input: Fields): string {
+  const ordered = Object.entries(input).toSorted(([a], [b]) => (a < b ? -1 : 1));
+  return createHash("sha256").update(JSON.stringify(ordered)).digest("base64url");
+}
