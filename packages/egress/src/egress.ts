@@ -4,20 +4,23 @@ import { checkDestination } from "./destination.ts";
 import { exchange } from "./exchange.ts";
 import { transportFailure } from "./failure.ts";
 
-/** Where requests may go now. */
+/** Where the requests of one workspace may go now. */
 export interface EgressPolicy {
   /**
-   * The one host each configured provider may be reached at, by provider id: `URL.host` of its base URL, so the port is
-   * part of it unless it is the scheme's own.
+   * The one host each of its configured providers may be reached at, by provider id: `URL.host` of its base URL, so the port is
+   * part of it unless it is the scheme's own. Identity providers may have several.
    */
-  readonly allowedHosts: ReadonlyMap<string, string>;
+  readonly allowedHosts: ReadonlyMap<string, string | ReadonlySet<string>>;
 }
 
-export type EgressPurpose = "model-call" | "provider-test" | "model-list";
+/** `oidc`: a sign-in, asked of the team's identity provider. */
+export type EgressPurpose = "model-call" | "provider-test" | "model-list" | "oidc";
 
 /** On whose behalf a request is made. `provider-test` and `model-list` carry no content: GET, no query, no body. */
 export interface EgressContext {
   readonly purpose: EgressPurpose;
+  /** Whose provider it is: another workspace may have one of the same name elsewhere. */
+  readonly workspaceId: string;
   readonly providerId: string;
   /** The provider is on this machine's loopback; nothing else can then be reached, and no consent is needed. */
   readonly local: boolean;
@@ -28,6 +31,7 @@ export interface EgressContext {
 }
 
 export interface ConsentQuestion {
+  readonly workspaceId: string;
   readonly providerId: string;
   readonly modelId: string;
   readonly scopeHash: string;
@@ -49,6 +53,7 @@ export interface EgressRecord {
   readonly method: string;
   /** Host, with the port where it is not the scheme's own. Never a path or query. */
   readonly host: string;
+  readonly workspaceId: string;
   readonly providerId: string;
   readonly modelId: string | null;
   readonly runId: string | null;
@@ -62,8 +67,8 @@ export interface EgressRecord {
 }
 
 export interface EgressOptions extends ConnectionOptions {
-  /** Asked at every request. */
-  policy(): EgressPolicy;
+  /** Asked at every request, for the workspace that makes it. */
+  policy(workspaceId: string): EgressPolicy;
   readonly consent: ConsentPort;
   /** Called exactly once an attempt, when its body has ended or was given up. Must return at once and not throw. */
   record(event: EgressRecord): void;
@@ -137,7 +142,8 @@ export function createEgress(options: EgressOptions): Egress {
 function checkAllowed(url: URL, context: EgressContext, options: EgressOptions): void {
   let cause: unknown;
   try {
-    if (options.policy().allowedHosts.get(context.providerId) === url.host) return;
+    const allowed = options.policy(context.workspaceId).allowedHosts.get(context.providerId);
+    if (typeof allowed === "string" ? allowed === url.host : allowed?.has(url.host) === true) return;
   } catch (thrown) {
     cause = thrown;
   }
@@ -159,7 +165,8 @@ function checkContentFree(url: URL, method: string, init: RequestInit, context: 
       detail: { host: url.host },
     });
   }
-  if (context.purpose !== "provider-test" && context.purpose !== "model-list") return;
+  if (context.purpose === "model-call") return;
+  if (context.purpose === "oidc") return checkSignInContent(url, method, init);
   if (method === "GET" && (init.body === undefined || init.body === null) && countQuery.test(url.search)) return;
   throw new BenchtopError(
     "EGRESS_BLOCKED_BY_POLICY",
@@ -170,11 +177,23 @@ function checkContentFree(url: URL, method: string, init: RequestInit, context: 
   );
 }
 
+/** What a sign-in sends is a few parameters: a code, and what proves who asks. */
+const maxSignInCharacters = 16_384;
+
+function checkSignInContent(url: URL, method: string, init: RequestInit): void {
+  const content = init.body === undefined || init.body === null ? 0 : String(init.body).length;
+  const isForm = method === "POST" && (init.body instanceof URLSearchParams || typeof init.body === "string");
+  if ((method === "GET" && content === 0) || (isForm && content <= maxSignInCharacters)) return;
+  throw new BenchtopError("EGRESS_BLOCKED_BY_POLICY", "A sign-in sends a short form, and nothing else.", {
+    detail: { host: url.host },
+  });
+}
+
 const methods: ReadonlySet<string> = new Set(["GET", "HEAD", "POST", "PUT", "PATCH", "DELETE"]);
 
 async function checkConsent(port: ConsentPort, url: URL, context: EgressContext): Promise<void> {
-  if (context.local || context.purpose === "provider-test" || context.purpose === "model-list") return;
-  const { providerId, modelId, scopeHash, runId, workbenchId } = context;
+  if (context.local || context.purpose !== "model-call") return;
+  const { workspaceId, providerId, modelId, scopeHash, runId, workbenchId } = context;
   const required = (cause?: unknown) =>
     new BenchtopError(
       "EGRESS_CONSENT_REQUIRED",
@@ -184,6 +203,7 @@ async function checkConsent(port: ConsentPort, url: URL, context: EgressContext)
     );
   if (modelId === undefined || scopeHash === undefined) throw required();
   const question = {
+    workspaceId,
     providerId,
     modelId,
     scopeHash,
@@ -272,7 +292,7 @@ class Attempt {
     const record = this.#record;
     if (!record) return;
     this.#record = undefined;
-    const { purpose, providerId, modelId, runId, workbenchId, scopeHash } = this.#context;
+    const { purpose, workspaceId, providerId, modelId, runId, workbenchId, scopeHash } = this.#context;
     const errorCode = end.error?.code ?? null;
     record({
       at: this.#at,
@@ -280,6 +300,7 @@ class Attempt {
       outcome: outcomeOf(errorCode, end.status),
       method: this.method,
       host: this.#host,
+      workspaceId,
       providerId,
       modelId: modelId ?? null,
       runId: runId ?? null,

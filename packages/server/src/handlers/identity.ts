@@ -1,26 +1,22 @@
 import type { identityOperations } from "@benchtop/operations";
-import { BenchtopError } from "@benchtop/protocol";
 import type { HandlersOf } from "../api/handler.ts";
 import type { Link } from "../identity/links.ts";
 import { listAccess } from "../identity/access-log.ts";
 import type { Services } from "./services.ts";
 import { signInUrl } from "./system.ts";
 
-export function identityHandlers({ identities, store, url }: Services): HandlersOf<typeof identityOperations> {
+export function identityHandlers({ identities, oidc, store, url }: Services): HandlersOf<typeof identityOperations> {
   const { workspaces, members, invitations, keys, signIns, links } = identities;
   const linkOutput = ({ token, expiresAt }: Link) => ({
     url: signInUrl(url(), token),
     expiresAt: expiresAt.toISOString(),
   });
   return {
-    "signIn.methods": async () => ({ oidc: [] }),
+    "signIn.methods": async () => ({ oidc: oidc.methods() }),
     "signIn.create": ({ token }, { proof, browser }) => identities.signIn(token, proof, browser),
-    "signIn.startOidc": async () => {
-      throw noSuchProvider();
-    },
-    "signIn.finishOidc": async () => {
-      throw noSuchProvider();
-    },
+    "signIn.startOidc": ({ name, invitation }, { browser }) => oidc.start(name, invitation, browser),
+    "signIn.finishOidc": ({ parameters }, { proof, browser }) =>
+      identities.signInWithClaims(() => oidc.finish(parameters, browser), proof, browser),
     "signIn.createLink": async (_, { identity }) => linkOutput(await links.createForSelf(identity)),
     "signIn.end": async (_, { identity, browser }) => {
       await signIns.end(identity, browser);
@@ -69,8 +65,4 @@ export function identityHandlers({ identities, store, url }: Services): Handlers
     },
     "audit.list": (input, { identity }) => listAccess(store.db, identity, input),
   };
-}
-
-function noSuchProvider(): BenchtopError {
-  return new BenchtopError("NOT_FOUND", "No identity provider of that name is configured.", { phase: "settings" });
 }

@@ -3,6 +3,7 @@ import type { Runs } from "@benchtop/runs";
 import type { Store } from "@benchtop/store";
 import type { Workbenches } from "@benchtop/workbench";
 import type { TraceExport } from "../trace/trace-export.ts";
+import type { OidcSignIn } from "../oidc/oidc.ts";
 import type { Identities } from "../identity/identities.ts";
 
 /** What the handlers work with; made once by `startDaemon`. */
@@ -22,6 +23,7 @@ export interface Services {
   readonly catalogue: () => Promise<Catalogue>;
   readonly workbenches: Workbenches;
   readonly identities: Identities;
+  readonly oidc: OidcSignIn;
   readonly egressLog: EgressLog;
   /** How the exports of traces fare. */
   readonly traces: () => readonly TraceExport["state"][];

@@ -7,6 +7,7 @@ import { z } from "zod";
 import { defaultGates, GateConfig, gatesFromConfig } from "../gates/gates-config.ts";
 import type { TlsOptions } from "../tls/certificate.ts";
 import type { RateLimitOptions } from "../identity/rate-limits.ts";
+import { OidcConfigs, type OidcConfig } from "../oidc/oidc-config.ts";
 import { TraceConfig } from "../trace/trace-config.ts";
 import { AuthConfig, RateLimitsConfig, rateLimitsOf } from "./access-config.ts";
 
@@ -56,10 +57,16 @@ const Config = z.strictObject({
   retention: z.strictObject({ days: z.int().min(1).max(36_500) }).optional(),
   listen: Listen.default({}),
   tls: Tls.optional(),
+  oidc: OidcConfigs.default([]),
+  secrets: z.enum(["auto", "keychain", "file"]).default("auto"),
 });
 
 /** What an operator may set for one home. */
 export interface HomeConfig {
+  /** Where people of the team sign in. */
+  readonly oidc: readonly OidcConfig[];
+  /** Where the key of the secrets is: in the keychain, in a file, or in the keychain where there is one. */
+  readonly secrets: "auto" | "keychain" | "file";
   /** `none`: every request is the operator's, without a proof. */
   readonly auth: "required" | "none";
   readonly rateLimits: RateLimitOptions;
@@ -93,6 +100,8 @@ export async function readConfig(home: string): Promise<HomeConfig> {
   const { auth, limits, gates = defaultGates, trace, retention, reliability, listen, tls } = parsed.data;
   return {
     auth,
+    oidc: parsed.data.oidc,
+    secrets: parsed.data.secrets,
     rateLimits: rateLimitsOf(parsed.data.rateLimits),
     limits: { ...defaultLimits, ...(limits as Partial<Limits>) },
     gates: gatesOf(path, gates),

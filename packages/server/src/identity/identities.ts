@@ -117,14 +117,16 @@ export class Identities {
     });
   }
 
-  /** For what an identity provider has said and signed. Throws `PERMISSION_DENIED` for who needs an invitation. */
-  async signInWithClaims(claims: Claims, proof: Proof, browser: BrowserSession): Promise<Identity> {
-    try {
-      return await signInWithClaims(this.#changes, claims, proof, browser);
-    } catch (thrown) {
-      this.#refused(proof, thrown, "oidc");
-      throw thrown;
-    }
+  /**
+   * For what an identity provider has said and signed; `claims` throws where it did not. Throws `AUTH_REQUIRED`,
+   * `PERMISSION_DENIED` for who needs an invitation, or `RATE_LIMITED`.
+   */
+  async signInWithClaims(claims: () => Promise<Claims>, proof: Proof, browser: BrowserSession): Promise<Identity> {
+    return await this.#attempt(
+      proof,
+      async () => await signInWithClaims(this.#changes, await claims(), proof, browser),
+      "oidc",
+    );
   }
 
   /** What an invitation is for. Throws `AUTH_REQUIRED` or `RATE_LIMITED`. */
@@ -225,9 +227,9 @@ export class Identities {
   }
 
   /** Ten failures of an address, and it waits: also with the right token, so that nobody learns which it was. */
-  async #attempt(proof: Proof, attempt: () => Promise<Identity>): Promise<Identity>;
+  async #attempt(proof: Proof, attempt: () => Promise<Identity>, by?: "oidc"): Promise<Identity>;
   async #attempt(proof: Proof, attempt: () => Promise<OpenInvitation>): Promise<OpenInvitation>;
-  async #attempt(proof: Proof, attempt: () => Promise<unknown>): Promise<unknown> {
+  async #attempt(proof: Proof, attempt: () => Promise<unknown>, by: "token" | "oidc" = "token"): Promise<unknown> {
     const blockedFor = this.#failures.blockedFor(proof.address);
     if (blockedFor > 0) {
       throw new Refusal(429, "RATE_LIMITED", "Too many failed sign-ins. Wait a minute and try again.", {
@@ -239,14 +241,15 @@ export class Identities {
     } catch (thrown) {
       if (BenchtopError.is(thrown) && thrown.code === "AUTH_REQUIRED") {
         this.#failures.failed(proof.address);
-        this.#refused(proof, thrown, "token");
+        this.#refused(proof, by);
       }
+      // Somebody whom the provider knows, and nobody here.
+      if (by === "oidc" && BenchtopError.is(thrown) && thrown.code === "PERMISSION_DENIED") this.#refused(proof, by);
       throw thrown;
     }
   }
 
-  #refused({ address }: Proof, thrown: unknown, reason: string): void {
-    if (!BenchtopError.is(thrown)) return;
+  #refused({ address }: Proof, reason: string): void {
     this.#refusals.record({ event: "sign-in.failed", address, reason });
   }
 
