@@ -17,10 +17,11 @@ import {
 } from "./envelope.ts";
 import type { Proof } from "../identity/proof.ts";
 import { Outbox } from "./outbox.ts";
+import { Slots } from "./slots.ts";
 import { defaultWindow, maxWindow, Subscription } from "./subscription.ts";
 
 export interface ConnectionLimits {
-  /** Calls that are being carried out at once. */
+  /** Calls that are carried out at once; so many again, ten times over, may wait. */
   readonly maxCalls: number;
   /** Streams that are open at once. */
   readonly maxSubscriptions: number;
@@ -37,7 +38,7 @@ export interface Shared {
 /** What one message comes to: the answer, if it has one, and what begins once the answer is on its way. */
 interface Served {
   readonly answer: string | undefined;
-  /** Whether it counts as a call until its answer has left. */
+  /** Whether it is a call, which keeps its slot until its answer has left. */
   readonly counted?: boolean;
   readonly start?: () => void;
 }
@@ -54,7 +55,7 @@ export class Connection {
   readonly #going = new Set<AbortController>();
   readonly #pending = new Map<Id, AbortController>();
   readonly #subscriptions = new Map<string, { readonly subscription: Subscription; readonly ended: Promise<void> }>();
-  #calls = 0;
+  readonly #slots: Slots;
   #opening = 0;
   #faults = 0;
   #nextSubscription = 1;
@@ -66,6 +67,7 @@ export class Connection {
     this.#limits = limits;
     this.#shared = shared;
     this.#outbox = new Outbox(socket, 2 * parts.limits.maxJsonBytes);
+    this.#slots = new Slots(limits.maxCalls, 10 * limits.maxCalls);
     socket.on("message", (data: Buffer, isBinary: boolean) => {
       if (isBinary) socket.close(1003, "JSON text is expected.");
       else void this.#receive(data.toString());
@@ -97,7 +99,7 @@ export class Connection {
     for (const { start } of served) start?.();
     // A call is over when its answer has left, so that a peer who does not read cannot ask for ever more.
     await sent;
-    this.#calls -= served.filter(({ counted }) => counted).length;
+    if (served.some(({ counted }) => counted)) this.#slots.give();
     held.served();
   }
 
@@ -107,68 +109,79 @@ export class Connection {
     if (item.id != null && this.#pending.has(item.id)) {
       return { answer: faultText(invalidRequest(null, "Another call with this id is not answered yet.")) };
     }
-    if (this.#calls >= this.#limits.maxCalls) return answered(item, tooMany("calls", this.#limits.maxCalls));
-    this.#calls++;
-    const operation = this.#parts.registry.byRpc(item.method)?.operation;
-    const serve =
-      operation?.transfer === "stream" ? this.#subscribe(item, inBatch) : this.#call(item, operation, inBatch);
-    return { ...(await serve), counted: true };
+    const slot = this.#slots.take();
+    if (slot === undefined) return answered(item, tooMany("calls", 11 * this.#limits.maxCalls));
+    const abort = this.#begin(item.id);
+    await slot;
+    const served = await this.#carryOut(item, abort, inBatch);
+    if (!inBatch) return { ...served, counted: true };
+    // The answers of a batch leave together: were each to keep its slot till then, two batches could wait for each other.
+    this.#slots.give();
+    return served;
   }
 
-  async #call(request: Request, operation: Operation | undefined, inBatch: boolean): Promise<Served> {
-    const abort = this.#begin(request.id);
+  async #carryOut(request: Request, abort: AbortController, inBatch: boolean): Promise<Served> {
+    const operation = this.#parts.registry.byRpc(request.method)?.operation;
+    let opened: Subscription | undefined;
     try {
-      const call = callMethod(this.#parts, request, {
-        proof: this.#proof,
-        signal: abort.signal,
-        canStream: true,
-        inBatch,
-        progress: this.#progressOf(request.id, abort.signal),
-      });
-      // A change runs to its end, and is answered with how it ended.
-      return answered(request, await (operation?.method === "GET" ? unlessAborted(call, abort.signal) : call));
-    } finally {
-      this.#end(request.id);
-      this.#going.delete(abort);
-    }
-  }
-
-  async #subscribe(request: Request, inBatch: boolean): Promise<Served> {
-    // Nobody would know what a stream is called that a notification opened.
-    if (request.id === undefined) return { answer: undefined };
-    const { window = defaultWindow } = request.params;
-    if (window !== null && !(Number.isSafeInteger(window) && Number(window) >= 1 && Number(window) <= maxWindow)) {
-      return answered(request, invalidParams(request.id, `window is 1 to ${maxWindow} events, or null.`, ["window"]));
-    }
-    const open = this.#subscriptions.size + this.#opening;
-    if (open >= this.#limits.maxSubscriptions) return answered(request, tooMany("streams", open));
-    const { maxSubscriptions, subscriptions } = this.#shared;
-    if (subscriptions >= maxSubscriptions) return answered(request, tooMany("streams", maxSubscriptions));
-    this.#shared.subscriptions++;
-    this.#opening++;
-    const abort = this.#begin(request.id);
-    let opened = false;
-    try {
-      const context = { proof: this.#proof, signal: abort.signal, canStream: true, inBatch };
-      const outcome = await unlessAborted(callMethod(this.#parts, request, context), abort.signal);
-      if (outcome.kind !== "stream") return answered(request, outcome);
-      opened = true;
-      const { operation, source } = outcome;
-      const id = `s${this.#nextSubscription++}`;
-      const outbox = this.#outbox;
-      const subscription = new Subscription({ id, operation, source, outbox, window: window as number | null, abort });
+      // It was canceled while it waited, so nothing of it is done.
+      if (abort.signal.aborted) return answered(request, canceled());
+      if (operation?.transfer !== "stream")
+        return answered(request, await this.#call(request, operation, abort, inBatch));
+      const outcome = await this.#open(request, abort, inBatch);
+      if (!(outcome instanceof Subscription)) return answered(request, outcome);
+      opened = outcome;
+      const { id } = opened;
       return {
-        answer: resultText(request.id, { subscription_id: id }),
-        start: () => this.#follow(subscription, abort),
+        answer: resultText(request.id ?? null, { subscription_id: id }),
+        start: () => this.#follow(outcome, abort),
       };
     } finally {
-      this.#end(request.id);
-      if (!opened) {
-        this.#opening--;
-        this.#shared.subscriptions--;
-        this.#going.delete(abort);
-      }
+      if (request.id != null) this.#pending.delete(request.id);
+      if (opened === undefined) this.#going.delete(abort);
     }
+  }
+
+  #call(
+    request: Request,
+    operation: Operation | undefined,
+    abort: AbortController,
+    inBatch: boolean,
+  ): Promise<Outcome> {
+    const call = callMethod(this.#parts, request, {
+      proof: this.#proof,
+      signal: abort.signal,
+      canStream: true,
+      inBatch,
+      progress: this.#progressOf(request.id),
+    });
+    // A change runs to its end, and is answered with how it ended.
+    return operation?.method === "GET" ? unlessAborted(call, abort.signal) : call;
+  }
+
+  async #open(request: Request, abort: AbortController, inBatch: boolean): Promise<Subscription | Outcome | Fault> {
+    // Nobody would know what a stream is called that a notification opened.
+    if (request.id === undefined) return failed(new BenchtopError("VALIDATION_FAILED", "A stream needs an answer."));
+    const { window = defaultWindow } = request.params;
+    if (window !== null && !(Number.isSafeInteger(window) && Number(window) >= 1 && Number(window) <= maxWindow)) {
+      return invalidParams(request.id, `window is 1 to ${maxWindow} events, or null.`, ["window"]);
+    }
+    const open = this.#subscriptions.size + this.#opening;
+    if (open >= this.#limits.maxSubscriptions) return tooMany("streams", open);
+    const { maxSubscriptions, subscriptions } = this.#shared;
+    if (subscriptions >= maxSubscriptions) return tooMany("streams", maxSubscriptions);
+    this.#shared.subscriptions++;
+    this.#opening++;
+    const context = { proof: this.#proof, signal: abort.signal, canStream: true, inBatch };
+    const outcome = await unlessAborted(callMethod(this.#parts, request, context), abort.signal);
+    if (outcome.kind === "stream") {
+      const id = `s${this.#nextSubscription++}`;
+      const { operation, source } = outcome;
+      return new Subscription({ id, operation, source, outbox: this.#outbox, window: window as number | null, abort });
+    }
+    this.#opening--;
+    this.#shared.subscriptions--;
+    return outcome;
   }
 
   #follow(subscription: Subscription, abort: AbortController): void {
@@ -223,14 +236,10 @@ export class Connection {
     return abort;
   }
 
-  #end(id: Id | undefined): void {
-    if (id != null) this.#pending.delete(id);
-  }
-
-  #progressOf(id: Id | undefined, signal: AbortSignal) {
+  #progressOf(id: Id | undefined) {
     if (id == null) return undefined;
     return ({ runId, ...rest }: { readonly runId: string; readonly phase: string }): void => {
-      if (signal.aborted || !this.#pending.has(id)) return;
+      if (!this.#pending.has(id)) return;
       void this.#outbox.send(notificationText("$/progress", { id, run_id: runId, ...rest }));
     };
   }
@@ -252,10 +261,14 @@ function tooMany(what: string, limit: number): Outcome {
   );
 }
 
+function canceled(): Outcome {
+  return failed(new BenchtopError("USER_CANCELED", "Canceled.", { phase: "settings" }));
+}
+
 /** The outcome, or that nobody waits for it any more. */
 function unlessAborted(call: Promise<Outcome>, signal: AbortSignal): Promise<Outcome> {
   return new Promise((resolve) => {
-    const stop = (): void => resolve(failed(new BenchtopError("USER_CANCELED", "Canceled.", { phase: "settings" })));
+    const stop = (): void => resolve(canceled());
     signal.addEventListener("abort", stop);
     void call.then(resolve).finally(() => signal.removeEventListener("abort", stop));
     if (signal.aborted) stop();
