@@ -145,6 +145,7 @@ export class IdentityProvider {
       return await work();
     } catch (thrown) {
       const ours = causes(thrown).find((cause) => BenchtopError.is(cause));
+      if (ours?.info.subphase === "oidc") throw ours;
       if (ours?.code === "NETWORK_UNAVAILABLE" || ours?.code === "PROVIDER_UNAVAILABLE") throw this.#unreachable(ours);
       if (ours?.code === "EGRESS_BLOCKED_BY_POLICY") throw this.#notAllowed(ours);
       if (ours) throw ours;
