@@ -51,7 +51,7 @@ async function resumedToTheirEnd(
 ): Promise<void> {
   for (;;) {
     while (runs.active().length > 0) await wait(1);
-    const { items } = await store.ledger.list({ suspended: true });
+    const { items } = await store.ledger.list({ workspaceId: null, suspended: true });
     if (items.length === 0) return;
     for (const { runId, kind } of items) {
       const program = await programOf({ kind } as RunInit);
@@ -65,6 +65,7 @@ export const scriptedModel = "script/one";
 /** Workbenches ask their providers for nothing but `resolve`. */
 function scriptedProviders(model: ProviderAdapter | undefined): Providers {
   const resolved: ResolvedModel = {
+    workspaceId: "default",
     providerId: "script",
     modelId: "one",
     local: true,

@@ -13,6 +13,7 @@ import { createEgress, type EgressContext, type EgressRecord } from "./egress.ts
 
 const remote: EgressContext = {
   purpose: "model-call",
+  workspaceId: "ws_1",
   providerId: "remote",
   local: false,
   modelId: "m",
@@ -242,13 +243,13 @@ describe("S8 through a configured proxy", () => {
     const server = await httpServer((_request, response) => response.end("mine"));
     cleanUps.push(() => server.close());
     const { egress } = gate(`localhost:${server.port}`, { proxy: "http://127.0.0.1:9" });
-    const context: EgressContext = { purpose: "model-call", providerId: "mine", local: true };
+    const context: EgressContext = { purpose: "model-call", workspaceId: "ws_1", providerId: "mine", local: true };
     expect(await (await egress.fetch(`http://localhost:${server.port}/`, {}, context)).text()).toBe("mine");
   });
 });
 
 describe("certificates on loopback", () => {
-  const local: EgressContext = { purpose: "model-call", providerId: "mine", local: true };
+  const local: EgressContext = { purpose: "model-call", workspaceId: "ws_1", providerId: "mine", local: true };
 
   test("are verified: trusted through the configured authority only", async () => {
     const server = await secureServer("localhost");
@@ -282,8 +283,8 @@ test("nothing of the environment loosens the gate: no proxy, no authority, no sw
       record: (event) => outcomes.push(event.errorCode),
       resolve: async () => [],
     });
-    const local = { purpose: "model-call", providerId: "mine", local: true };
-    const remote = { purpose: "model-call", providerId: "remote", local: false, modelId: "m", scopeHash: "s" };
+    const local = { purpose: "model-call", workspaceId: "ws_1", providerId: "mine", local: true };
+    const remote = { purpose: "model-call", workspaceId: "ws_1", providerId: "remote", local: false, modelId: "m", scopeHash: "s" };
     await egress.fetch("https://localhost:${server.port}/", {}, local).catch((error) => outcomes.push(error.info.detail.reason));
     await egress.fetch("https://api.example.com/", {}, remote).catch((error) => outcomes.push(error.info.detail.reason));
     console.log(JSON.stringify(outcomes));

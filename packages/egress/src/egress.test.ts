@@ -6,6 +6,7 @@ import { createEgress, type ConsentQuestion, type Egress, type EgressContext, ty
 
 const remote: EgressContext = {
   purpose: "model-call",
+  workspaceId: "ws_1",
   providerId: "remote",
   local: false,
   modelId: "large",
@@ -192,7 +193,14 @@ describe("S8 the gate of a provider elsewhere", () => {
       };
       await failureOf(post("https://api.example.com/v1"));
       expect(questions).toEqual([
-        { providerId: "remote", modelId: "large", scopeHash: "abc", runId: "run_1", workbenchId: "wb_1" },
+        {
+          workspaceId: "ws_1",
+          providerId: "remote",
+          modelId: "large",
+          scopeHash: "abc",
+          runId: "run_1",
+          workbenchId: "wb_1",
+        },
       ]);
       expect(lookups).toEqual(["api.example.com"]);
     });
@@ -272,7 +280,13 @@ describe("S8 the gate of a provider on this machine", () => {
   let records: EgressRecord[];
   let egress: Egress;
   const requests: { url: string; host: string }[] = [];
-  const local: EgressContext = { purpose: "model-call", providerId: "mine", local: true, modelId: "small" };
+  const local: EgressContext = {
+    purpose: "model-call",
+    workspaceId: "ws_1",
+    providerId: "mine",
+    local: true,
+    modelId: "small",
+  };
 
   beforeEach(async () => {
     requests.length = 0;

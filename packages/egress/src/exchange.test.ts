@@ -6,7 +6,13 @@ import { afterEach, describe, expect, test } from "vitest";
 import { httpServer, type TestServer } from "../test/servers.ts";
 import { createEgress, type Egress, type EgressContext, type EgressOptions, type EgressRecord } from "./egress.ts";
 
-const context: EgressContext = { purpose: "model-call", providerId: "mine", local: true, modelId: "small" };
+const context: EgressContext = {
+  purpose: "model-call",
+  workspaceId: "ws_1",
+  providerId: "mine",
+  local: true,
+  modelId: "small",
+};
 const cleanUps: (() => Promise<unknown>)[] = [];
 afterEach(async () => {
   for (const cleanUp of cleanUps.splice(0).toReversed()) await cleanUp();

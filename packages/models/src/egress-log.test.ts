@@ -25,6 +25,7 @@ const sent: EgressRecord = {
   outcome: "sent",
   method: "POST",
   host: "api.example.com",
+  workspaceId: "ws_1",
   providerId: "remote",
   modelId: "large",
   runId: "run_1",
@@ -35,6 +36,8 @@ const sent: EgressRecord = {
   status: 200,
   errorCode: null,
 };
+
+const shown = ({ workspaceId: _, ...record }: EgressRecord) => record;
 
 describe("S8 what was sent where", () => {
   test("is listed at once, newest first, as it was recorded", async () => {
@@ -52,8 +55,8 @@ describe("S8 what was sent where", () => {
       errorCode: "EGRESS_CONSENT_REQUIRED",
     };
     log.record(blocked);
-    const { items, nextCursor } = await log.list();
-    expect(items.map(({ id: _id, ...rest }) => rest)).toEqual([blocked, sent]);
+    const { items, nextCursor } = await log.list({ workspaceId: "ws_1" });
+    expect(items.map(({ id: _id, ...rest }) => rest)).toEqual([shown(blocked), shown(sent)]);
     expect(items.every((item) => /^egr_[0-9a-z]{26}$/.test(item.id))).toBe(true);
     expect(nextCursor).toBeNull();
     await log.close();
@@ -64,7 +67,7 @@ describe("S8 what was sent where", () => {
     const seen: (number | null)[] = [];
     let cursor: string | undefined;
     do {
-      const page = await log.list({ cursor, limit: 60 });
+      const page = await log.list({ workspaceId: "ws_1", cursor, limit: 60 });
       expect(page.items.length).toBeLessThanOrEqual(60);
       seen.push(...page.items.map((item) => item.status));
       cursor = page.nextCursor ?? undefined;
@@ -79,7 +82,7 @@ describe("S8 what was sent where", () => {
     log.record({ ...sent, workbenchId: "wb_2", runId: "run_2" });
     log.record({ ...sent, workbenchId: "wb_1", runId: "run_3" });
     const runs = async (filter: { workbenchId?: string; runId?: string }) =>
-      (await log.list(filter)).items.map((item) => item.runId ?? "").toSorted();
+      (await log.list({ workspaceId: "ws_1", ...filter })).items.map((item) => item.runId ?? "").toSorted();
     expect(await runs({ workbenchId: "wb_1" })).toEqual(["run_1", "run_3"]);
     expect(await runs({ runId: "run_2" })).toEqual(["run_2"]);
     expect(await runs({ workbenchId: "wb_2", runId: "run_1" })).toEqual([]);
@@ -89,7 +92,7 @@ describe("S8 what was sent where", () => {
   test.each(["x", "run_1", "egr_", "egr_00000000000000000000000000'--"])(
     "a cursor like %j is refused",
     async (cursor) => {
-      await expect(log.list({ cursor })).rejects.toMatchObject({ code: "VALIDATION_FAILED" });
+      await expect(log.list({ workspaceId: "ws_1", cursor })).rejects.toMatchObject({ code: "VALIDATION_FAILED" });
     },
   );
 
@@ -98,17 +101,20 @@ describe("S8 what was sent where", () => {
     await log.close();
     await store.close();
     store = await openStore({ home });
-    expect((await new EgressLog({ store }).list({ limit: 1000 })).items).toHaveLength(500);
+    expect((await new EgressLog({ store }).list({ workspaceId: "ws_1", limit: 1000 })).items).toHaveLength(500);
   });
 
   test("what the database did not take is kept and tried again; who asks is told", async () => {
     await store.db.schema.alterTable("egress_events").renameTo("away").execute();
     log.record(sent);
-    await expect(log.list()).rejects.toThrow(/egress_events/);
+    await expect(log.list({ workspaceId: "ws_1" })).rejects.toThrow(/egress_events/);
     log.record({ ...sent, runId: "run_2" });
     await expect(log.close()).rejects.toThrow(/egress_events/);
     await store.db.schema.alterTable("away").renameTo("egress_events").execute();
-    expect((await log.list()).items.map((item) => item.runId ?? "").toSorted()).toEqual(["run_1", "run_2"]);
+    expect((await log.list({ workspaceId: "ws_1" })).items.map((item) => item.runId ?? "").toSorted()).toEqual([
+      "run_1",
+      "run_2",
+    ]);
     await log.close();
   });
 });

@@ -2,8 +2,8 @@ import type { EgressRecord } from "@benchtop/egress";
 import { BenchtopError, newId } from "@benchtop/protocol";
 import type { EgressEventsTable, Store } from "@benchtop/store";
 
-/** One attempt to reach a provider, as the log keeps it. */
-export interface EgressEvent extends EgressRecord {
+/** One attempt to reach a provider, as the log of its workspace shows it. */
+export interface EgressEvent extends Omit<EgressRecord, "workspaceId"> {
   readonly id: string;
 }
 
@@ -36,16 +36,15 @@ export class EgressLog {
     }, delayMs);
   }
 
-  /** Newest first. */
-  async list(
-    options: {
-      readonly cursor?: string | undefined;
-      readonly limit?: number | undefined;
-      readonly workbenchId?: string | undefined;
-      readonly runId?: string | undefined;
-    } = {},
-  ): Promise<EgressEventPage> {
-    const { cursor, limit = 100, workbenchId, runId } = options;
+  /** What one workspace sent, newest first. */
+  async list(options: {
+    readonly workspaceId: string;
+    readonly cursor?: string | undefined;
+    readonly limit?: number | undefined;
+    readonly workbenchId?: string | undefined;
+    readonly runId?: string | undefined;
+  }): Promise<EgressEventPage> {
+    const { workspaceId, cursor, limit = 100, workbenchId, runId } = options;
     if (cursor !== undefined && !/^egr_[0-9a-z]{26}$/.test(cursor)) {
       throw new BenchtopError("VALIDATION_FAILED", "That cursor is not one that a page of this list gave.");
     }
@@ -53,6 +52,7 @@ export class EgressLog {
     let query = this.#store.db
       .selectFrom("egress_events")
       .selectAll()
+      .where("workspace_id", "=", workspaceId)
       .orderBy("id", "desc")
       .limit(limit + 1);
     if (cursor !== undefined) query = query.where("id", "<", cursor);
@@ -98,7 +98,7 @@ const batchRows = 200;
 function toRow(event: EgressRecord): EgressEventsTable {
   return {
     id: newId("egress"),
-    workspace_id: "default",
+    workspace_id: event.workspaceId,
     at: event.at,
     purpose: event.purpose,
     outcome: event.outcome,

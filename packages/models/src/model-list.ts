@@ -8,6 +8,7 @@ import type { Secret } from "./secret.ts";
 
 /** Who is asked, and with which key. */
 export interface ListingProvider {
+  readonly workspaceId: string;
   readonly name: string;
   readonly kind: ProviderKind;
   readonly baseUrl: string;
@@ -28,7 +29,8 @@ export async function listModels(
   timeoutMs: number,
 ): Promise<string[]> {
   const host = new URL(provider.baseUrl).host;
-  const context: EgressContext = { purpose, providerId: provider.name, local: provider.local };
+  const { workspaceId, name: providerId, local } = provider;
+  const context: EgressContext = { purpose, workspaceId, providerId, local };
   const timeout = new AbortController();
   const timer = setTimeout(() => timeout.abort(tooSlow(host, provider.name, timeoutMs)), timeoutMs);
   try {

@@ -14,6 +14,7 @@ import { Providers } from "./providers.ts";
 import { openSecrets, type Secrets } from "./secrets.ts";
 
 const apiKey = "sk-test-41b7-never-shown";
+const ours = "default";
 let folder: string;
 let store: Store;
 let secrets: Secrets;
@@ -46,7 +47,7 @@ async function open() {
   store = await openStore({ home: join(folder, "home") });
   secrets = await openSecrets({ home: join(folder, "home"), configDir: join(folder, "config") });
   egress = createEgress({
-    policy: () => ({ allowedHosts: providers.allowedHosts() }),
+    policy: (workspaceId) => ({ allowedHosts: providers.allowedHosts(workspaceId) }),
     consent: {
       isConsented(question) {
         questions.push(question);
@@ -106,16 +107,16 @@ const openai = { name: "openai", kind: "openai-responses", baseUrl: "https://api
 describe("configuring providers", () => {
   test("adding one shows everything but its key, and it is there after a restart", async () => {
     const prices = { inputPerMillion: 1.25, outputPerMillion: 10, cachedInputPerMillion: 0.125 };
-    const added = await providers.add({ ...openai, baseUrl: "https://API.openai.com/v1/", apiKey, prices });
+    const added = await providers.add(ours, { ...openai, baseUrl: "https://API.openai.com/v1/", apiKey, prices });
     expect(added).toMatchObject({ ...openai, local: false, hasApiKey: true, prices });
     expect(JSON.stringify(added)).not.toContain(apiKey);
     await restart();
-    expect(await providers.list()).toEqual([added]);
-    expect((await providers.resolve("openai/gpt-5.2")).prices).toEqual(prices);
+    expect(await providers.list(ours)).toEqual([added]);
+    expect((await providers.resolve(ours, "openai/gpt-5.2")).prices).toEqual(prices);
   });
 
   test("the key is in no file of the home folder in readable form", async () => {
-    await providers.add({ ...openai, apiKey });
+    await providers.add(ours, { ...openai, apiKey });
     await store.flush();
     expect(everythingStored()).not.toContain(apiKey);
     expect(everythingStored()).toContain("api.openai.com");
@@ -137,24 +138,32 @@ describe("configuring providers", () => {
     [{ apiKey: "kéy" }, "VALIDATION_FAILED"],
     [{ kind: "grpc" as "openai-chat" }, "VALIDATION_FAILED"],
   ])("%j is refused as %s and nothing is kept", async (change, code) => {
-    expect((await failureOf(providers.add({ ...openai, apiKey, ...change }))).code).toBe(code);
-    expect([await providers.list(), await secrets.names(), [...providers.allowedHosts()]]).toEqual([[], [], []]);
+    expect((await failureOf(providers.add(ours, { ...openai, apiKey, ...change }))).code).toBe(code);
+    expect([await providers.list(ours), await secrets.names(), [...providers.allowedHosts(ours)]]).toEqual([
+      [],
+      [],
+      [],
+    ]);
   });
 
   test("replacing one replaces its key; without a key the old one is gone, so it cannot follow a changed address", async () => {
-    await providers.add({ ...openai, apiKey: "first-key" });
-    await providers.add({ ...openai, apiKey: `${apiKey}\n` });
+    await providers.add(ours, { ...openai, apiKey: "first-key" });
+    await providers.add(ours, { ...openai, apiKey: `${apiKey}\n` });
     const names = await secrets.names();
     expect(names).toHaveLength(1);
     expect((await secrets.get(names[0] ?? ""))?.reveal()).toBe(apiKey);
-    expect(await providers.add({ ...openai, baseUrl: "https://evil.example/v1" })).toMatchObject({ hasApiKey: false });
+    expect(await providers.add(ours, { ...openai, baseUrl: "https://evil.example/v1" })).toMatchObject({
+      hasApiKey: false,
+    });
     expect(await secrets.names()).toEqual([]);
   });
 
   test("many replacements at once leave one provider with the key that belongs to it", async () => {
     const keys = Array.from({ length: 8 }, (_, index) => `key-${index}`);
     await Promise.all(
-      keys.map((key, index) => providers.add({ ...openai, baseUrl: `https://host${index}.example/v1`, apiKey: key })),
+      keys.map((key, index) =>
+        providers.add(ours, { ...openai, baseUrl: `https://host${index}.example/v1`, apiKey: key }),
+      ),
     );
     const [row] = await store.db.selectFrom("providers").selectAll().execute();
     expect(await secrets.names()).toEqual([row?.secret_ref]);
@@ -163,16 +172,20 @@ describe("configuring providers", () => {
   });
 
   test("removing one removes its key and its place in the allowlist", async () => {
-    await providers.add({ ...openai, apiKey });
-    expect([...providers.allowedHosts()]).toEqual([["openai", "api.openai.com"]]);
-    await providers.remove("openai");
-    expect([await providers.list(), await secrets.names(), [...providers.allowedHosts()]]).toEqual([[], [], []]);
-    expect((await failureOf(providers.remove("openai"))).code).toBe("PROVIDER_NOT_CONFIGURED");
+    await providers.add(ours, { ...openai, apiKey });
+    expect([...providers.allowedHosts(ours)]).toEqual([["openai", "api.openai.com"]]);
+    await providers.remove(ours, "openai");
+    expect([await providers.list(ours), await secrets.names(), [...providers.allowedHosts(ours)]]).toEqual([
+      [],
+      [],
+      [],
+    ]);
+    expect((await failureOf(providers.remove(ours, "openai"))).code).toBe("PROVIDER_NOT_CONFIGURED");
   });
 
   test("S7 persisted consent to a provider ends when it is removed or its host changes, not when its key does", async () => {
     const consents = async () => (await store.db.selectFrom("consents").selectAll().execute()).length;
-    const consent = { workbench_id: "wb_1", model_id: "m", scope_hash: "s", user_id: "u", created_at: "t" };
+    const consent = { workbench_id: ours, model_id: "m", scope_hash: "s", user_id: "u", created_at: "t" };
     const grant = () =>
       store.db
         .insertInto("consents")
@@ -182,30 +195,30 @@ describe("configuring providers", () => {
       .insertInto("consents")
       .values({ ...consent, provider_id: "another" })
       .execute();
-    await providers.add({ ...openai, apiKey });
+    await providers.add(ours, { ...openai, apiKey });
     await grant();
-    await providers.add({ ...openai, apiKey: "new-key" });
+    await providers.add(ours, { ...openai, apiKey: "new-key" });
     expect(await consents()).toBe(2);
-    await providers.add({ ...openai, baseUrl: "https://evil.example/v1", apiKey });
+    await providers.add(ours, { ...openai, baseUrl: "https://evil.example/v1", apiKey });
     expect(await consents()).toBe(1);
     await grant();
-    await providers.remove("openai");
+    await providers.remove(ours, "openai");
     expect(await consents()).toBe(1);
   });
 
   test("a local provider needs no secrets at all, even when they cannot be read", async () => {
-    await providers.add({ ...openai, apiKey });
+    await providers.add(ours, { ...openai, apiKey });
     rmSync(join(folder, "config"), { recursive: true });
     await restart();
     const local = { name: "mine", kind: "openai-chat", baseUrl: "http://localhost:11434/v1", local: true } as const;
-    expect(await providers.add(local)).toMatchObject({ local: true, hasApiKey: false });
-    expect((await providers.resolve("mine/small")).local).toBe(true);
-    expect((await failureOf(providers.resolve("openai/gpt-5.2"))).code).toBe("FILE_READ_FAILED");
+    expect(await providers.add(ours, local)).toMatchObject({ local: true, hasApiKey: false });
+    expect((await providers.resolve(ours, "mine/small")).local).toBe(true);
+    expect((await failureOf(providers.resolve(ours, "openai/gpt-5.2"))).code).toBe("FILE_READ_FAILED");
   });
 });
 
 const mine = (baseUrl: string, key?: string) =>
-  providers.add({ name: "mine", kind: "openai-chat", baseUrl, local: true, apiKey: key });
+  providers.add(ours, { name: "mine", kind: "openai-chat", baseUrl, local: true, apiKey: key });
 
 describe("testing a provider", () => {
   test("gives its models and the time it took, and sends the key and nothing else", async () => {
@@ -216,7 +229,7 @@ describe("testing a provider", () => {
       listing("small", "org/large:8b", "small", "", "with space", "x".repeat(300))(request, response);
     });
     await mine(baseUrl, apiKey);
-    const result = await providers.test("mine");
+    const result = await providers.test(ours, "mine");
     expect(result).toMatchObject({ ok: true, models: ["small", "org/large:8b"] });
     expect(result.latencyMs).toBeGreaterThanOrEqual(0);
     expect(requests).toEqual([{ method: "GET", url: "/v1/models", authorization: `Bearer ${apiKey}` }]);
@@ -232,8 +245,8 @@ describe("testing a provider", () => {
       response.setHeader("content-type", "application/json");
       response.end(JSON.stringify({ data: [{ type: "model", id: "claude-opus-5-5" }], has_more: false }));
     });
-    await providers.add({ name: "anthropic", kind: "anthropic-messages", baseUrl, local: true, apiKey });
-    expect(await providers.test("anthropic")).toMatchObject({ models: ["claude-opus-5-5"] });
+    await providers.add(ours, { name: "anthropic", kind: "anthropic-messages", baseUrl, local: true, apiKey });
+    expect(await providers.test(ours, "anthropic")).toMatchObject({ models: ["claude-opus-5-5"] });
     expect(requests).toEqual([["/v1/models?limit=1000", apiKey, "2023-06-01", undefined]]);
   });
 
@@ -252,7 +265,7 @@ describe("testing a provider", () => {
       );
     });
     await mine(baseUrl, apiKey);
-    const error = await failureOf(providers.test("mine"));
+    const error = await failureOf(providers.test(ours, "mine"));
     expect(error.code).toBe(code);
     expect(error.message).toMatch(words);
     expect(error.info).toMatchObject({ provider_id: "mine", detail: { status } });
@@ -263,12 +276,12 @@ describe("testing a provider", () => {
 
   test("without a key, 401 asks for one", async () => {
     await mine(await modelServer((_request, response) => response.writeHead(401).end()));
-    expect((await failureOf(providers.test("mine"))).message).toMatch(/wants an API key.*--api-key-env/);
+    expect((await failureOf(providers.test(ours, "mine"))).message).toMatch(/wants an API key.*--api-key-env/);
   });
 
   test.each(["<html>", "[]", "{}", '{"data":7}', "", "null"])("%j is no list of models", async (text) => {
     await mine(await modelServer((_request, response) => response.end(text)));
-    const error = await failureOf(providers.test("mine"));
+    const error = await failureOf(providers.test(ours, "mine"));
     expect([error.code, error.info.actions]).toEqual(["PROVIDER_UNAVAILABLE", ["open_settings"]]);
   });
 
@@ -276,12 +289,12 @@ describe("testing a provider", () => {
     const baseUrl = await modelServer(() => {});
     for (const server of servers.splice(0)) server.close();
     await mine(baseUrl);
-    const error = await failureOf(providers.test("mine"));
+    const error = await failureOf(providers.test(ours, "mine"));
     expect([error.code, error.message]).toEqual([
       "NETWORK_UNAVAILABLE",
       expect.stringContaining("Start the model server"),
     ]);
-    expect((await failureOf(providers.test("nobody"))).code).toBe("PROVIDER_NOT_CONFIGURED");
+    expect((await failureOf(providers.test(ours, "nobody"))).code).toBe("PROVIDER_NOT_CONFIGURED");
   });
 });
 
@@ -289,10 +302,10 @@ describe("listing models", () => {
   test("asks every provider at once and names those that do not answer", async () => {
     const alpha = await modelServer(listing("small", "large"));
     const beta = await modelServer((_request, response) => response.writeHead(401).end());
-    await providers.add({ name: "alpha", kind: "openai-chat", baseUrl: alpha, local: true });
-    await providers.add({ name: "beta", kind: "openai-responses", baseUrl: beta, local: true, apiKey });
-    await providers.add({ ...openai, apiKey });
-    const { items, unavailable } = await providers.models();
+    await providers.add(ours, { name: "alpha", kind: "openai-chat", baseUrl: alpha, local: true });
+    await providers.add(ours, { name: "beta", kind: "openai-responses", baseUrl: beta, local: true, apiKey });
+    await providers.add(ours, { ...openai, apiKey });
+    const { items, unavailable } = await providers.models(ours);
     expect(items).toEqual([
       { ref: "alpha/small", providerId: "alpha", modelId: "small", local: true },
       { ref: "alpha/large", providerId: "alpha", modelId: "large", local: true },
@@ -306,9 +319,14 @@ describe("listing models", () => {
   });
 
   test("a provider that keeps silent holds the others up only for a few seconds", async () => {
-    await providers.add({ name: "mute", kind: "openai-chat", baseUrl: await modelServer(() => {}), local: true });
-    await providers.add({ name: "quick", kind: "openai-chat", baseUrl: await modelServer(listing("m")), local: true });
-    const { items, unavailable } = await providers.models();
+    await providers.add(ours, { name: "mute", kind: "openai-chat", baseUrl: await modelServer(() => {}), local: true });
+    await providers.add(ours, {
+      name: "quick",
+      kind: "openai-chat",
+      baseUrl: await modelServer(listing("m")),
+      local: true,
+    });
+    const { items, unavailable } = await providers.models(ours);
     expect(items.map((item) => item.ref)).toEqual(["quick/m"]);
     expect(unavailable).toEqual([
       { providerId: "mute", message: expect.stringContaining("did not answer within 5 s") },
@@ -320,11 +338,11 @@ describe("resolving a model", () => {
   const request = { modelId: "small", messages: [{ role: "user" as const, content: "private words" }] };
 
   test.each(["openai", "openai/", "/gpt", ""])("%j is no reference", async (reference) => {
-    expect((await failureOf(providers.resolve(reference))).code).toBe("VALIDATION_FAILED");
+    expect((await failureOf(providers.resolve(ours, reference))).code).toBe("VALIDATION_FAILED");
   });
 
   test("of a provider that is not configured says how to add it", async () => {
-    const error = await failureOf(providers.resolve("acme/large"));
+    const error = await failureOf(providers.resolve(ours, "acme/large"));
     expect(error.code).toBe("PROVIDER_NOT_CONFIGURED");
     expect(error.message).toContain("benchtop providers add acme");
     expect(error.info).toMatchObject({ provider_id: "acme", model_id: "large" });
@@ -340,8 +358,8 @@ describe("resolving a model", () => {
       response.write(`data: {"id":"r1","choices":[{"index":0,"delta":{"content":"lo"},"finish_reason":"stop"}]}\n\n`);
       response.end("data: [DONE]\n\n");
     });
-    await providers.add({ name: "mine", kind: "openai-chat", baseUrl, local: true, apiKey });
-    const model = await providers.resolve("mine/org/small:8b");
+    await providers.add(ours, { name: "mine", kind: "openai-chat", baseUrl, local: true, apiKey });
+    const model = await providers.resolve(ours, "mine/org/small:8b");
     expect(model).toMatchObject({ providerId: "mine", modelId: "org/small:8b", local: true });
     expect(model.prices).toEqual({ inputPerMillion: 0, outputPerMillion: 0 });
     expect(model.host).toBe(new URL(baseUrl).host);
@@ -381,9 +399,9 @@ describe("resolving a model", () => {
         apiKey,
         prices,
       } as const;
-      await providers.add(added);
+      await providers.add(ours, added);
       await restart();
-      const model = await providers.resolve("anthropic/claude-opus-5-5");
+      const model = await providers.resolve(ours, "anthropic/claude-opus-5-5");
       expect(model.prices).toEqual(prices);
       const adapter = model.adapter({ runId: "run_7", scopeHash: "abc" });
       const parts: ProviderPart[] = [];
@@ -400,15 +418,22 @@ describe("resolving a model", () => {
   });
 
   test("S7 an adapter to a provider elsewhere asks for consent before anything is looked up or sent", async () => {
-    await providers.add({ ...openai, apiKey });
-    const model = await providers.resolve("openai/gpt-5.2");
+    await providers.add(ours, { ...openai, apiKey });
+    const model = await providers.resolve(ours, "openai/gpt-5.2");
     const stream = model
       .adapter({ runId: "run_7", workbenchId: "wb_7", scopeHash: "abc" })
       .stream(request, new AbortController().signal);
     const error = await failureOf(stream[Symbol.asyncIterator]().next());
     expect(error.code).toBe("EGRESS_CONSENT_REQUIRED");
     expect(questions).toEqual([
-      { providerId: "openai", modelId: "gpt-5.2", scopeHash: "abc", runId: "run_7", workbenchId: "wb_7" },
+      {
+        workspaceId: ours,
+        providerId: "openai",
+        modelId: "gpt-5.2",
+        scopeHash: "abc",
+        runId: "run_7",
+        workbenchId: "wb_7",
+      },
     ]);
     expect(lookups).toEqual([]);
     expect(records).toMatchObject([{ outcome: "blocked", bytesSent: 0, runId: "run_7" }]);
@@ -421,7 +446,7 @@ describe("resolving a model", () => {
       response.end();
     });
     await mine(baseUrl);
-    const adapter = (await providers.resolve("mine/small")).adapter({ runId: "run_7", scopeHash: "abc" });
+    const adapter = (await providers.resolve(ours, "mine/small")).adapter({ runId: "run_7", scopeHash: "abc" });
     await mine("http://localhost:9/v1");
     const next = adapter.stream(request, new AbortController().signal)[Symbol.asyncIterator]().next();
     expect((await failureOf(next)).code).toBe("EGRESS_BLOCKED_BY_POLICY");
@@ -429,8 +454,76 @@ describe("resolving a model", () => {
   });
 
   test("a key that vanished from the secrets is asked for again", async () => {
-    await providers.add({ ...openai, apiKey });
+    await providers.add(ours, { ...openai, apiKey });
     for (const name of await secrets.names()) await secrets.delete(name);
-    expect((await failureOf(providers.resolve("openai/gpt-5.2"))).code).toBe("PROVIDER_AUTH_FAILED");
+    expect((await failureOf(providers.resolve(ours, "openai/gpt-5.2"))).code).toBe("PROVIDER_AUTH_FAILED");
+  });
+});
+
+describe("S8 S9 two workspaces with providers of the same name", () => {
+  const theirs = "ws_01jd0000000000000000000000";
+  const elsewhere = { ...openai, baseUrl: "https://models.other.example/v1" };
+  const theirKey = "sk-test-77aa-of-theirs";
+
+  test("know nothing of each other's: neither its address nor its key nor that it is there", async () => {
+    await providers.add(ours, { ...openai, apiKey });
+    expect([await providers.list(theirs), [...providers.allowedHosts(theirs)]]).toEqual([[], []]);
+    for (const attempt of [
+      providers.resolve(theirs, "openai/gpt-5.2"),
+      providers.test(theirs, "openai"),
+      providers.remove(theirs, "openai"),
+    ]) {
+      expect((await failureOf(attempt)).code).toBe("PROVIDER_NOT_CONFIGURED");
+    }
+    await providers.add(theirs, { ...elsewhere, apiKey: theirKey });
+    expect((await providers.list(ours)).map(({ baseUrl }) => baseUrl)).toEqual([openai.baseUrl]);
+    expect([...providers.allowedHosts(ours)]).toEqual([["openai", "api.openai.com"]]);
+    expect([...providers.allowedHosts(theirs)]).toEqual([["openai", "models.other.example"]]);
+    expect((await providers.resolve(ours, "openai/m")).host).toBe("api.openai.com");
+    expect((await providers.resolve(theirs, "openai/m")).host).toBe("models.other.example");
+  });
+
+  test("reach their own host alone, whatever a run of theirs asks for", async () => {
+    await providers.add(ours, { ...openai, apiKey });
+    await providers.add(theirs, { ...elsewhere, apiKey: theirKey });
+    const context = { purpose: "model-list", providerId: "openai", local: false } as const;
+    const ask = (url: string, workspaceId: string) => failureOf(egress.fetch(url, {}, { ...context, workspaceId }));
+    expect((await ask(elsewhere.baseUrl, ours)).code).toBe("EGRESS_BLOCKED_BY_POLICY");
+    expect((await ask(openai.baseUrl, theirs)).code).toBe("EGRESS_BLOCKED_BY_POLICY");
+    expect((await ask(openai.baseUrl, "ws_of_nobody")).code).toBe("EGRESS_BLOCKED_BY_POLICY");
+    expect(lookups).toEqual([]);
+    await ask(elsewhere.baseUrl, theirs);
+    expect(lookups).toEqual(["models.other.example"]);
+    expect(records.map(({ workspaceId, outcome }) => [workspaceId, outcome])).toEqual([
+      [ours, "blocked"],
+      [theirs, "blocked"],
+      ["ws_of_nobody", "blocked"],
+      [theirs, "failed"],
+    ]);
+  });
+
+  test("keep keys and consents of their own when the other replaces or removes its provider", async () => {
+    await providers.add(ours, { ...openai, apiKey });
+    await providers.add(theirs, { ...openai, apiKey: theirKey });
+    const consent = { provider_id: "openai", model_id: "m", scope_hash: "s", user_id: "u", created_at: "t" };
+    for (const workbench_id of [ours, theirs]) {
+      await store.db
+        .insertInto("consents")
+        .values({ ...consent, workbench_id })
+        .execute();
+    }
+    const consented = async () =>
+      (await store.db.selectFrom("consents").select("workbench_id").orderBy("workbench_id").execute()).map(
+        ({ workbench_id }) => workbench_id,
+      );
+    const keys = async () => {
+      const names = await secrets.names();
+      return (await Promise.all(names.map(async (name) => (await secrets.get(name))?.reveal()))).toSorted();
+    };
+    await providers.add(theirs, { ...elsewhere, apiKey: "sk-test-replaced" });
+    expect([await keys(), await consented()]).toEqual([[apiKey, "sk-test-replaced"].toSorted(), [ours]]);
+    await providers.remove(ours, "openai");
+    expect([await keys(), await consented()]).toEqual([["sk-test-replaced"], []]);
+    expect((await providers.list(theirs)).map(({ hasApiKey }) => hasApiKey)).toEqual([true]);
   });
 });

@@ -9,7 +9,7 @@ import {
   type ProviderAdapter,
   type ProviderOptions,
 } from "@benchtop/harness";
-import { BenchtopError } from "@benchtop/protocol";
+import { BenchtopError, firstWorkspaceId } from "@benchtop/protocol";
 import type { ProvidersTable, Store } from "@benchtop/store";
 import { entryFor, factsOf, type Catalogue, type ModelFacts } from "./catalogue/catalogue.ts";
 import type { CatalogueProvider } from "./catalogue/entry.ts";
@@ -68,6 +68,7 @@ export interface ModelList {
 
 /** A model that can be called. */
 export interface ResolvedModel {
+  readonly workspaceId: string;
   readonly providerId: string;
   readonly modelId: string;
   readonly local: boolean;
@@ -86,9 +87,10 @@ export interface ResolvedModel {
 }
 
 /**
- * The configured providers: rows of the table `providers`, their keys in the secrets file by reference.
+ * The providers that each workspace has configured: rows of the table `providers`, their keys in the secrets file by
+ * reference. Two workspaces may each have one of the same name; they have nothing in common.
  *
- * `allowedHosts()` is what the egress policy lets through. It holds the hosts of the providers read last, so it follows every
+ * `allowedHosts()` is what the egress policy lets through for a workspace. It holds the hosts of the providers read last, so it follows every
  * change made here at once, and a provider that another process removed is gone from it the next time it is asked for.
  */
 export class Providers {
@@ -96,7 +98,8 @@ export class Providers {
   readonly #secrets: Secrets;
   readonly #egress: Egress;
   readonly #catalogue: () => Promise<Catalogue>;
-  readonly #hosts = new Map<string, string>();
+  /** By workspace, then by name. */
+  readonly #hosts = new Map<string, Map<string, string>>();
   /** Adding and removing touch the row and the keys; one at a time, so that neither drops what the other has just kept. */
   #lastChange: Promise<unknown> = Promise.resolve();
 
@@ -114,12 +117,12 @@ export class Providers {
   }
 
   /** Hosts by provider name, for `EgressPolicy.allowedHosts`. */
-  allowedHosts(): ReadonlyMap<string, string> {
-    return this.#hosts;
+  allowedHosts(workspaceId: string): ReadonlyMap<string, string> {
+    return this.#hostsOf(workspaceId);
   }
 
-  async list(): Promise<Provider[]> {
-    return (await this.#rows()).map(toProvider);
+  async list(workspaceId: string): Promise<Provider[]> {
+    return (await this.#rows(workspaceId)).map(toProvider);
   }
 
   /**
@@ -128,37 +131,41 @@ export class Providers {
    *
    * Throws `VALIDATION_FAILED`, `EGRESS_BLOCKED_BY_POLICY`, or what the secrets file throws.
    */
-  async add(input: NewProvider): Promise<Provider> {
-    const row = this.#checked(input);
+  async add(workspaceId: string, input: NewProvider): Promise<Provider> {
+    const row = this.#checked(workspaceId, input);
     return this.#change(() => this.#replace(row, input.apiKey));
   }
 
   /** Removes a provider, its key and every persisted consent to it. Throws `PROVIDER_NOT_CONFIGURED`. */
-  async remove(name: string): Promise<void> {
+  async remove(workspaceId: string, name: string): Promise<void> {
     await this.#change(async () => {
-      await this.#row(name);
-      this.#hosts.delete(name);
+      const row = await this.#row(workspaceId, name);
+      this.#hostsOf(workspaceId).delete(name);
       // The key first: a crash in between leaves a provider that asks for its key again, never a key without a provider.
-      await this.#dropKeys(name, null);
+      await this.#dropKeys(row, null);
       await this.#store.db.transaction().execute(async (transaction) => {
-        await transaction.deleteFrom("consents").where("provider_id", "=", name).execute();
-        await transaction.deleteFrom("providers").where("name", "=", name).execute();
+        await endConsents(transaction, row);
+        await transaction
+          .deleteFrom("providers")
+          .where("workspace_id", "=", workspaceId)
+          .where("name", "=", name)
+          .execute();
       });
       await this.#store.flush();
     });
   }
 
   /** Asks for the provider's list of models: proves host, certificate and key without sending any content. */
-  async test(name: string): Promise<{ ok: true; models: string[]; latencyMs: number }> {
-    const row = await this.#row(name);
+  async test(workspaceId: string, name: string): Promise<{ ok: true; models: string[]; latencyMs: number }> {
+    const row = await this.#row(workspaceId, name);
     const started = performance.now();
     const models = await listModels(this.#egress, await this.#listing(row), "provider-test", testTimeoutMs);
     return { ok: true, models, latencyMs: Math.round(performance.now() - started) };
   }
 
   /** Models of every provider that answers in time; the others are named with the reason. */
-  async models(): Promise<ModelList> {
-    const rows = await this.#rows();
+  async models(workspaceId: string): Promise<ModelList> {
+    const rows = await this.#rows(workspaceId);
     const answers = await Promise.all(
       rows.map(async (row) => {
         try {
@@ -180,17 +187,18 @@ export class Providers {
   }
 
   /**
-   * The model that `provider/model` names, ready to be called. Whether the provider has it shows with the first call.
+   * The model that `provider/model` names in a workspace, ready to be called. Whether the provider has it shows with the first call.
    * Throws `VALIDATION_FAILED` for a malformed reference, `PROVIDER_NOT_CONFIGURED`, or what the secrets file throws.
    */
-  async resolve(modelRef: string): Promise<ResolvedModel> {
+  async resolve(workspaceId: string, modelRef: string): Promise<ResolvedModel> {
     const { providerId, modelId } = parseModelRef(modelRef);
-    const row = await this.#row(providerId, modelId);
+    const row = await this.#row(workspaceId, providerId, modelId);
     const apiKey = await this.#key(row);
     const local = row.local === 1;
     const entry = await this.#entry(row);
     const facts = factsOf(entry, modelId);
     return {
+      workspaceId,
       providerId,
       modelId,
       local,
@@ -198,7 +206,8 @@ export class Providers {
       prices: pricesOf(row) ?? facts?.prices ?? (local ? free : null),
       facts,
       adapter: (context) => {
-        const fetch = this.#egress.bind({ ...context, purpose: "model-call", providerId, modelId, local });
+        const where = { workspaceId, providerId, modelId, local };
+        const fetch = this.#egress.bind({ ...context, ...where, purpose: "model-call" });
         return adapters[row.kind as ProviderKind]({
           id: providerId,
           baseUrl: row.base_url,
@@ -209,7 +218,7 @@ export class Providers {
     };
   }
 
-  #checked(input: NewProvider): ProvidersTable {
+  #checked(workspaceId: string, input: NewProvider): ProvidersTable {
     if (!namePattern.test(input.name)) {
       throw invalid(
         "A provider's name has lower-case letters, digits and dashes, 40 at most, and starts with no dash.",
@@ -220,7 +229,7 @@ export class Providers {
     const local = input.local ?? false;
     const url = checkProviderUrl(input.baseUrl, { local });
     return {
-      workspace_id: "default",
+      workspace_id: workspaceId,
       name: input.name,
       kind: input.kind,
       base_url: url.href.replace(/\/+$/, ""),
@@ -234,14 +243,19 @@ export class Providers {
   async #replace(row: ProvidersTable, apiKey: string | undefined): Promise<Provider> {
     // The key first, under a name of its own; the row then switches from the old key to it in one commit.
     if (apiKey !== undefined) {
-      row.secret_ref = `${secretPrefix(row.name)}${randomUUID()}`;
+      row.secret_ref = `${secretPrefix(row)}${randomUUID()}`;
       await this.#secrets.set(row.secret_ref, checkedKey(apiKey));
     }
     const former = await this.#store.db.transaction().execute(async (transaction) => {
-      const { name, ...columns } = row;
-      const former = await transaction.selectFrom("providers").selectAll().where("name", "=", name).executeTakeFirst();
+      const { workspace_id, name, ...columns } = row;
+      const former = await transaction
+        .selectFrom("providers")
+        .selectAll()
+        .where("workspace_id", "=", workspace_id)
+        .where("name", "=", name)
+        .executeTakeFirst();
       if (former && (hostOf(former) !== hostOf(row) || former.local !== row.local)) {
-        await transaction.deleteFrom("consents").where("provider_id", "=", name).execute();
+        await endConsents(transaction, row);
       }
       await transaction
         .insertInto("providers")
@@ -251,8 +265,8 @@ export class Providers {
       return former;
     });
     await this.#store.flush();
-    this.#hosts.set(row.name, hostOf(row));
-    if (former?.secret_ref || row.secret_ref !== null) await this.#dropKeys(row.name, row.secret_ref);
+    this.#hostsOf(row.workspace_id).set(row.name, hostOf(row));
+    if (former?.secret_ref || row.secret_ref !== null) await this.#dropKeys(row, row.secret_ref);
     return toProvider(row);
   }
 
@@ -262,21 +276,35 @@ export class Providers {
     return turn;
   }
 
-  async #rows(): Promise<ProvidersTable[]> {
-    const rows = await this.#store.db.selectFrom("providers").selectAll().orderBy("name").execute();
-    const names = new Set(rows.map((row) => row.name));
-    for (const name of this.#hosts.keys()) if (!names.has(name)) this.#hosts.delete(name);
-    for (const row of rows) this.#hosts.set(row.name, hostOf(row));
+  #hostsOf(workspaceId: string): Map<string, string> {
+    const hosts = this.#hosts.get(workspaceId) ?? new Map<string, string>();
+    this.#hosts.set(workspaceId, hosts);
+    return hosts;
+  }
+
+  async #rows(workspaceId: string): Promise<ProvidersTable[]> {
+    const rows = await this.#store.db
+      .selectFrom("providers")
+      .selectAll()
+      .where("workspace_id", "=", workspaceId)
+      .orderBy("name")
+      .execute();
+    this.#hosts.set(workspaceId, new Map(rows.map((row) => [row.name, hostOf(row)])));
     return rows;
   }
 
-  async #row(name: string, modelId?: string): Promise<ProvidersTable> {
-    const row = await this.#store.db.selectFrom("providers").selectAll().where("name", "=", name).executeTakeFirst();
+  async #row(workspaceId: string, name: string, modelId?: string): Promise<ProvidersTable> {
+    const row = await this.#store.db
+      .selectFrom("providers")
+      .selectAll()
+      .where("workspace_id", "=", workspaceId)
+      .where("name", "=", name)
+      .executeTakeFirst();
     if (row) {
-      this.#hosts.set(name, hostOf(row));
+      this.#hostsOf(workspaceId).set(name, hostOf(row));
       return row;
     }
-    this.#hosts.delete(name);
+    this.#hostsOf(workspaceId).delete(name);
     throw new BenchtopError(
       "PROVIDER_NOT_CONFIGURED",
       `There is no provider named “${name}”. Add it in the settings or with: benchtop providers add ${name} …`,
@@ -285,9 +313,9 @@ export class Providers {
   }
 
   async #listing(row: ProvidersTable) {
-    const { name, kind, base_url: baseUrl, local } = row;
-    const entry = await this.#entry(row);
-    return { name, kind: kind as ProviderKind, baseUrl, local: local === 1, apiKey: await this.#key(row), entry };
+    const { workspace_id: workspaceId, name, base_url: baseUrl } = row;
+    const provider = { workspaceId, name, kind: row.kind as ProviderKind, baseUrl, local: row.local === 1 };
+    return { ...provider, apiKey: await this.#key(row), entry: await this.#entry(row) };
   }
 
   async #entry(row: ProvidersTable): Promise<CatalogueProvider | undefined> {
@@ -307,8 +335,8 @@ export class Providers {
   }
 
   /** All keys ever kept for the provider but one: the former, and what a crash between key and row left behind. */
-  async #dropKeys(name: string, keep: string | null): Promise<void> {
-    const prefix = secretPrefix(name);
+  async #dropKeys(row: ProvidersTable, keep: string | null): Promise<void> {
+    const prefix = secretPrefix(row);
     for (const key of await this.#secrets.names()) {
       if (key.startsWith(prefix) && key !== keep) await this.#secrets.delete(key);
     }
@@ -318,7 +346,23 @@ export class Providers {
 const namePattern = /^[a-z0-9][a-z0-9-]{0,39}$/;
 const testTimeoutMs = 20_000;
 const listTimeoutMs = 5_000;
-const secretPrefix = (name: string) => `provider/${name}/`;
+
+/** The keys of the first workspace are named as they were before there were others, whose ids (`ws_…`) name no provider. */
+function secretPrefix({ workspace_id, name }: ProvidersTable): string {
+  return workspace_id === firstWorkspaceId ? `provider/${name}/` : `provider/${workspace_id}/${name}/`;
+}
+
+/** What was agreed to in a workspace, for its workbenches and for prompts that belong to none (kept under its own id). */
+async function endConsents(transaction: Transaction, { workspace_id, name }: ProvidersTable): Promise<void> {
+  const workbenches = transaction.selectFrom("workbenches").select("id").where("workspace_id", "=", workspace_id);
+  await transaction
+    .deleteFrom("consents")
+    .where("provider_id", "=", name)
+    .where((where) => where.or([where("workbench_id", "=", workspace_id), where("workbench_id", "in", workbenches)]))
+    .execute();
+}
+
+type Transaction = Parameters<Parameters<ReturnType<Store["db"]["transaction"]>["execute"]>[0]>[0];
 
 function hostOf(row: ProvidersTable): string {
   return new URL(row.base_url).host;

@@ -1,18 +1,17 @@
 import { z } from "zod";
 import type { Operation } from "./define.ts";
-import { RunId, SessionRef } from "./runs.ts";
+import { RunId } from "./runs.ts";
 import { WorkbenchRef } from "./workbenches.ts";
 
 /** A field of an input that names a thing of a workspace. */
 export interface Reference {
   readonly field: string;
-  readonly kind: "workbench" | "run" | "session";
+  readonly kind: "workbench" | "run";
 }
 
 const kinds = new Map<z.ZodType, Reference["kind"]>([
   [WorkbenchRef, "workbench"],
   [RunId, "run"],
-  [SessionRef, "session"],
 ]);
 
 /**

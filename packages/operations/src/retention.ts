@@ -42,7 +42,7 @@ export const retentionOperations = {
       events: z.int(),
       /** Old enough, but a checkpoint or another run names them. */
       kept: z.int(),
-      /** Pieces of stored content that were removed, and their bytes; null for a dry run. */
+      /** Pieces of stored content that were removed in the installation, and their bytes; null for a dry run, and for who may not know. */
       blobs: z.int().nullable(),
       bytes: z.int().nullable(),
     }),

@@ -8,7 +8,7 @@ import { ModelRef } from "./providers.ts";
 export const RunId = z.string().regex(callerIdPattern, "1 to 128 letters, digits, dots, dashes or underscores");
 /** A run id that names no run yet, or only narrows a list. */
 export const RunIdText = z.string().regex(callerIdPattern, "1 to 128 letters, digits, dots, dashes or underscores");
-/** A conversation: a new one, or one of the workspace. */
+/** A conversation of the workspace, or a new one: the same id in another workspace is another conversation. */
 export const SessionRef = z.string().regex(callerIdPattern, "1 to 128 letters, digits, dots, dashes or underscores");
 
 /** What a run that has not ended waits for a person to decide. */

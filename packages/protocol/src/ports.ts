@@ -86,6 +86,8 @@ export interface RunFilter {
   readonly kind?: string | undefined;
   readonly toolId?: string | undefined;
   readonly userId?: string | undefined;
+  /** Of every workspace when absent or null. */
+  readonly workspaceId?: string | null | undefined;
   readonly workbenchId?: string | undefined;
   readonly sessionId?: string | undefined;
   readonly parentRunId?: string | undefined;

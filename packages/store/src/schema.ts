@@ -247,7 +247,7 @@ export interface ProvidersTable {
   created_at: string;
 }
 
-/** Persisted consent: one tuple. `scope_hash` follows the workbench's own publishes only. */
+/** Persisted consent: one tuple; `workbench_id` is the workspace's id for prompts of no workbench. `scope_hash` follows the workbench's own publishes only. */
 export interface ConsentsTable {
   workbench_id: string;
   provider_id: string;

@@ -13,6 +13,7 @@ import { Evals } from "./evals/evals.ts";
 import { Files } from "./files/files.ts";
 import { HostReader } from "./files/host-reader.ts";
 import { Manifests } from "./files/manifest.ts";
+import { Uploads } from "./files/uploads.ts";
 import { defaultLimits, type Limits } from "./limits.ts";
 import { WorkbenchMemory } from "./memory/memory.ts";
 import type { PageInput } from "./page.ts";
@@ -32,7 +33,8 @@ type In<Method extends (...input: never) => unknown> = Parameters<Method>[0];
 
 /**
  * Everything that people and agents do with files. Each method is one operation of the API; it takes and returns that
- * operation's shapes, with `userId` beside them where a run is started.
+ * operation's shapes, with `userId` beside them where a run is started, and with `workspaceId` where nothing in it belongs to
+ * a workspace already. Ids that it takes are of the caller's workspace: whoever calls has seen to it.
  *
  * `recover()` once before anything else, `close()` at the end.
  */
@@ -41,6 +43,7 @@ export class Workbenches {
   readonly #catalogue: Catalogue;
   readonly #agents = new Agents();
   readonly #drafts: Drafts;
+  readonly #uploads: Uploads;
   readonly #files: Files;
   readonly #outside: OutsideChanges;
   readonly #review: Review;
@@ -82,14 +85,20 @@ export class Workbenches {
     const drafts = (this.#drafts = new Drafts(environment));
     const consent = (this.consent = new Consent(environment, catalogue, providers));
     const { gates = [], reliability = {} } = options;
-    const breaker = new CircuitBreaker();
-    const programs = new Programs({ environment, catalogue, drafts, consent, gates, breaker, reliability });
+    const breakers = new Map<string, CircuitBreaker>();
+    const breakerOf = (workspaceId: string): CircuitBreaker => {
+      const breaker = breakers.get(workspaceId) ?? new CircuitBreaker();
+      breakers.set(workspaceId, breaker);
+      return breaker;
+    };
+    const programs = new Programs({ environment, catalogue, drafts, consent, gates, breakerOf, reliability });
     this.evals = new Evals(environment, { consent, providers, programs });
-    this.#files = new Files(environment, catalogue, drafts, agents, reader);
+    const uploads = (this.#uploads = new Uploads(environment));
+    this.#files = new Files(environment, { catalogue, drafts, agents, reader, uploads });
     this.#outside = new OutsideChanges(environment, catalogue, agents, reader);
     this.#review = new Review(environment, catalogue, drafts);
     this.#publishing = new Publishing(environment, { catalogue, drafts, agents, consent, reader });
-    this.#workshop = new Workshop(environment, { catalogue, drafts, agents, consent, providers, programs });
+    this.#workshop = new Workshop(environment, { catalogue, drafts, agents, uploads, consent, providers, programs });
   }
 
   create(input: { name: string; userId: string; workspaceId: string }) {
@@ -120,6 +129,10 @@ export class Workbenches {
 
   filesList(input: In<Files["list"]>) {
     return this.#files.list(input);
+  }
+
+  upload(input: In<Uploads["receive"]>) {
+    return this.#uploads.receive(input);
   }
 
   filesAdd(input: In<Files["add"]>) {
@@ -212,8 +225,9 @@ export class Workbenches {
   }
 
   async conversation(input: PageInput & { workbenchId: string }) {
-    const { session_id } = await this.#catalogue.find(input.workbenchId);
-    return await conversation(this.#environment.store, session_id, input);
+    const row = await this.#catalogue.find(input.workbenchId);
+    const { workspace_id: workspaceId, session_id: sessionId } = row;
+    return await conversation(this.#environment.store, { workspaceId, sessionId }, input);
   }
 
   consentStatus(input: In<Consent["status"]>) {

@@ -14,7 +14,7 @@ const png = Buffer.from(
 async function openWithModels() {
   const stage = await openStage({ limits: { maxAttachments: 2, maxAttachmentBytes: 1000, maxAttachmentsBytes: 1500 } });
   const models = await startModelServer();
-  await stage.providers.add({ name: "loop", kind: "openai-chat", baseUrl: models.url, local: true });
+  await stage.providers.add("default", { name: "loop", kind: "openai-chat", baseUrl: models.url, local: true });
   const opened = new AsyncDisposableStack();
   opened.use(stage);
   opened.use(models);
@@ -32,8 +32,7 @@ async function prompt(stage: Stage, more: Partial<Parameters<Stage["workbenches"
 }
 
 async function upload(stage: Stage, name: string, content: Uint8Array | string) {
-  const { sha256 } = await stage.store.blobs.put(typeof content === "string" ? Buffer.from(content) : content);
-  return { name, sha256 };
+  return { name, sha256: await stage.upload(content) };
 }
 
 test("H4 the next model of the plan is asked when the first fails, and a replay goes the same way", async () => {
@@ -110,7 +109,7 @@ test("H4 a fallback whose provider was removed meanwhile is passed over in a for
   await using opened = await openWithModels();
   const { stage } = opened;
   const { runId } = await prompt(stage, { fallbacks: ["far/large", "loop/gpt-5.2-mini"] });
-  await stage.providers.remove("far");
+  await stage.providers.remove("default", "far");
   expect((await stage.workbenches.replay({ runId, ...someone })).report).toMatchObject({ outcome: "identical" });
   const fork = await stage.workbenches.fork({ runId, input: "again", model: "loop/too-long", ...someone });
   const events = await stage.journal(fork.runId);

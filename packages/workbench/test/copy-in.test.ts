@@ -124,7 +124,7 @@ test("a path that is taken is refused unless it may be replaced, and replacing k
 test("uploads get their paths all or none, and only blobs that are there", async () => {
   const { stage, workbenchId } = await withFiles({});
   await using _ = stage;
-  const { sha256 } = await stage.store.blobs.put(Buffer.from("content"));
+  const sha256 = await stage.upload("content");
   const upload = (path: string, hash = sha256) => ({ path, sha256: hash });
   const filesAdd = (...uploads: { path: string; sha256: string }[]) =>
     stage.workbenches.filesAdd({ workbenchId, uploads, replace: false });

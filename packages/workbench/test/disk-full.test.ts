@@ -14,9 +14,9 @@ test.skipIf(!root)(
     execFileSync("mount", ["-t", "tmpfs", "-o", "size=128m", "tmpfs", folder]);
     try {
       await using stage = await openStage({ root: folder });
-      const { workbenches, store, model } = stage;
+      const { workbenches, model } = stage;
       const { workbenchId } = await workbenches.create({ name: "w", userId: "someone", workspaceId: "default" });
-      const { sha256 } = await store.blobs.put(Buffer.from("a"));
+      const sha256 = await stage.upload("a");
       await workbenches.filesAdd({ workbenchId, uploads: [{ path: "a.txt", sha256 }], replace: false });
       for (let index = 0; index < 40; index++) {
         const content = `${index} ${"x".repeat(100_000)}`;

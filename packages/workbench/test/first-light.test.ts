@@ -12,7 +12,7 @@ test("S1 S5 S6 files are added, an agent edits the Draft, a person publishes and
   await writeFile(join(stage.outside, "in/picture.png"), Buffer.from([0x89, 0x50, 0, 1, 2]));
   const { workbenchId } = await workbenches.create({ name: "budget", userId: "someone", workspaceId: "default" });
   const { added } = await workbenches.addFromHost({
-    workbenchId: "budget",
+    workbenchId,
     sources: [join(stage.outside, "in")],
     replace: false,
     skipRefused: false,

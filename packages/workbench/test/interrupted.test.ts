@@ -20,7 +20,7 @@ test("H7 an edit that a crash left without its record is not made twice, and the
   await using stage = await openStage();
   const { store, runs, workbenches } = stage;
   const { workbenchId } = await workbenches.create({ name: "w", userId: "someone", workspaceId: "default" });
-  const { sha256 } = await store.blobs.put(Buffer.from("a a\n"));
+  const sha256 = await stage.upload("a a\n");
   await workbenches.filesAdd({ workbenchId, uploads: [{ path: "a.txt", sha256 }], replace: false });
   const edit = { path: "a.txt", old_text: "a a", new_text: "a a a a" };
   stage.model.script({ calls: [{ name: "edit_file", arguments: edit }] });

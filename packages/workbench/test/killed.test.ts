@@ -34,14 +34,14 @@ test.each([
     expect([child.signal, child.stderr]).toEqual(["SIGKILL", ""]);
 
     await using stage = await openStage({ root });
-    const { workbenchId } = await stage.workbenches.open({ workbenchId: "w" });
+    const { workbenchId } = await stage.workbenches.open({ workbenchId: await stage.workbenches.idOf("w", "default") });
     expect(treeOf(stage.published(workbenchId))).toEqual(committed ? after : before);
     expect((await stage.workbenches.outsideChanges({ workbenchId })).items).toEqual([]);
     expect((await stage.workbenches.draftState({ workbenchId })).exists).toBe(!committed);
     expect(readdirSync(stage.published(workbenchId, "..")).filter((name) => /next$|old$/.test(name))).toEqual([]);
     const { items } = await stage.workbenches.checkpoints({ workbenchId, limit: 10 });
     expect(items).toHaveLength(committed ? 1 : 0);
-    const [run] = (await stage.store.ledger.list({ kind: "publish" })).items;
+    const [run] = (await stage.store.ledger.list({ workspaceId: "default", kind: "publish" })).items;
     expect(run?.status).toBe(committed ? "success" : "error");
     const { ok, violations } = await stage.store.journal.verify(run?.runId ?? "");
     expect([ok, violations]).toEqual([true, []]);
@@ -54,11 +54,11 @@ test.each([
 
 async function prepare(root: string): Promise<void> {
   await using stage = await openStage({ root });
-  const { workbenches, store, model } = stage;
+  const { workbenches, model } = stage;
   const { workbenchId } = await workbenches.create({ name: "w", userId: "someone", workspaceId: "default" });
   const uploads: { path: string; sha256: string }[] = [];
   for (const [path, content] of Object.entries(before)) {
-    uploads.push({ path, sha256: (await store.blobs.put(Buffer.from(content))).sha256 });
+    uploads.push({ path, sha256: await stage.upload(content) });
   }
   await workbenches.filesAdd({ workbenchId, uploads, replace: false });
   model.script({

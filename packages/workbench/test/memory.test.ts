@@ -117,7 +117,7 @@ test("H5 a person reads what is remembered, page by page, and forgets one thing 
   const gone = page.items[0];
   expect(await memory.forget({ workbenchId, memoryId: gone?.id ?? "" })).toEqual({ forgotten: true });
   expect(await texts(stage, workbenchId)).not.toContain(gone?.text);
-  expect(await memory.clear({ workbenchId: "w" })).toEqual({ forgotten: 2 });
+  expect(await memory.clear({ workbenchId })).toEqual({ forgotten: 2 });
 });
 
 test("S7 whoever agreed to the files alone is asked again when memory is turned on", async () => {

@@ -2,4 +2,5 @@
 import { openStage } from "./stage.ts";
 
 await using stage = await openStage({ root: process.argv[2] ?? "" });
-await stage.workbenches.publish({ workbenchId: "w", wait: true, userId: "someone" });
+const workbenchId = await stage.workbenches.idOf("w", "default");
+await stage.workbenches.publish({ workbenchId, wait: true, userId: "someone" });

@@ -26,7 +26,7 @@ async function withPublished(files: Record<string, string>): Promise<{ stage: St
   const { workbenchId } = await stage.workbenches.create({ name: "w", ...someone });
   const uploads = await Promise.all(
     Object.entries(files).map(async ([path, content]) => {
-      return { path, sha256: (await stage.store.blobs.put(Buffer.from(content))).sha256 };
+      return { path, sha256: await stage.upload(content) };
     }),
   );
   await stage.workbenches.filesAdd({ workbenchId, uploads, replace: false });
@@ -269,7 +269,7 @@ test("S6 a checkpoint whose list of files is damaged is not restored, and Publis
   writeFileSync(blob, "damaged");
   // So many others were in use since that this one has to be read again.
   for (let index = 0; index < 17; index += 1) {
-    const { sha256 } = await stage.store.blobs.put(Buffer.from(String(index)));
+    const sha256 = await stage.upload(String(index));
     await stage.workbenches.filesAdd({ workbenchId, uploads: [{ path: "b.txt", sha256 }], replace: true });
   }
   await expect(

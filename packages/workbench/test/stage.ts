@@ -1,6 +1,7 @@
 import { mkdir, mkdtemp, rm } from "node:fs/promises";
 import { tmpdir } from "node:os";
 import { join } from "node:path";
+import { Readable } from "node:stream";
 import { createEgress, type Egress, type EgressRecord } from "@benchtop/egress";
 import { openSecrets, Providers } from "@benchtop/models";
 import type { RunEvent } from "@benchtop/protocol";
@@ -21,6 +22,8 @@ export interface Stage extends AsyncDisposable {
   readonly model: ScriptedModel;
   /** Every attempt to send anything. */
   readonly sent: EgressRecord[];
+  /** Sends content to the first workspace, as a caller would; its sha256. */
+  upload(content: string | Uint8Array): Promise<string>;
   published(workbenchId: string, path?: string): string;
   /** The journal of a run, whole, once it has ended. */
   journal(runId: string): Promise<RunEvent[]>;
@@ -39,14 +42,19 @@ export async function openStage(options: { limits?: Partial<Limits>; root?: stri
   let workbenches: Workbenches | undefined;
   let providers: Providers | undefined;
   const egress: Egress = createEgress({
-    policy: () => ({ allowedHosts: providers?.allowedHosts() ?? new Map() }),
+    policy: (workspaceId) => ({ allowedHosts: providers?.allowedHosts(workspaceId) ?? new Map() }),
     consent: { isConsented: (question) => workbenches?.consent.isConsented(question) ?? false },
     record: (event) => sent.push(event),
   });
   providers = new Providers({ store, secrets, egress });
   const model = await startScriptedModel();
-  await providers.add({ name: "local", kind: "openai-chat", baseUrl: model.baseUrl, local: true });
-  await providers.add({ name: "far", kind: "openai-chat", baseUrl: "https://models.invalid/v1", apiKey: "key" });
+  await providers.add("default", { name: "local", kind: "openai-chat", baseUrl: model.baseUrl, local: true });
+  await providers.add("default", {
+    name: "far",
+    kind: "openai-chat",
+    baseUrl: "https://models.invalid/v1",
+    apiKey: "key",
+  });
   workbenches = new Workbenches({ store, runs, providers, home, ...(options.limits && { limits: options.limits }) });
   await workbenches.recover();
   await runs.recover((run) => workbenches.settle(run));
@@ -66,6 +74,11 @@ export async function openStage(options: { limits?: Partial<Limits>; root?: stri
     model,
     sent,
     journal,
+    async upload(content) {
+      const whose = { userId: "someone", workspaceId: "default" };
+      const sent = { content: Readable.from([Buffer.from(content)]), maxBytes: 1 << 30, ...whose };
+      return (await workbenches.upload(sent)).sha256;
+    },
     published: (workbenchId, path = "") => join(home, "workbenches", workbenchId, "published", path),
     agent: async (workbenchId, task = "do it") => {
       const { runId } = await workbenches.runAgent({ workbenchId, task, model: "local/scripted", userId: "someone" });

@@ -8,7 +8,7 @@ async function withFiles(files: Record<string, string>): Promise<{ stage: Stage;
   const { workbenchId } = await stage.workbenches.create({ name: "w", ...someone });
   const uploads: { path: string; sha256: string }[] = [];
   for (const [path, content] of Object.entries(files)) {
-    uploads.push({ path, sha256: (await stage.store.blobs.put(Buffer.from(content))).sha256 });
+    uploads.push({ path, sha256: await stage.upload(content) });
   }
   if (uploads.length > 0) await stage.workbenches.filesAdd({ workbenchId, uploads, replace: false });
   return { stage, workbenchId };

@@ -76,6 +76,7 @@ const filterFields = [
   "kind",
   "toolId",
   "userId",
+  "workspaceId",
   "workbenchId",
   "sessionId",
   "parentRunId",
@@ -84,5 +85,5 @@ const filterFields = [
 
 function matches(record: RunRecord, filter: RunFilter): boolean {
   if (filter.suspended === true && record.suspension === null) return false;
-  return filterFields.every((field) => filter[field] === undefined || record[field] === filter[field]);
+  return filterFields.every((field) => filter[field] == null || record[field] === filter[field]);
 }

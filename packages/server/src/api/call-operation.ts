@@ -27,7 +27,7 @@ export interface CallParts {
     take(caller: string, kind: "identity" | "address"): void;
   };
   readonly references: {
-    /** The id of a thing of this workspace. Throws `NOT_FOUND`; for a session, one that nobody has used yet is as good. */
+    /** The id of a thing of this workspace. Throws `NOT_FOUND`. */
     resolve(kind: Reference["kind"], value: string, workspaceId: string): Promise<string>;
   };
   readonly idempotencyKeys: IdempotencyKeys;

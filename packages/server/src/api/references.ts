@@ -22,8 +22,6 @@ export class References {
         return await this.#workbenches.idOf(value, workspaceId);
       case "run":
         return await this.#run(value, workspaceId);
-      case "session":
-        return await this.#session(value, workspaceId);
     }
   }
 
@@ -31,24 +29,5 @@ export class References {
     const run = await this.#store.ledger.get(runId);
     if (run?.workspaceId === workspaceId) return runId;
     throw new BenchtopError("NOT_FOUND", `There is no run ${runId}.`, { runId });
-  }
-
-  /** A conversation that nobody has used is free to begin; one of another workspace is not there. */
-  async #session(sessionId: string, workspaceId: string): Promise<string> {
-    const row = await this.#store.db
-      .selectFrom("workbench_runs")
-      .select("workspace_id")
-      .where("session_id", "=", sessionId)
-      .where((where) => where.or([where("workspace_id", "is", null), where("workspace_id", "!=", workspaceId)]))
-      .limit(1)
-      .executeTakeFirst();
-    const conversation = await this.#store.db
-      .selectFrom("conversations")
-      .select("workspace_id")
-      .where("id", "=", sessionId)
-      .executeTakeFirst();
-    const isOurs = row === undefined && (conversation === undefined || conversation.workspace_id === workspaceId);
-    if (isOurs) return sessionId;
-    throw new BenchtopError("NOT_FOUND", "There is no such conversation.", { phase: "run" });
   }
 }

@@ -7,7 +7,7 @@ export function evalHandlers({ workbenches, store }: Services): HandlersOf<typeo
   const { evals } = workbenches;
   return {
     "evals.run": (input, { identity }) => evals.run({ ...input, ...whoseOf(identity) }),
-    "evals.list": (input) => evals.list(input),
+    "evals.list": (input, { identity }) => evals.list({ ...input, workspaceId: identity.workspaceId }),
     "evals.get": ({ runId }) => evals.get(runId),
     "evals.compare": ({ runId, otherRunId, ...models }) => evals.compare(runId, otherRunId, models),
     "evals.report": async ({ runId, format }) => {

@@ -9,9 +9,10 @@ export function runHandlers({ store, runs, workbenches }: Services): HandlersOf<
   const { journal, ledger } = store;
   return {
     "runs.start": (input, { identity }) => workbenches.runPrompt({ ...input, ...whoseOf(identity) }),
-    "runs.list": ({ waiting, questions = false, ...input }) =>
+    "runs.list": ({ waiting, questions = false, ...input }, { identity }) =>
       ledger.list({
         ...input,
+        workspaceId: identity.workspaceId,
         ...(waiting === true && { suspended: true }),
         questions: questions || input.parentRunId !== undefined,
       }),

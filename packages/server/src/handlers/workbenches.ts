@@ -4,7 +4,7 @@ import { whoseOf } from "../identity/whose.ts";
 import type { Services } from "./services.ts";
 
 export function workbenchHandlers(services: Services): HandlersOf<typeof workbenchOperations> {
-  const { workbenches, store, maxUploadBytes } = services;
+  const { workbenches, maxUploadBytes } = services;
   return {
     "workbenches.create": (input, { identity }) => workbenches.create({ ...input, ...whoseOf(identity) }),
     "workbenches.list": (input, { identity }) => workbenches.list({ ...input, workspaceId: identity.workspaceId }),
@@ -16,24 +16,8 @@ export function workbenchHandlers(services: Services): HandlersOf<typeof workben
     },
 
     "files.list": (input) => workbenches.filesList(input),
-    "files.upload": async (_, { body, identity }) => {
-      const blob = await store.blobs.putStream(body, { maxBytes: maxUploadBytes });
-      await store.db
-        .insertInto("uploads")
-        .values({
-          ...blob,
-          workspace_id: identity.workspaceId,
-          user_id: identity.userId,
-          created_at: new Date().toISOString(),
-        })
-        .onConflict((conflict) =>
-          conflict
-            .columns(["workspace_id", "sha256"])
-            .doUpdateSet({ created_at: new Date().toISOString(), user_id: identity.userId }),
-        )
-        .execute();
-      return blob;
-    },
+    "files.upload": (_, { body, identity }) =>
+      workbenches.upload({ content: body, maxBytes: maxUploadBytes, ...whoseOf(identity) }),
     "files.add": (input) => workbenches.filesAdd(input),
     "files.addFromHost": (input) => workbenches.addFromHost(input),
     "files.remove": (input) => workbenches.remove(input),

@@ -15,6 +15,6 @@ export function workshopHandlers({ workbenches, egressLog }: Services): Handlers
       await workbenches.revokeConsent(input);
       return {};
     },
-    "egress.listEvents": (input) => egressLog.list(input),
+    "egress.listEvents": (input, { identity }) => egressLog.list({ ...input, workspaceId: identity.workspaceId }),
   };
 }

@@ -12,7 +12,8 @@ export interface DailyRetention {
 
 /**
  * Completes deletions that a crash interrupted, a while after the start, so that it does not slow it; then, and every day after,
- * deletes what is older than the operator keeps. Without `days` nothing but that is deleted.
+ * deletes what is older than the operator keeps, and uploads of more than a day ago that nobody has used. Without `days` no
+ * run is deleted.
  */
 export function startDailyRetention(options: {
   readonly retention: Retention;
@@ -35,9 +36,17 @@ export function startDailyRetention(options: {
 
   async function work(): Promise<void> {
     try {
-      if (days === undefined) return await retention.finish();
+      if (days === undefined) {
+        await retention.finish();
+        await retention.removeOldUploads(stop.signal);
+        return;
+      }
       const before = new Date(Date.now() - days * dayMs).toISOString();
-      const { runs, events, kept, blobs, bytes } = await retention.prune({ before, signal: stop.signal });
+      const { runs, events, kept, blobs, bytes } = await retention.prune({
+        workspaceId: null,
+        before,
+        signal: stop.signal,
+      });
       log.info("retention", { days, runs, events, kept, blobs: blobs ?? 0, bytes: bytes ?? 0 });
     } catch (thrown) {
       // Tomorrow is another day; nothing is half deleted for readers.

@@ -13,6 +13,12 @@ import type { Kysely, Selectable } from "kysely";
 import type { Tables, WorkbenchRunsTable } from "../schema.ts";
 import { ledgerRow } from "./row.ts";
 
+/**
+ * What a list is narrowed by. Whose runs it has must be said: those of one workspace, or with null those of every one.
+ * `questions: false` leaves out those of evaluations, which may have thousands each.
+ */
+export type LedgerFilter = RunFilter & { readonly workspaceId: string | null; readonly questions?: boolean };
+
 /** The run ledger (`workbench_runs`): one row a run, written by its journal, and one row for every refused repetition. */
 export class Ledger implements RunStore, SessionStore {
   readonly #db: Kysely<Tables>;
@@ -30,11 +36,8 @@ export class Ledger implements RunStore, SessionStore {
     return row && recordOf(row);
   }
 
-  /**
-   * One page, newest first. `questions: false` leaves out those of evaluations, which may have thousands each.
-   * Rejects with `VALIDATION_FAILED` when the cursor is not one of ours.
-   */
-  async list(filter: RunFilter & { readonly questions?: boolean } = {}): Promise<RunPage> {
+  /** One page, newest first. Rejects with `VALIDATION_FAILED` when the cursor is not one of ours. */
+  async list(filter: LedgerFilter): Promise<RunPage> {
     const limit = Math.max(1, Math.min(filter.limit ?? 100, 1000));
     let query = this.#rows();
     for (const [column, value] of filters(filter)) query = query.where(`entry.${column}`, "=", value);
@@ -116,6 +119,7 @@ type FilterColumn =
   | "kind"
   | "tool_id"
   | "user_id"
+  | "workspace_id"
   | "workbench_id"
   | "session_id"
   | "parent_run_id"
@@ -127,6 +131,7 @@ function filters(filter: RunFilter): [FilterColumn, string][] {
     ["kind", filter.kind],
     ["tool_id", filter.toolId],
     ["user_id", filter.userId],
+    ["workspace_id", filter.workspaceId ?? undefined],
     ["workbench_id", filter.workbenchId],
     ["session_id", filter.sessionId],
     ["parent_run_id", filter.parentRunId],

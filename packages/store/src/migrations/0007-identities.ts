@@ -161,8 +161,11 @@ async function giveWorkspaces(db: Kysely<unknown>): Promise<void> {
   await db.schema
     .createIndex("egress_events_of_workspace")
     .on("egress_events")
-    .columns(["workspace_id", "at", "id"])
+    .columns(["workspace_id", "id"])
     .execute();
+
+  // What was agreed to for no workbench was agreed to in a workspace.
+  await sql`UPDATE consents SET workbench_id = 'default' WHERE workbench_id = ''`.execute(db);
 
   // Outcomes are kept in another shape from here on.
   await sql`DELETE FROM idempotency_keys`.execute(db);

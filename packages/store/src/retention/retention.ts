@@ -5,7 +5,7 @@ import { journalDeleted, noSuchRun } from "../journal/refusals.ts";
 import type { Tables } from "../schema.ts";
 import { RunChoice, type PruneRules } from "./run-choice.ts";
 import { deleteEvents, finishDeletions, markDeleted } from "./run-deletion.ts";
-import { removeUnusedBlobs } from "./unused-blobs.ts";
+import { removeOldUploads, removeUnusedBlobs } from "./unused-blobs.ts";
 
 export interface PruneOptions extends PruneRules {
   /** Say what would go, and touch nothing. */
@@ -47,7 +47,11 @@ export class Retention {
     this.#blobs = blobs;
   }
 
-  /** Deletes the journals of runs that ended before a time. Writers are let in between two short steps. */
+  /**
+   * Deletes the journals of runs that ended before a time: those of one workspace, or of every one. Blobs are kept for the
+   * whole installation, so what is removed of them is whatever nothing names in any workspace. Writers are let in between two
+   * short steps.
+   */
   prune(options: PruneOptions): Promise<PruneReport> {
     return this.#alone(() => this.#prune(options));
   }
@@ -75,6 +79,11 @@ export class Retention {
   /** Completes deletions that a crash interrupted. */
   finish(): Promise<void> {
     return this.#alone(() => finishDeletions(this.#db));
+  }
+
+  /** Removes what was uploaded more than a day ago and is part of nothing. */
+  removeOldUploads(signal?: AbortSignal): Promise<{ blobs: number; bytes: number }> {
+    return this.#alone(() => removeOldUploads(this.#db, this.#blobs, graceMs, signal));
   }
 
   async #prune(options: PruneOptions): Promise<PruneReport> {

@@ -2,6 +2,8 @@ import type { Kysely } from "kysely";
 import type { Tables } from "../schema.ts";
 
 export interface PruneRules {
+  /** Runs of this workspace; null for those of every one. */
+  readonly workspaceId: string | null;
   /** Runs that ended before this time (ISO 8601 UTC). */
   readonly before: string;
   /** The newest runs of each conversation that stay, however old. */
@@ -62,16 +64,18 @@ export class RunChoice {
   }
 
   #page(after: Row | undefined): Promise<Row[]> {
-    const { before, kinds } = this.#rules;
+    const { workspaceId, before, kinds } = this.#rules;
     let query = this.#db
       .selectFrom("workbench_runs as entry")
       .innerJoin("runs", "runs.id", "entry.run_id")
       .select(["entry.id", "entry.run_id", "entry.parent_run_id", "entry.session_id", "entry.started_at"])
+      .select("entry.workspace_id")
       .select("runs.event_count")
       .where("entry.status", "not in", ["replay", "pending"])
       .where("entry.finished_at", "<", before)
       .where("runs.finished", "=", 1)
       .where("runs.deleted_at", "is", null);
+    if (workspaceId !== null) query = query.where("entry.workspace_id", "=", workspaceId);
     if (kinds) query = query.where("entry.kind", "in", kinds.length === 0 ? [""] : [...kinds]);
     if (after) {
       const { started_at, id } = after;
@@ -103,22 +107,24 @@ export class RunChoice {
   }
 
   /** The newest of a conversation, and what they started. */
-  async #isRecentOfSession({ run_id, parent_run_id, session_id }: Row): Promise<boolean> {
+  async #isRecentOfSession({ run_id, parent_run_id, session_id, workspace_id }: Row): Promise<boolean> {
     const keep = this.#rules.keepPerSession ?? 0;
     if (keep <= 0 || session_id === null) return false;
-    let newest = this.#newestOfSession.get(session_id);
+    const session = JSON.stringify([workspace_id, session_id]);
+    let newest = this.#newestOfSession.get(session);
     if (!newest) {
-      newest = await this.#newestOf(session_id, keep);
-      this.#newestOfSession.set(session_id, newest);
+      newest = await this.#newestOf(workspace_id, session_id, keep);
+      this.#newestOfSession.set(session, newest);
     }
     return newest.has(run_id) || (parent_run_id !== null && newest.has(parent_run_id));
   }
 
-  async #newestOf(sessionId: string, keep: number): Promise<ReadonlySet<string>> {
+  async #newestOf(workspaceId: string | null, sessionId: string, keep: number): Promise<ReadonlySet<string>> {
     const rows = await this.#db
       .selectFrom("workbench_runs")
       .select("run_id")
       .where("session_id", "=", sessionId)
+      .where("workspace_id", workspaceId === null ? "is" : "=", workspaceId)
       .where("parent_run_id", "is", null)
       .where("status", "<>", "replay")
       .orderBy("started_at", "desc")
@@ -134,6 +140,7 @@ interface Row {
   readonly run_id: string;
   readonly parent_run_id: string | null;
   readonly session_id: string | null;
+  readonly workspace_id: string | null;
   readonly started_at: string;
   readonly event_count: number;
 }

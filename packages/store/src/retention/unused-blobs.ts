@@ -24,8 +24,8 @@ const pageSize = 50;
  * others). A name is any 64 hex digits, so that a form of naming that is not known here keeps a blob, too.
  *
  * Whoever is about to name a blob has put it, or asked for it to be kept, within the grace period, so that its file is young;
- * what the rows name is read in one statement, so that a name which moves from one row to another is seen. Uploads that
- * nobody has used for the grace period are forgotten first.
+ * what the rows name is read in one statement, so that a name which moves from one row to another is seen. Uploads are
+ * forgotten after the grace period, whether somebody has used them or not: what was made of them names the blob itself.
  */
 export async function removeUnusedBlobs(
   db: Kysely<Tables>,
@@ -34,9 +34,45 @@ export async function removeUnusedBlobs(
   signal?: AbortSignal,
 ): Promise<{ blobs: number; bytes: number }> {
   const olderThan = Date.now() - graceMs;
-  await db.deleteFrom("uploads").where("created_at", "<", new Date(olderThan).toISOString()).execute();
+  await forgetUploads(db, olderThan);
   const unused = new Set<string>();
   for await (const { sha256, changedAt } of blobs.list()) if (changedAt < olderThan) unused.add(sha256);
+  return await removeUnnamed(db, blobs, unused, olderThan, signal);
+}
+
+/** The same for uploads alone: nothing at all is read where none is older than the grace period. */
+export async function removeOldUploads(
+  db: Kysely<Tables>,
+  blobs: Blobs,
+  graceMs: number,
+  signal?: AbortSignal,
+): Promise<{ blobs: number; bytes: number }> {
+  const olderThan = Date.now() - graceMs;
+  const old = await db
+    .selectFrom("uploads")
+    .select("sha256")
+    .where("created_at", "<", new Date(olderThan).toISOString())
+    .execute();
+  if (old.length === 0) return { blobs: 0, bytes: 0 };
+  const unused = new Set(old.map(({ sha256 }) => sha256));
+  const removed = await removeUnnamed(db, blobs, unused, olderThan, signal);
+  // Last: what an early end left is looked at the next time.
+  if (signal?.aborted !== true) await forgetUploads(db, olderThan);
+  return removed;
+}
+
+async function forgetUploads(db: Kysely<Tables>, olderThan: number): Promise<void> {
+  await db.deleteFrom("uploads").where("created_at", "<", new Date(olderThan).toISOString()).execute();
+}
+
+/** Removes those of the blobs that nothing names. Takes from the set what is named. */
+async function removeUnnamed(
+  db: Kysely<Tables>,
+  blobs: Blobs,
+  unused: Set<string>,
+  olderThan: number,
+  signal: AbortSignal | undefined,
+): Promise<{ blobs: number; bytes: number }> {
   const named: string[] = [];
   const seen = new Set<string>();
   const name = (text: string) => {
@@ -46,7 +82,7 @@ export async function removeUnusedBlobs(
       seen.add(sha256);
     }
   };
-  for (const sha256 of await namedByRows(db)) name(sha256);
+  for (const sha256 of await namedByRows(db, olderThan)) name(sha256);
   for await (const body of namingEvents(db)) {
     if (unused.size === 0 || signal?.aborted) return { blobs: 0, bytes: 0 };
     name(body);
@@ -65,9 +101,12 @@ export async function removeUnusedBlobs(
   return removed;
 }
 
-async function namedByRows(db: Kysely<Tables>): Promise<string[]> {
+/** Old uploads name nothing. */
+async function namedByRows(db: Kysely<Tables>, olderThan: number): Promise<string[]> {
+  const counted = (table: string) =>
+    table === "uploads" ? sql` WHERE created_at >= ${new Date(olderThan).toISOString()}` : sql``;
   const selects = Object.entries(blobColumns).flatMap(([table, columns]) =>
-    columns.map((column) => sql`SELECT ${sql.ref(column)} AS sha256 FROM ${sql.table(table)}`),
+    columns.map((column) => sql`SELECT ${sql.ref(column)} AS sha256 FROM ${sql.table(table)}${counted(table)}`),
   );
   const { rows } = await sql<{ sha256: string | null }>`${sql.join(selects, sql` UNION ALL `)}`.execute(db);
   return rows.flatMap(({ sha256 }) => sha256 ?? []);

@@ -35,7 +35,7 @@ export function durableJournalSuite(subject: SuiteSubject): void {
       const before = await ledger.get(init.runId);
       await ledger.recordReplay({ ...init, userId: "somebody else" });
       assert.deepEqual(await ledger.get(init.runId), before);
-      const { items } = await ledger.list({ status: "replay" });
+      const { items } = await ledger.list({ workspaceId: null, status: "replay" });
       assert.deepEqual(
         items.map(({ runId, userId, status }) => ({ runId, userId, status })),
         [{ runId: init.runId, userId: "somebody else", status: "replay" }],

@@ -14,5 +14,5 @@ Object.assign(executor, {
     return execute(...query);
   },
 });
-await store.retention.prune({ before: new Date(Date.now() + 60_000).toISOString() });
+await store.retention.prune({ workspaceId: null, before: new Date(Date.now() + 60_000).toISOString() });
 await store.close();

@@ -42,7 +42,7 @@ export function retentionSuite(subject: SuiteSubject): void {
       const after = (await ledger.get(runId))!;
       assert.ok(after.deletedAt);
       assert.deepEqual(after, { ...before, title: "", deletedAt: after.deletedAt });
-      const rows = (await ledger.list({ deleted: true })).items;
+      const rows = (await ledger.list({ workspaceId: null, deleted: true })).items;
       assert.deepEqual(
         rows.map(({ title, status }) => [title, status]),
         [
@@ -50,7 +50,7 @@ export function retentionSuite(subject: SuiteSubject): void {
           ["", "success"],
         ],
       );
-      assert.ok((await ledger.list()).items.every(({ status }) => status === "replay"));
+      assert.ok((await ledger.list({ workspaceId: null })).items.every(({ status }) => status === "replay"));
       await rejectsWith("NOT_FOUND", journal.read(runId));
       await rejectsWith("NOT_FOUND", journal.read(runId, { after: 100 }));
       await rejectsWith("NOT_FOUND", journal.verify(runId));
@@ -75,7 +75,7 @@ export function retentionSuite(subject: SuiteSubject): void {
       for (const { runId } of [going, waiting]) {
         await rejectsWith("VALIDATION_FAILED", retention.delete(runId, { force: true }));
       }
-      const report = await retention.prune({ before: later(), force: true });
+      const report = await retention.prune({ workspaceId: null, before: later(), force: true });
       assert.deepEqual([report.runs, report.kept], [0, 0]);
       assert.equal((await journal.read(waiting.runId)).length, 2);
     }));
@@ -92,11 +92,11 @@ export function retentionSuite(subject: SuiteSubject): void {
       await store.db.insertInto("checkpoints").values(fileCheckpoint(published)).execute();
       const ids = [parent, named, published];
       for (const runId of ids) await rejectsWith("VALIDATION_FAILED", retention.delete(runId));
-      const report = await retention.prune({ before: later() });
+      const report = await retention.prune({ workspaceId: null, before: later() });
       assert.deepEqual([report.runs, report.kept], [0, 3]);
 
       await retention.delete(parent, { force: true });
-      assert.equal((await retention.prune({ before: later(), force: true })).runs, 2);
+      assert.equal((await retention.prune({ workspaceId: null, before: later(), force: true })).runs, 2);
       assert.deepEqual(await checkpoints.list(named), []);
       assert.equal((await journal.read(child.runId)).length, 1);
     }));
@@ -112,9 +112,9 @@ export function retentionSuite(subject: SuiteSubject): void {
       const limit = later();
       const young = (await store.journal.create(runInit())).runId;
 
-      const long = await retention.prune({ before: new Date(0).toISOString() });
+      const long = await retention.prune({ workspaceId: null, before: new Date(0).toISOString() });
       assert.equal(long.runs, 0);
-      const rules = { before: limit, keepPerSession: 2 };
+      const rules = { workspaceId: null, before: limit, keepPerSession: 2 };
       const dry = await retention.prune({ ...rules, dryRun: true });
       assert.deepEqual(dry, { dryRun: true, runs: 4, events: 8, kept: 0, blobs: null, bytes: null });
       assert.equal((await retention.prune({ ...rules, kinds: ["nothing"] })).runs, 0);
@@ -122,7 +122,9 @@ export function retentionSuite(subject: SuiteSubject): void {
 
       const { runs, events } = await retention.prune(rules);
       assert.deepEqual([runs, events], [4, 8]);
-      const deleted = (await ledger.list({ deleted: true })).items.filter(({ deletedAt }) => deletedAt !== null);
+      const deleted = (await ledger.list({ workspaceId: null, deleted: true })).items.filter(
+        ({ deletedAt }) => deletedAt !== null,
+      );
       assert.deepEqual(
         new Set(deleted.map(({ runId }) => runId)),
         new Set([parent, child, ...conversation.slice(0, 2)]),
@@ -161,16 +163,16 @@ export function retentionSuite(subject: SuiteSubject): void {
       const left = async () => Promise.all([...all, young].map((sha256) => blobs.has(sha256)));
 
       await age();
-      const first = await retention.prune({ before: new Date(0).toISOString() });
+      const first = await retention.prune({ workspaceId: null, before: new Date(0).toISOString() });
       assert.deepEqual([first.blobs, first.bytes], [2, 33]);
       assert.deepEqual(await left(), [true, true, true, true, false, false, true]);
 
-      const report = await retention.prune({ before: later(), kinds: ["goes"] });
+      const report = await retention.prune({ workspaceId: null, before: later(), kinds: ["goes"] });
       assert.deepEqual([report.runs, report.blobs], [1, 1]);
       assert.deepEqual(await left(), [true, true, true, false, false, false, true]);
 
       await db.deleteFrom("checkpoints").execute();
-      assert.equal((await retention.prune({ before: new Date(0).toISOString() })).blobs, 2);
+      assert.equal((await retention.prune({ workspaceId: null, before: new Date(0).toISOString() })).blobs, 2);
       assert.deepEqual(await left(), [false, false, true, false, false, false, true]);
     }));
 
@@ -201,7 +203,7 @@ export function retentionSuite(subject: SuiteSubject): void {
     withStores(subject, async (open) => {
       const store = await open();
       await Promise.all(Array.from({ length: 60 }, () => finishedRun(store, { kind: "old" }, [phase("x")])));
-      const pruning = store.retention.prune({ before: later(), kinds: ["old"] });
+      const pruning = store.retention.prune({ workspaceId: null, before: later(), kinds: ["old"] });
       const written = Array.from({ length: 30 }, () => finishedRun(store, { kind: "new" }, [phase("y")]));
       for (const runId of await Promise.all(written)) {
         assert.deepEqual((await store.journal.verify(runId)).violations, []);
@@ -229,7 +231,7 @@ export function retentionSuite(subject: SuiteSubject): void {
         for (const runId of ids) {
           if (!whole.includes(runId)) assert.equal(await eventCount(store, runId), 0);
         }
-        assert.equal((await store.retention.prune({ before: later() })).runs, whole.length);
+        assert.equal((await store.retention.prune({ workspaceId: null, before: later() })).runs, whole.length);
         assert.deepEqual(await readdir(join(options.home, "blobs", "temporary")), []);
       }));
   }

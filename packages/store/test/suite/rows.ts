@@ -83,7 +83,10 @@ export function rowSuite(subject: SuiteSubject): void {
       const store = await open();
       const created_at = new Date().toISOString();
       const bytes = 5_000_000_000;
-      await store.db.insertInto("uploads").values({ workspace_id: "w", sha256: "a", bytes, user_id: "u", created_at }).execute();
+      await store.db
+        .insertInto("uploads")
+        .values({ workspace_id: "w", sha256: "a", bytes, user_id: "u", created_at })
+        .execute();
       const updated = await store.db.updateTable("uploads").set({ user_id: "v" }).executeTakeFirst();
       assert.equal(updated.numUpdatedRows, 1n);
       const row = await store.db.selectFrom("uploads").selectAll().executeTakeFirstOrThrow();

@@ -2,7 +2,7 @@ import { createHash } from "node:crypto";
 import type { ConsentPort, ConsentQuestion } from "@benchtop/egress";
 import type { Providers, ResolvedModel } from "@benchtop/models";
 import { BenchtopError } from "@benchtop/protocol";
-import type { Catalogue } from "../catalogue/catalogue.ts";
+import type { Catalogue, WorkbenchRow } from "../catalogue/catalogue.ts";
 import { now, type Environment, type Transaction } from "../environment.ts";
 import type { Manifest } from "../files/manifest.ts";
 import { countMemories } from "../memory/memory.ts";
@@ -62,19 +62,18 @@ function hashOf(scope: object): string {
   return createHash("sha256").update(JSON.stringify(scope)).digest("hex");
 }
 
-/** Stands for no workbench in the rows of consent: a bare prompt. */
-export const noWorkbench = "";
-
 interface Grant {
-  readonly workbenchId: string;
+  readonly workspaceId: string;
+  /** Undefined for prompts that belong to none. */
+  readonly workbenchId: string | undefined;
   readonly providerId: string;
   readonly modelId: string;
   readonly scopeHash: string;
 }
 
 /**
- * Who agreed to show what to which model. Consent is for one workbench, provider, model and scope; any other value of any of
- * them is no consent. `once` lives as long as its run, a session's until the daemon stops, `always` in the database.
+ * Who agreed to show what to which model. Consent is for one workspace, workbench (or none), provider, model and scope; any
+ * other value of any of them is no consent. `once` lives as long as its run, a session's until the daemon stops, `always` in the database.
  */
 export class Consent implements ConsentPort {
   readonly #environment: Environment;
@@ -94,10 +93,11 @@ export class Consent implements ConsentPort {
   /** Of the model that the newest agent run asked, unless told. */
   async status(input: { workbenchId: string; model?: string | undefined }): Promise<ConsentStatus> {
     const row = await this.#catalogue.find(input.workbenchId);
-    const model = await this.#providers.resolve(input.model ?? (await this.#lastModel(row.id)));
+    const { workspace_id: workspaceId } = row;
+    const model = await this.#providers.resolve(workspaceId, input.model ?? (await this.#lastModel(row)));
     const scope = workbenchScope(await this.#environment.manifests.load(row.manifest_hash), row.memory === 1);
     const { providerId, modelId, local, host } = model;
-    const grant = { workbenchId: row.id, providerId, modelId, scopeHash: scope.hash };
+    const grant = { workspaceId, workbenchId: row.id, providerId, modelId, scopeHash: scope.hash };
     const persisted = await this.#isPersisted(grant);
     return {
       providerId,
@@ -123,8 +123,9 @@ export class Consent implements ConsentPort {
     userId: string;
   }): Promise<void> {
     const row = await this.#catalogue.find(input.workbenchId);
+    const { workspace_id: workspaceId } = row;
     const { providerId, modelId } = input;
-    await this.#providers.resolve(`${providerId}/${modelId}`);
+    await this.#providers.resolve(workspaceId, `${providerId}/${modelId}`);
     const scope = workbenchScope(await this.#environment.manifests.load(row.manifest_hash), row.memory === 1);
     if (scope.hash !== input.scopeHash) {
       throw new BenchtopError(
@@ -133,9 +134,9 @@ export class Consent implements ConsentPort {
         { phase: "settings", actions: ["grant_consent"], workbenchId: row.id },
       );
     }
-    const grant: Grant = { workbenchId: row.id, providerId, modelId, scopeHash: scope.hash };
+    const grant: Grant = { workspaceId, workbenchId: row.id, providerId, modelId, scopeHash: scope.hash };
     if (input.persist) await this.#persist(grant, input.userId);
-    else this.#session.set(keyOf(grant), { ...grant, provider: await this.#providerRow(providerId) });
+    else this.#session.set(keyOf(grant), { ...grant, provider: await this.#providerRow(grant) });
   }
 
   /** Takes back every consent of a workbench, those of runs that are going included. */
@@ -150,8 +151,9 @@ export class Consent implements ConsentPort {
   }
 
   /** Asked by the gate before every call, and by a run before its first. */
-  async isConsented({ providerId, modelId, scopeHash, runId, workbenchId }: ConsentQuestion): Promise<boolean> {
-    const grant: Grant = { workbenchId: workbenchId ?? noWorkbench, providerId, modelId, scopeHash };
+  async isConsented({ runId, ...question }: ConsentQuestion): Promise<boolean> {
+    const grant: Grant = { ...question, workbenchId: question.workbenchId };
+    const { scopeHash } = grant;
     const once = runId === undefined ? [] : (this.#once.get(runId) ?? []);
     if (once.some((given) => keyOf(given) === keyOf(grant) && given.scopeHash === scopeHash)) return true;
     return (await this.#isInSession(grant)) || (await this.#isPersisted(grant));
@@ -162,20 +164,21 @@ export class Consent implements ConsentPort {
    * scope, or for other models, grants nothing.
    */
   async admit(
-    run: { runId: string; workbenchId: string; userId: string },
+    run: { runId: string; workbenchId: string | undefined; userId: string },
     model: ResolvedModel,
     scope: Scope,
     choice: ConsentChoice | undefined,
   ): Promise<boolean> {
     if (model.local) return true;
-    const { providerId, modelId } = model;
-    const grant: Grant = { workbenchId: run.workbenchId, providerId, modelId, scopeHash: scope.hash };
+    const { runId, workbenchId, userId } = run;
+    const { workspaceId, providerId, modelId } = model;
+    const grant: Grant = { workspaceId, workbenchId, providerId, modelId, scopeHash: scope.hash };
     if (choice && covers(choice, grant)) {
-      if (choice.mode === "always") await this.#persist(grant, run.userId);
-      else this.#once.set(run.runId, [...(this.#once.get(run.runId) ?? []), grant]);
+      if (choice.mode === "always") await this.#persist(grant, userId);
+      else this.#once.set(runId, [...(this.#once.get(runId) ?? []), grant]);
     }
-    const { scopeHash, workbenchId } = grant;
-    return await this.isConsented({ providerId, modelId, scopeHash, runId: run.runId, workbenchId });
+    const asked = { workspaceId, providerId, modelId, scopeHash: scope.hash, runId };
+    return await this.isConsented({ ...asked, ...(workbenchId !== undefined && { workbenchId }) });
   }
 
   /** The run has ended: what was agreed to for it alone is over. */
@@ -202,8 +205,9 @@ export class Consent implements ConsentPort {
     }
   }
 
-  async #lastModel(workbenchId: string): Promise<string> {
-    const { items } = await this.#environment.store.ledger.list({ workbenchId, kind: "agent", limit: 1 });
+  async #lastModel({ id: workbenchId, workspace_id: workspaceId }: WorkbenchRow): Promise<string> {
+    const { ledger } = this.#environment.store;
+    const { items } = await ledger.list({ workspaceId, workbenchId, kind: "agent", limit: 1 });
     const { providerId, modelId } = items[0] ?? {};
     if (providerId != null && modelId != null) return `${providerId}/${modelId}`;
     throw new BenchtopError("PROVIDER_NOT_CONFIGURED", "No agent has worked in this workbench yet. Name a model.", {
@@ -212,12 +216,13 @@ export class Consent implements ConsentPort {
     });
   }
 
-  async #persist({ workbenchId, providerId, modelId, scopeHash }: Grant, userId: string): Promise<void> {
+  async #persist(grant: Grant, userId: string): Promise<void> {
+    const { providerId, modelId, scopeHash } = grant;
     const { store } = this.#environment;
     const row = { scope_hash: scopeHash, user_id: userId, created_at: now() };
     await store.db
       .insertInto("consents")
-      .values({ workbench_id: workbenchId, provider_id: providerId, model_id: modelId, ...row })
+      .values({ workbench_id: placeOf(grant), provider_id: providerId, model_id: modelId, ...row })
       .onConflict((conflict) => conflict.columns(["workbench_id", "provider_id", "model_id"]).doUpdateSet(row))
       .execute();
     await store.flush();
@@ -227,7 +232,7 @@ export class Consent implements ConsentPort {
     const row = await this.#environment.store.db
       .selectFrom("consents")
       .select("scope_hash")
-      .where("workbench_id", "=", grant.workbenchId)
+      .where("workbench_id", "=", placeOf(grant))
       .where("provider_id", "=", grant.providerId)
       .where("model_id", "=", grant.modelId)
       .executeTakeFirst();
@@ -237,14 +242,15 @@ export class Consent implements ConsentPort {
   async #isInSession(grant: Grant): Promise<boolean> {
     const kept = this.#session.get(keyOf(grant));
     if (kept?.scopeHash !== grant.scopeHash) return false;
-    return kept.provider === (await this.#providerRow(grant.providerId));
+    return kept.provider === (await this.#providerRow(grant));
   }
 
-  async #providerRow(name: string): Promise<string> {
+  async #providerRow({ workspaceId, providerId }: Grant): Promise<string> {
     const row = await this.#environment.store.db
       .selectFrom("providers")
       .select(["base_url", "local", "created_at"])
-      .where("name", "=", name)
+      .where("workspace_id", "=", workspaceId)
+      .where("name", "=", providerId)
       .executeTakeFirst();
     return JSON.stringify(row ?? null);
   }
@@ -255,6 +261,11 @@ function covers({ scopeHash, models }: ConsentChoice, grant: Grant): boolean {
   return scopeHash === undefined || scopeHash === grant.scopeHash;
 }
 
-function keyOf({ workbenchId, providerId, modelId }: Grant): string {
-  return JSON.stringify([workbenchId, providerId, modelId]);
+/** What the rows of consent name: the workbench, or the workspace for what belongs to no workbench. Ids of the two differ. */
+function placeOf({ workspaceId, workbenchId }: Grant): string {
+  return workbenchId ?? workspaceId;
+}
+
+function keyOf({ workspaceId, workbenchId, providerId, modelId }: Grant): string {
+  return JSON.stringify([workspaceId, workbenchId ?? null, providerId, modelId]);
 }

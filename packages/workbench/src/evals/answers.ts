@@ -1,8 +1,8 @@
 import { mkdir, readdir, readFile, rename, rm, stat, writeFile } from "node:fs/promises";
-import { randomUUID } from "node:crypto";
+import { createHash, randomUUID } from "node:crypto";
 import { join } from "node:path";
 import type { CaseResult, EvalCache } from "@benchtop/harness/evals";
-import { callerIdPattern } from "@benchtop/protocol";
+import { callerIdPattern, firstWorkspaceId } from "@benchtop/protocol";
 import type { Store } from "@benchtop/store";
 import { codeOf } from "../path/folder.ts";
 import { journalOf } from "../workshop/journals.ts";
@@ -10,27 +10,29 @@ import { journalOf } from "../workshop/journals.ts";
 const maxEntries = 50_000;
 
 /**
- * Answers to questions that evaluations asked before. A file for each question names the run that answered it, nothing more:
+ * Answers to questions that evaluations of a workspace asked before. A file for each question names the run that answered it, nothing more:
  * the answer itself is read from that run's journal, so a run that is deleted is asked again. The files are no record of
  * anything and may be deleted at any time.
  */
 export class KeptAnswers implements EvalCache {
   readonly #store: Store;
   readonly #folder: string;
+  readonly #workspaceId: string;
   readonly #reads: boolean;
 
   /** `reads` false: everything is asked anew, and kept for later. */
-  constructor(store: Store, home: string, reads: boolean) {
-    this.#store = store;
-    this.#folder = join(home, "cache", "evals");
-    this.#reads = reads;
+  constructor(options: { store: Store; home: string; workspaceId: string; reads: boolean }) {
+    this.#store = options.store;
+    this.#folder = join(options.home, "cache", "evals");
+    this.#workspaceId = options.workspaceId;
+    this.#reads = options.reads;
   }
 
   async get(key: string): Promise<CaseResult | undefined> {
     const runId = this.#reads ? await this.#runOf(key) : undefined;
     if (runId === undefined) return undefined;
     const run = await this.#store.ledger.get(runId);
-    if (run?.status !== "success") return undefined;
+    if (run?.status !== "success" || run.workspaceId !== this.#workspaceId) return undefined;
     const [completed] = await journalOf(this.#store, runId, ["Completed"]);
     if (completed?.type !== "Completed") return undefined;
     const { output, finishReason, totals } = completed;
@@ -83,8 +85,10 @@ export class KeptAnswers implements EvalCache {
     }
   }
 
+  /** The same question is another one in each workspace; those of the first are named as before there were others. */
   #pathOf(key: string): string {
-    return join(this.#folder, key.slice(0, 2), key);
+    const name = this.#workspaceId === firstWorkspaceId ? key : hashOf(`${this.#workspaceId} ${key}`);
+    return join(this.#folder, name.slice(0, 2), name);
   }
 
   async #files(): Promise<string[]> {
@@ -96,6 +100,10 @@ export class KeptAnswers implements EvalCache {
       throw thrown;
     }
   }
+}
+
+function hashOf(text: string): string {
+  return createHash("sha256").update(text).digest("hex");
 }
 
 /** 0 for a file that is gone already. */

@@ -12,7 +12,7 @@ import {
   type EventOf,
   type Json,
 } from "@benchtop/protocol";
-import { noWorkbench, promptScope, type Consent, type ConsentChoice } from "../consent/consent.ts";
+import { promptScope, type Consent, type ConsentChoice } from "../consent/consent.ts";
 import type { Environment } from "../environment.ts";
 import type { Page, PageInput } from "../page.ts";
 import { journalOf } from "../workshop/journals.ts";
@@ -61,7 +61,7 @@ export class Evals {
   /** Starts an evaluation; resolves once it is in the journal. Throws `VALIDATION_FAILED` for a suite that cannot be run. */
   async run(request: EvalRequest): Promise<{ runId: string; traceId: string }> {
     const suite = await this.#suiteOf(request);
-    const models = await this.#resolve(suite);
+    const models = await this.#resolve(suite, request.workspaceId);
     const { blobs } = this.#environment.store;
     const stored = await blobs.put(bytesOf(suite));
     const runId = request.runId ?? newId("run");
@@ -78,7 +78,7 @@ export class Evals {
     return { runId, traceId: handle.traceId };
   }
 
-  list(input: PageInput): Promise<Page<EvalRun>> {
+  list(input: PageInput & { workspaceId: string }): Promise<Page<EvalRun>> {
     return listEvals(this.#environment.store, input);
   }
 
@@ -146,11 +146,11 @@ export class Evals {
   }
 
   /** Every model that will be asked, graders included; a cost that nobody could count is not promised. */
-  async #resolve(suite: EvalSuite): Promise<Map<string, ResolvedModel>> {
+  async #resolve(suite: EvalSuite, workspaceId: string): Promise<Map<string, ResolvedModel>> {
     const graders = suite.evaluators.flatMap((spec) => (spec.type === "model-graded" ? [spec.model] : []));
     const models = new Map<string, ResolvedModel>();
     for (const name of new Set([...suite.models, ...graders])) {
-      const model = await this.#providers.resolve(name);
+      const model = await this.#providers.resolve(workspaceId, name);
       if (model.prices === null && suite.budget.costUsd !== undefined) {
         throw new BenchtopError(
           "VALIDATION_FAILED",
@@ -197,7 +197,7 @@ export class Evals {
     request: EvalRequest,
   ): Promise<{ report: EvalReport; overBudget: BenchtopError | undefined }> {
     const { store, home } = this.#environment;
-    const answers = new KeptAnswers(store, home, request.cache);
+    const answers = new KeptAnswers({ store, home, workspaceId: request.workspaceId, reads: request.cache });
     const overBudget = new AbortController();
     const asker = {
       environment: this.#environment,
@@ -251,7 +251,7 @@ export class Evals {
 
   async #requireConsent(run: RunScope, model: ResolvedModel, suite: EvalSuite, request: EvalRequest): Promise<void> {
     const scope = promptScope();
-    const asking = { runId: run.runId, workbenchId: noWorkbench, userId: request.userId };
+    const asking = { runId: run.runId, workbenchId: undefined, userId: request.userId };
     if (await this.#consent.admit(asking, model, scope, request.consent)) return;
     const { providerId, modelId, host } = model;
     const totalBytes = bytesOf(suite.cases).length;

@@ -21,8 +21,9 @@ export interface EvalRun {
 }
 
 /** Newest first. Refused repetitions of a run id are no evaluations. */
-export async function listEvals(store: Store, input: PageInput): Promise<Page<EvalRun>> {
-  const page = await store.ledger.list({ kind: "eval", cursor: input.cursor, limit: input.limit });
+export async function listEvals(store: Store, input: PageInput & { workspaceId: string }): Promise<Page<EvalRun>> {
+  const { workspaceId, cursor, limit } = input;
+  const page = await store.ledger.list({ workspaceId, kind: "eval", cursor, limit });
   const runs = page.items.filter(({ status }) => status !== "replay");
   return { items: await Promise.all(runs.map((run) => evalRunOf(store, run))), nextCursor: page.nextCursor };
 }

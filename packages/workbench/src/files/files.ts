@@ -12,6 +12,7 @@ import type { HostFile, HostRefusal } from "./host.ts";
 import { limitError, tooLarge, type HostReader } from "./host-reader.ts";
 import { makeManifest, type Manifest, type ManifestEntry } from "./manifest.ts";
 import { saving } from "./saving.ts";
+import type { Uploads } from "./uploads.ts";
 import type { FileOutcome } from "./write-out.ts";
 
 export interface FileEntry extends ManifestEntry {
@@ -48,12 +49,24 @@ export class Files {
   readonly #agents: Agents;
   readonly #reader: HostReader;
 
-  constructor(environment: Environment, catalogue: Catalogue, drafts: Drafts, agents: Agents, reader: HostReader) {
+  readonly #uploads: Uploads;
+
+  constructor(
+    environment: Environment,
+    parts: {
+      readonly catalogue: Catalogue;
+      readonly drafts: Drafts;
+      readonly agents: Agents;
+      readonly reader: HostReader;
+      readonly uploads: Uploads;
+    },
+  ) {
     this.#environment = environment;
-    this.#catalogue = catalogue;
-    this.#drafts = drafts;
-    this.#agents = agents;
-    this.#reader = reader;
+    this.#catalogue = parts.catalogue;
+    this.#drafts = parts.drafts;
+    this.#agents = parts.agents;
+    this.#reader = parts.reader;
+    this.#uploads = parts.uploads;
   }
 
   /** Sorted by path. The Draft's side shows the Draft over its base. */
@@ -85,31 +98,32 @@ export class Files {
     return { fileName, mediaType, sha256, bytes, content: this.#environment.store.blobs.stream(sha256) };
   }
 
-  /** Gives uploaded blobs their paths, all or none. */
+  /**
+   * Gives uploaded content its paths, all or none: what was uploaded to the workspace, or is in the workbench or one of its
+   * checkpoints already. Throws `NOT_FOUND` for any other.
+   */
   async add(input: {
     workbenchId: string;
     uploads: readonly { path: string; sha256: string }[];
     replace: boolean;
   }): Promise<{ added: FileEntry[] }> {
     return await this.change(input.workbenchId, async (row) => {
-      const { store, limits } = this.#environment;
+      const { limits } = this.#environment;
       const incoming: Incoming[] = [];
+      let own: ReadonlyMap<string, number> | undefined;
       for (const { path, sha256 } of input.uploads) {
         const checked = parseWorkbenchPath(path, limits);
-        if (!(await store.blobs.keep(sha256))) {
+        let bytes = await this.#uploads.take(row.workspace_id, sha256);
+        if (bytes === undefined) {
+          own ??= await this.#contentOf(row);
+          bytes = (await this.#environment.store.blobs.keep(sha256)) ? own.get(sha256) : undefined;
+        }
+        if (bytes === undefined) {
           throw new BenchtopError("NOT_FOUND", `The upload for "${checked}" is not there. Upload the file again.`);
         }
-        incoming.push({ path: checked, sha256, bytes: await this.#sizeOf(sha256) });
+        incoming.push({ path: checked, sha256, bytes });
       }
-      const added = await this.#addAll(row, incoming, input.replace);
-      const hashes = added.map((entry) => entry.sha256);
-      for (let at = 0; at < hashes.length; at += 500) {
-        await store.db
-          .deleteFrom("uploads")
-          .where("sha256", "in", hashes.slice(at, at + 500))
-          .execute();
-      }
-      return { added };
+      return { added: await this.#addAll(row, incoming, input.replace) };
     });
   }
 
@@ -307,14 +321,20 @@ export class Files {
     return taken.sort((a, b) => (a.path < b.path ? -1 : 1));
   }
 
-  async #sizeOf(sha256: string): Promise<number> {
-    const upload = await this.#environment.store.db
-      .selectFrom("uploads")
-      .select("bytes")
-      .where("sha256", "=", sha256)
-      .executeTakeFirst();
-    if (upload) return upload.bytes;
-    return (await this.#environment.store.blobs.read(sha256)).length;
+  /** Sizes of all that the published files and the checkpoints hold, by hash. (There is no Draft while files are added.) */
+  async #contentOf(row: WorkbenchRow): Promise<ReadonlyMap<string, number>> {
+    const { store, manifests } = this.#environment;
+    const checkpoints = await store.db
+      .selectFrom("checkpoints")
+      .select("manifest_hash")
+      .distinct()
+      .where("workbench_id", "=", row.id)
+      .execute();
+    const sizes = new Map<string, number>();
+    for (const hash of new Set([row.manifest_hash, ...checkpoints.map(({ manifest_hash }) => manifest_hash)])) {
+      for (const { sha256, bytes } of (await manifests.load(hash)).entries) sizes.set(sha256, bytes);
+    }
+    return sizes;
   }
 }
 

@@ -12,10 +12,11 @@ export interface AttachmentRequest {
 
 /**
  * Checks what is to be attached, and keeps it. What a file is, its content says, not its name. Throws `VALIDATION_FAILED` for
- * more than the limits allow and for what no model reads, and `NOT_FOUND` for what was not uploaded.
+ * more than the limits allow and for what no model reads, and `NOT_FOUND` for what `take` does not find among the uploads.
  */
 export async function keepAttachments(
   { store, limits }: Environment,
+  take: (sha256: string) => Promise<number | undefined>,
   asked: readonly AttachmentRequest[],
 ): Promise<KeptAttachment[]> {
   const { maxAttachments, maxAttachmentBytes, maxAttachmentsBytes } = limits;
@@ -24,10 +25,10 @@ export async function keepAttachments(
   }
   const kept: KeptAttachment[] = [];
   for (const { name, sha256 } of asked) {
-    if (!(await store.blobs.keep(sha256))) {
+    const bytes = await take(sha256);
+    if (bytes === undefined) {
       throw new BenchtopError("NOT_FOUND", `The upload of ${shown(name)} is not there. Upload the file again.`);
     }
-    const bytes = await store.blobs.size(sha256);
     if (bytes > maxAttachmentBytes) {
       throw refused(
         `${shown(name)} has ${bytes} bytes; at most ${maxAttachmentBytes} can be attached.`,

@@ -15,13 +15,19 @@ export interface ConversationEntry {
   readonly events: RunEvent[];
 }
 
+/** A conversation is one of a workspace; the same id in another is another. */
+export interface Conversation {
+  readonly workspaceId: string;
+  readonly sessionId: string;
+}
+
 /** Newest run first. Refused repetitions of a run id are no part of what was said. */
 export async function conversation(
   store: Store,
-  sessionId: string,
+  { workspaceId, sessionId }: Conversation,
   input: PageInput,
 ): Promise<Page<ConversationEntry>> {
-  const page = await store.ledger.list({ sessionId, cursor: input.cursor, limit: input.limit });
+  const page = await store.ledger.list({ workspaceId, sessionId, cursor: input.cursor, limit: input.limit });
   const runs = page.items.filter((run) => run.status !== "replay");
   const items = await Promise.all(runs.map(async (run) => entryOf(run, await journalOf(store, run.runId))));
   return { items, nextCursor: page.nextCursor };
@@ -53,15 +59,16 @@ const rememberedRuns = 20;
 /** What the earlier runs of one kind in a conversation left of it, oldest first: what one of them dropped or summarised stays so. */
 export async function history(
   store: Store,
-  sessionId: string,
+  { workspaceId, sessionId }: Conversation,
   kind: "agent" | "prompt",
   except: readonly string[],
 ): Promise<Message[]> {
-  const { items } = await store.ledger.list({ sessionId, kind, limit: rememberedRuns + except.length });
+  const limit = rememberedRuns + except.length;
+  const { items } = await store.ledger.list({ workspaceId, sessionId, kind, limit });
   const earlier = items.filter(
     (run) => !except.includes(run.runId) && run.status !== "replay" && run.status !== "pending",
   );
-  const undone = await undoneRuns(store, sessionId);
+  const undone = await undoneRuns(store, { workspaceId, sessionId });
   let messages: readonly Message[] = [];
   for (const run of earlier.slice(0, rememberedRuns).toReversed()) {
     const said = runMessages(await journalOf(store, run.runId));
@@ -75,7 +82,8 @@ export async function history(
 
 const undoneNote = "(I took back the changes to files that you made in that turn. The Draft no longer has them.)";
 
-async function undoneRuns(store: Store, sessionId: string): Promise<ReadonlySet<string>> {
-  const { items } = await store.ledger.list({ sessionId, kind: "undo", status: "success", limit: rememberedRuns });
+async function undoneRuns(store: Store, conversation: Conversation): Promise<ReadonlySet<string>> {
+  const undone = { ...conversation, kind: "undo", status: "success", limit: rememberedRuns } as const;
+  const { items } = await store.ledger.list(undone);
   return new Set(items.flatMap(({ parentRunId }) => (parentRunId === null ? [] : [parentRunId])));
 }

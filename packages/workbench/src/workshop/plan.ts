@@ -1,7 +1,8 @@
 import type { Candidate, ModelInfo } from "@benchtop/harness";
 import type { Providers, ResolvedModel } from "@benchtop/models";
 import { BenchtopError, type RunInit } from "@benchtop/protocol";
-import { noWorkbench, type Consent, type ConsentChoice, type Scope } from "../consent/consent.ts";
+import { workspaceOf } from "@benchtop/runs";
+import type { Consent, ConsentChoice, Scope } from "../consent/consent.ts";
 import { askedIn } from "./asked.ts";
 import type { KnownModel } from "./frozen-context.ts";
 
@@ -16,6 +17,7 @@ type Candidates = readonly [Candidate, ...Candidate[]];
 /** Refuses a plan that names a model twice. Throws what `Providers.resolve` throws for one that is not there. */
 export async function resolvePlan(
   providers: Providers,
+  workspaceId: string,
   first: string,
   fallbacks: readonly string[],
 ): Promise<{ model: ResolvedModel; fallbacks: Fallback[] }> {
@@ -25,24 +27,30 @@ export async function resolvePlan(
       detail: { fields: ["fallbacks"] },
     });
   }
-  const model = await providers.resolve(first);
-  const others = fallbacks.map(async (ref) => ({ ref, model: await providers.resolve(ref) }));
+  const model = await providers.resolve(workspaceId, first);
+  const others = fallbacks.map(async (ref) => ({ ref, model: await providers.resolve(workspaceId, ref) }));
   return { model, fallbacks: await Promise.all(others) };
 }
 
 /** The fallbacks of a run that began before: those that are there still, and those that are not. */
 export async function fallbacksOf(
   providers: Providers,
-  init: Pick<RunInit, "input">,
+  init: Pick<RunInit, "input" | "workspaceId">,
   first: string | undefined,
 ): Promise<Fallback[]> {
   const refs = askedIn(init.input).fallbacks.filter((ref) => ref !== first);
-  return await Promise.all(refs.map(async (ref) => ({ ref, model: await resolvedIfThere(providers, ref) })));
+  return await Promise.all(
+    refs.map(async (ref) => ({ ref, model: await resolvedIfThere(providers, workspaceOf(init), ref) })),
+  );
 }
 
-export async function resolvedIfThere(providers: Providers, ref: string): Promise<ResolvedModel | undefined> {
+export async function resolvedIfThere(
+  providers: Providers,
+  workspaceId: string,
+  ref: string,
+): Promise<ResolvedModel | undefined> {
   try {
-    return await providers.resolve(ref);
+    return await providers.resolve(workspaceId, ref);
   } catch (thrown) {
     if (BenchtopError.from(thrown).category === "provider") return undefined;
     throw thrown;
@@ -67,7 +75,7 @@ export async function candidatesOf(
 ): Promise<Candidates> {
   const { runId, workbenchId } = init;
   const context = { runId, scopeHash: scope.hash, ...(workbenchId !== undefined && { workbenchId }) };
-  const run = { runId, workbenchId: workbenchId ?? noWorkbench, userId: asking.userId };
+  const run = { runId, workbenchId, userId: asking.userId };
   // What was agreed to without naming models was about the first one.
   const choice = asking.choice?.models === undefined ? undefined : asking.choice;
   const others = asking.fallbacks.map(async ({ ref, model }) => {

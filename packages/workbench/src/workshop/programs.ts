@@ -10,15 +10,9 @@ import {
 } from "@benchtop/harness";
 import type { ResolvedModel } from "@benchtop/models";
 import { BenchtopError, type Json, type Message, type RunInit } from "@benchtop/protocol";
+import { workspaceOf } from "@benchtop/runs";
 import type { Catalogue } from "../catalogue/catalogue.ts";
-import {
-  noWorkbench,
-  promptScope,
-  workbenchScope,
-  type Consent,
-  type ConsentChoice,
-  type Scope,
-} from "../consent/consent.ts";
+import { promptScope, workbenchScope, type Consent, type ConsentChoice, type Scope } from "../consent/consent.ts";
 import type { Drafts } from "../draft/drafts.ts";
 import type { DraftFile } from "../draft/view.ts";
 import type { Environment } from "../environment.ts";
@@ -47,7 +41,8 @@ export interface ProgramParts {
   readonly consent: Consent;
   readonly gates: readonly Gate[];
   readonly reliability: ReliabilityOptions;
-  readonly breaker: CircuitBreaker;
+  /** Of the providers of a workspace: those of another are others, whatever their names. */
+  readonly breakerOf: (workspaceId: string) => CircuitBreaker;
 }
 
 /**
@@ -99,7 +94,7 @@ export class Programs {
   }
 
   #configOf(init: RunInit, { workbench, history }: ContextParts, candidates: LoopConfig["candidates"]): LoopConfig {
-    const { gates, breaker, environment, reliability } = this.#parts;
+    const { gates, breakerOf, environment, reliability } = this.#parts;
     const { text, instructions, attachments, memory, maxOutputTokens, temperature, output } = askedIn(init.input);
     const told = workbench
       ? agentInstructions(workbench.name, workbench.files as unknown as DraftFile[], memory)
@@ -111,7 +106,7 @@ export class Programs {
       history,
       gates,
       reliability,
-      breaker,
+      breaker: breakerOf(workspaceOf(init)),
       readAttachment: (sha256) => environment.store.blobs.read(sha256),
       ...(told !== undefined && { instructions: told }),
       ...(workbench && { tools: this.toolsOf(init) }),
@@ -141,10 +136,12 @@ export class Programs {
     return { scope, workbench, history: await this.#saidBefore(init, "agent") };
   }
 
-  async #saidBefore({ sessionId, runId, forkedFrom }: RunInit, kind: "agent" | "prompt"): Promise<Message[]> {
+  async #saidBefore(init: RunInit, kind: "agent" | "prompt"): Promise<Message[]> {
+    const { sessionId, runId, forkedFrom } = init;
     if (sessionId === undefined) return [];
     const except = [runId, ...(forkedFrom ? [forkedFrom.runId] : [])];
-    return await history(this.#parts.environment.store, sessionId, kind, except);
+    const conversation = { workspaceId: workspaceOf(init), sessionId };
+    return await history(this.#parts.environment.store, conversation, kind, except);
   }
 
   /** What a prompt comes with, and the earlier ones of its conversation came with: it is all sent. */
@@ -158,7 +155,7 @@ export class Programs {
 
   /** Without consent the run says what would have been sent, and ends; one that is driven again stays as it is. */
   async #requireConsent(run: RunScope, { model, userId, consent: choice }: Asking, scope: Scope): Promise<void> {
-    const workbenchId = run.init.workbenchId ?? noWorkbench;
+    const { workbenchId } = run.init;
     const asking = { runId: run.runId, workbenchId, userId };
     if (await this.#parts.consent.admit(asking, model, scope, choice)) return;
     const { providerId, modelId, host } = model;
@@ -167,10 +164,10 @@ export class Programs {
       await run.emit({ type: "ConsentRequired", providerId, modelId, scopeHash: scope.hash, fileCount, totalBytes });
     }
     const shown = choice?.scopeHash;
-    const kind = workbenchId === noWorkbench ? "attached file" : "file";
+    const kind = workbenchId === undefined ? "attached file" : "file";
     const files = `${fileCount} ${kind}${fileCount === 1 ? "" : "s"} (${totalBytes} bytes)`;
     const prompt = fileCount === 0 ? "this prompt" : `this prompt and ${files}`;
-    const what = workbenchId === noWorkbench ? prompt : files;
+    const what = workbenchId === undefined ? prompt : files;
     const message =
       shown !== undefined && shown !== scope.hash
         ? "The files changed since you agreed. Look at what would be sent now, then agree again."
@@ -179,7 +176,7 @@ export class Programs {
       phase: "workshop",
       providerId,
       modelId,
-      ...(workbenchId !== noWorkbench && { workbenchId }),
+      ...(workbenchId !== undefined && { workbenchId }),
       detail: { scopeHash: scope.hash, fileCount, totalBytes, host },
     });
   }

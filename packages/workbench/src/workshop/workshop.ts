@@ -1,12 +1,13 @@
 import { initOf, problemWithSchema, type OutputSchema, type ReplayReport } from "@benchtop/harness";
 import type { Providers } from "@benchtop/models";
 import { BenchtopError, newId, type Contract, type Decision, type Json, type RunInit } from "@benchtop/protocol";
-import type { Program, RunStart } from "@benchtop/runs";
+import { workspaceOf, type Program, type RunStart } from "@benchtop/runs";
 import type { Catalogue } from "../catalogue/catalogue.ts";
 import type { Consent, ConsentChoice } from "../consent/consent.ts";
 import type { Agents } from "../draft/agents.ts";
 import type { Drafts } from "../draft/drafts.ts";
 import type { Environment } from "../environment.ts";
+import type { Uploads } from "../files/uploads.ts";
 import { withText } from "./asked.ts";
 import { keepAttachments, type AttachmentRequest } from "./attachments.ts";
 import { journalOf } from "./journals.ts";
@@ -74,6 +75,7 @@ export class Workshop {
   readonly #catalogue: Catalogue;
   readonly #drafts: Drafts;
   readonly #agents: Agents;
+  readonly #uploads: Uploads;
   readonly #consent: Consent;
   readonly #providers: Providers;
   readonly #programs: Programs;
@@ -84,6 +86,7 @@ export class Workshop {
       readonly catalogue: Catalogue;
       readonly drafts: Drafts;
       readonly agents: Agents;
+      readonly uploads: Uploads;
       readonly consent: Consent;
       readonly providers: Providers;
       readonly programs: Programs;
@@ -94,6 +97,7 @@ export class Workshop {
     this.#catalogue = catalogue;
     this.#drafts = drafts;
     this.#agents = parts.agents;
+    this.#uploads = parts.uploads;
     this.#consent = consent;
     this.#providers = parts.providers;
     this.#programs = parts.programs;
@@ -118,7 +122,11 @@ export class Workshop {
   async runPrompt(request: PromptRequest): Promise<StartedRun<string | null>> {
     const { workspaceId, sessionId, instructions, output } = request;
     if (output) refuseBadSchema(output);
-    const attachments = await keepAttachments(this.#environment, request.attachments ?? []);
+    const attachments = await keepAttachments(
+      this.#environment,
+      (sha256) => this.#uploads.take(workspaceId, sha256),
+      request.attachments ?? [],
+    );
     const input = {
       prompt: request.prompt,
       ...plannedIn(request),
@@ -180,7 +188,8 @@ export class Workshop {
   /** Drives a run again from its journal, without models, tools or clock, and says where it differs first. */
   async replay(request: { runId: string; userId: string }): Promise<{ replayRunId: string; report: ReplayReport }> {
     const init = await this.#findRecorded(request.runId, "be replayed");
-    const model = init.model === undefined ? undefined : await resolvedIfThere(this.#providers, init.model);
+    const model =
+      init.model === undefined ? undefined : await resolvedIfThere(this.#providers, workspaceOf(init), init.model);
     const body = this.#programs.replayed(model, await fallbacksOf(this.#providers, init, init.model));
     return await this.#environment.runs.replay(init.runId, body, request.userId);
   }
@@ -202,7 +211,12 @@ export class Workshop {
   }
 
   async #start(request: ModelRequest, start: RunFacts): Promise<{ runId: string; traceId: string }> {
-    const { model, fallbacks } = await resolvePlan(this.#providers, request.model, request.fallbacks ?? []);
+    const { model, fallbacks } = await resolvePlan(
+      this.#providers,
+      start.workspaceId,
+      request.model,
+      request.fallbacks ?? [],
+    );
     const { userId, consent, contract = {} } = request;
     const runId = request.runId ?? newId("run");
     const whole = { ...start, runId, userId, model: request.model, contract };
@@ -269,7 +283,7 @@ export class Workshop {
 
   /** The models of a run that began before. Throws `PROVIDER_NOT_CONFIGURED` when the first is gone; a fallback may be. */
   async #planOf(init: RunInit, first: string | undefined): Promise<Pick<Asking, "model" | "fallbacks">> {
-    const model = await this.#providers.resolve(first ?? "");
+    const model = await this.#providers.resolve(workspaceOf(init), first ?? "");
     return { model, fallbacks: await fallbacksOf(this.#providers, init, first) };
   }
 
