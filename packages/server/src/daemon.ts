@@ -22,6 +22,7 @@ import { readBootstrapToken } from "./home/bootstrap-token.ts";
 import { removeDaemonFile, writeDaemonFile } from "./home/daemon-file.ts";
 import { prepareHome } from "./home/home.ts";
 import { takeHomeLock } from "./home/lock.ts";
+import { FailedAttempts } from "./identity/failed-attempts.ts";
 import { Identities } from "./identity/identities.ts";
 import { RateLimits } from "./identity/rate-limits.ts";
 import { rpcMount } from "./json-rpc/post.ts";
@@ -156,7 +157,8 @@ export async function startDaemon(options: DaemonOptions): Promise<Daemon> {
     opened.defer(() => atMost(2000, retention.close()));
 
     const rateLimits = new RateLimits(config.rateLimits);
-    const identities = new Identities({ store, log, bootstrapToken: token, rateLimits, open: isOpen });
+    const failedSignIns = new FailedAttempts(config.rateLimits.failedSignIns);
+    const identities = new Identities({ store, log, bootstrapToken: token, rateLimits, failedSignIns, open: isOpen });
     opened.defer(() => atMost(1000, identities.close()));
     await identities.nameOperator();
     const oidc = new OidcSignIn({

@@ -1,4 +1,4 @@
-import { mkdtemp, rm } from "node:fs/promises";
+import { mkdir, mkdtemp, rm, writeFile } from "node:fs/promises";
 import { request as httpRequest, type IncomingHttpHeaders } from "node:http";
 import { tmpdir } from "node:os";
 import { join } from "node:path";
@@ -27,10 +27,24 @@ export interface RawResponse {
   readonly error: { readonly message: string; readonly error_code: string; readonly detail?: Record<string, unknown> };
 }
 
-/** A real daemon on a real, fresh home and a free port. Disposing ends it and removes what it made. */
-export async function startTestDaemon(options: Partial<DaemonOptions> = {}): Promise<TestDaemon> {
+/** No limit that a test which asks all day would meet. */
+export const unlimited = {
+  identity: { perSecond: 1_000_000, burst: 1_000_000 },
+  address: { perSecond: 1_000_000, burst: 1_000_000 },
+  failedSignIns: 1_000_000,
+};
+
+/** A real daemon on a real, fresh home and a free port. `config`: its `config.json`. Disposing ends it and removes what it made. */
+export async function startTestDaemon({
+  config,
+  ...options
+}: Partial<DaemonOptions> & { readonly config?: object } = {}): Promise<TestDaemon> {
   const folder = await mkdtemp(join(tmpdir(), "benchtop-server-"));
   const home = options.home ?? join(folder, "home");
+  if (config !== undefined) {
+    await mkdir(home, { recursive: true, mode: 0o700 });
+    await writeFile(join(home, "config.json"), JSON.stringify(config), { mode: 0o600 });
+  }
   const daemon = await startDaemon({
     port: 0,
     configDir: join(folder, "config"),

@@ -7,14 +7,22 @@ const Limit = z.strictObject({
 });
 
 /** How often somebody may ask; see `RateLimitOptions`. */
-export const RateLimitsConfig = z.strictObject({ identity: Limit.optional(), address: Limit.optional() });
+export const RateLimitsConfig = z.strictObject({
+  identity: Limit.optional(),
+  address: Limit.optional(),
+  /** Of one address in a minute; after them it waits until the minute is over. */
+  failedSignIns: z.int().min(1).max(10_000_000).optional(),
+});
 
 /** `none`: nobody has to prove who they are, and everybody is the operator. For loopback alone. */
 export const AuthConfig = z.enum(["required", "none"]);
 
-export function rateLimitsOf(config: z.infer<typeof RateLimitsConfig> = {}): RateLimitOptions {
+export function rateLimitsOf(
+  config: z.infer<typeof RateLimitsConfig> = {},
+): RateLimitOptions & { readonly failedSignIns: number } {
   return {
     identity: config.identity ?? defaultRateLimits.identity,
     address: config.address ?? defaultRateLimits.address,
+    failedSignIns: config.failedSignIns ?? 10,
   };
 }

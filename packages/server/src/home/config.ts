@@ -69,7 +69,7 @@ export interface HomeConfig {
   readonly secrets: "auto" | "keychain" | "file";
   /** `none`: every request is the operator's, without a proof. */
   readonly auth: "required" | "none";
-  readonly rateLimits: RateLimitOptions;
+  readonly rateLimits: RateLimitOptions & { readonly failedSignIns: number };
   readonly limits: Limits;
   /** Asked by every prompt and agent run, in this order. */
   readonly gates: readonly Gate[];

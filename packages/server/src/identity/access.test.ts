@@ -1,22 +1,12 @@
-import { mkdtemp, rm, writeFile } from "node:fs/promises";
-import { tmpdir } from "node:os";
-import { join } from "node:path";
 import { operations, type Operation } from "@benchtop/operations";
 import { afterAll, beforeAll, describe, expect, test } from "vitest";
-import { errorOf, startTestDaemon, type TestDaemon } from "../../test/test-daemon.ts";
+import { errorOf, startTestDaemon, unlimited, type TestDaemon } from "../../test/test-daemon.ts";
 
-let home: string;
 let daemon: TestDaemon;
 beforeAll(async () => {
-  home = await mkdtemp(join(tmpdir(), "benchtop-access-"));
-  const address = { perSecond: 1_000_000, burst: 1_000_000 };
-  await writeFile(join(home, "config.json"), JSON.stringify({ rateLimits: { address } }));
-  daemon = await startTestDaemon({ home });
+  daemon = await startTestDaemon({ config: { rateLimits: unlimited } });
 });
-afterAll(async () => {
-  await daemon[Symbol.asyncDispose]();
-  await rm(home, { recursive: true });
-});
+afterAll(() => daemon[Symbol.asyncDispose]());
 
 const all = Object.values(operations) as Operation[];
 const pathOf = (operation: Operation) => operation.path.replaceAll(/\{\w+\}/g, "x");

@@ -8,7 +8,7 @@ import type { Log } from "../log/log.ts";
 import { AccessChanges } from "./access-changes.ts";
 import { ApiKeys } from "./api-keys.ts";
 import { signInWithClaims, type Claims } from "./claims.ts";
-import { FailedAttempts } from "./failed-attempts.ts";
+import type { FailedAttempts } from "./failed-attempts.ts";
 import { Invitations, type OpenInvitation } from "./invitations.ts";
 import { LastSeen } from "./last-seen.ts";
 import { Links } from "./links.ts";
@@ -32,7 +32,7 @@ export interface IdentitiesOptions {
   readonly bootstrapToken: string;
   /** Wrong proofs of an address are counted here. */
   readonly rateLimits: Pick<RateLimits, "take">;
-  readonly failedSignIns?: FailedAttempts;
+  readonly failedSignIns: FailedAttempts;
   /** Ask nobody: every request is the operator's. */
   readonly open?: boolean;
 }
@@ -67,7 +67,7 @@ export class Identities {
     this.#bootstrapHash = hashToken(options.bootstrapToken);
     this.#lastSeen = new LastSeen({ db, log });
     this.#refusals = new RefusalLog({ db, log });
-    this.#failures = options.failedSignIns ?? new FailedAttempts();
+    this.#failures = options.failedSignIns;
     this.#watches = new Watches({ db, log });
     this.#changes = new AccessChanges(store, () => {
       this.#recent.clear();
