@@ -1,6 +1,8 @@
-import { afterAll, beforeAll, expect, test } from "vitest";
+import { afterAll, beforeAll, describe, expect, test, vi } from "vitest";
 import { startPostgres, type PostgresCluster } from "../../store/test/postgres.ts";
-import { json, startTestDaemon } from "./test-daemon.ts";
+import { identitySuite } from "./identity/suite.ts";
+import { byCookie, byToken, makeKey, startTeam } from "./identity/team.ts";
+import { json, startTestDaemon, unlimited } from "./test-daemon.ts";
 
 let cluster: PostgresCluster;
 beforeAll(async () => {
@@ -29,4 +31,46 @@ test("the daemon does the same on PostgreSQL, and says where its data is without
   });
   expect(text).not.toContain("my-password");
   expect((await daemon.fetch("/readyz", { token: null })).status).toBe(200);
+});
+
+describe("identities on PostgreSQL", () => {
+  const config = { rateLimits: unlimited };
+  identitySuite(() => startTestDaemon({ databaseUrl: cluster.createDatabase(), config }));
+
+  test("what one process takes away, another on the same database does not grant for long", async () => {
+    const databaseUrl = cluster.createDatabase();
+    await using one = await startTestDaemon({ databaseUrl, config });
+    await using other = await startTestDaemon({ databaseUrl, config });
+    const team = await startTeam(one, "acme");
+    const { keyId, secret } = await makeKey(team.owner, ["runs:read"]);
+    const there = [byToken(other, secret), byCookie(other, team.viewer.cookie), byCookie(other, team.admin.cookie)];
+    for (const asker of there) expect((await asker.ask("GET", "/api/v1/members")).code).not.toBe("AUTH_REQUIRED");
+    await team.owner.ask("DELETE", `/api/v1/keys/${keyId}`);
+    await team.owner.ask("DELETE", `/api/v1/members/${team.viewer.userId}`);
+    await team.owner.ask("PATCH", `/api/v1/members/${team.admin.userId}`, { role: "viewer" });
+    await vi.waitFor(
+      async () => {
+        const codes = await Promise.all(there.map(async (asker) => (await asker.ask("GET", "/api/v1/audit")).code));
+        expect(codes).toEqual(["AUTH_REQUIRED", "AUTH_REQUIRED", "PERMISSION_DENIED"]);
+      },
+      { timeout: 5000, interval: 50 },
+    );
+  });
+
+  test("owners who remove each other through two processes at once leave one", async () => {
+    const databaseUrl = cluster.createDatabase();
+    await using one = await startTestDaemon({ databaseUrl, config });
+    await using other = await startTestDaemon({ databaseUrl, config });
+    for (let round = 0; round < 5; round++) {
+      const { operator, owner, admin } = await startTeam(one, `round ${round}`);
+      await operator.ask("PATCH", `/api/v1/members/${admin.userId}`, { role: "owner" });
+      await operator.ask("DELETE", "/api/v1/members/owner");
+      await Promise.all([
+        owner.ask("DELETE", `/api/v1/members/${admin.userId}`),
+        byCookie(other, admin.cookie).ask("DELETE", `/api/v1/members/${owner.userId}`),
+      ]);
+      const { body } = await operator.ask("GET", "/api/v1/members");
+      expect((body["items"] as { role: string }[]).filter(({ role }) => role === "owner")).toHaveLength(1);
+    }
+  });
 });
