@@ -8,6 +8,7 @@ import { Button } from "../components/button.tsx";
 import { Chip } from "../components/chip.tsx";
 import { EmptyState } from "../components/empty-state.tsx";
 import { ErrorNotice } from "../components/error-notice.tsx";
+import { shortId } from "../components/format.ts";
 import { RelativeTime } from "../components/relative-time.tsx";
 import { Select } from "../components/select.tsx";
 import { SkeletonRows } from "../components/skeleton.tsx";
@@ -108,8 +109,10 @@ function Line(props: { readonly line: AccessEvent; readonly onPerson: (userId: s
   const { line } = props;
   const { label, tone } = eventNames[line.event];
   const facts = [
-    ...(line.subjectName !== null && line.subjectId !== line.actorId ? [line.subjectName] : []),
-    ...Object.entries(line.detail).map(([name, value]) => `${name} ${value}`),
+    ...(line.subjectName !== null && line.subjectName !== line.actorName ? [line.subjectName] : []),
+    ...Object.entries(line.detail).map(
+      ([name, value]) => `${name} ${/^[a-z]+_\w{20,}$/.test(value) ? shortId(value) : value}`,
+    ),
     ...(line.address === null ? [] : [`from ${line.address}`]),
   ];
   return (

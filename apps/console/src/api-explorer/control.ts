@@ -115,7 +115,8 @@ function limits(schema: Schema): string[] {
   if (bottom !== undefined && top !== undefined) words.push(`${bottom} to ${top}`);
   else if (top !== undefined) words.push(`at most ${top}`);
   else if (bottom !== undefined) words.push(`at least ${bottom}`);
-  if (maxLength !== undefined && schema.enum === undefined) words.push(`at most ${maxLength} characters`);
+  if (maxLength !== undefined && schema.enum === undefined)
+    words.push(`at most ${maxLength.toLocaleString("en-US")} characters`);
   if (maxItems !== undefined) words.push(`at most ${maxItems}`);
   return words;
 }

@@ -83,7 +83,10 @@ function readOperation(path: string, method: string, operation: OpenApiOperation
   const body = bodies["application/json"]?.schema;
   const inAddress = (operation.parameters ?? []).flatMap(
     ({ name, in: place, required = false, schema = {} }): Field[] =>
-      place === "path" || place === "query" ? [{ name, place, required, schema }] : [],
+      // What is read from a query arrives as text, whatever it becomes.
+      place === "path" || place === "query"
+        ? [{ name, place, required, schema: Object.keys(schema).length === 0 ? { type: "string" } : schema }]
+        : [],
   );
   const inBody = Object.entries(body?.properties ?? {}).map(([name, schema]): Field => ({
     name,

@@ -23,7 +23,7 @@ export function OperationList(props: {
   return (
     <nav aria-label="Operations" className="flex min-h-0 flex-1 flex-col">
       <div className="relative shrink-0 p-2.5 pb-2">
-        <Search size={14} aria-hidden className="absolute top-5.5 left-5 text-faint" />
+        <Search size={14} aria-hidden className="absolute top-4.75 left-5 text-faint" />
         <input
           type="search"
           className="field pl-8!"

@@ -6,6 +6,7 @@ import { useEffect, useId, useMemo, useRef, useState } from "react";
 import { failureOf, type Failure } from "../api/client.ts";
 import { Button } from "../components/button.tsx";
 import { Chip } from "../components/chip.tsx";
+import { classes } from "../components/classes.ts";
 import { ErrorNotice } from "../components/error-notice.tsx";
 import { formatBytes } from "../components/format.ts";
 import { Segmented } from "../components/segmented.tsx";
@@ -141,19 +142,21 @@ export function OperationPanel(props: { readonly document: ApiDocument; readonly
             onSend={() => void submit()}
             onStop={() => (sending === undefined ? stream.stop() : sending.abort())}
           />
-          <Snippets operation={operation} input={input} />
         </form>
-        <section aria-label="Response" aria-live="polite" className="flex min-w-0 flex-col gap-3">
-          <h3 className="flex h-7 items-center font-semibold">Response</h3>
-          {failure !== undefined && <ErrorNotice failure={failure} handlers={{ retry: submit }} />}
-          {operation.transfer === "stream" && stream.state !== "idle" ? (
-            <EventView stream={stream} />
-          ) : response === undefined ? (
-            failure === undefined && <Expected operation={operation} />
-          ) : (
-            <ResponseView response={response} />
-          )}
-        </section>
+        <div className="flex min-w-0 flex-col gap-6">
+          <section aria-label="Response" aria-live="polite" className="flex min-w-0 flex-col gap-3">
+            <h3 className="flex h-7 items-center font-semibold">Response</h3>
+            {failure !== undefined && <ErrorNotice failure={failure} handlers={{ retry: submit }} />}
+            {operation.transfer === "stream" && stream.state !== "idle" ? (
+              <EventView stream={stream} />
+            ) : response === undefined ? (
+              failure === undefined && <Expected operation={operation} />
+            ) : (
+              <ResponseView response={response} />
+            )}
+          </section>
+          <Snippets operation={operation} input={input} />
+        </div>
       </div>
     </div>
   );
@@ -189,7 +192,9 @@ function Heading(props: { readonly operation: ApiOperation }) {
           </Chip>
         )}
       </div>
-      <p className="mt-1 max-w-180">{operation.summary}</p>
+      <p className="mt-1 max-w-180">
+        {operation.summary.split("`").map((part, index) => (index % 2 === 1 ? <code key={index}>{part}</code> : part))}
+      </p>
       <p className="mt-1.5 flex flex-wrap items-baseline gap-x-2 text-sm text-muted">
         <Method method={operation.method} />
         <code className="break-all">{operation.path}</code>
@@ -213,6 +218,9 @@ function useGate(operation: ApiOperation, input: Input, file: File | undefined):
   return operation.transfer === "upload" && file === undefined ? "Choose a file first." : undefined;
 }
 
+/** In sight however long the form is. */
+const bar = "sticky bottom-0 z-10";
+
 function SendBar(props: {
   readonly operation: ApiOperation;
   readonly gate: string | undefined;
@@ -230,7 +238,7 @@ function SendBar(props: {
   );
   if (!isChange(operation)) {
     return (
-      <div className="flex flex-wrap items-center gap-2">
+      <div className={classes(bar, "flex flex-wrap items-center gap-2 border-t border-line bg-surface py-3")}>
         {streaming ? (
           stop
         ) : (
@@ -251,7 +259,7 @@ function SendBar(props: {
   }
   const deletes = operation.method === "DELETE";
   return (
-    <div className="rounded-lg border border-draft-line bg-draft-soft px-3.5 py-3">
+    <div className={classes(bar, "rounded-lg border border-draft-line bg-draft-soft px-3.5 py-3 shadow-raised")}>
       <p className="flex gap-2">
         <TriangleAlert size={15} aria-hidden className="mt-0.5 shrink-0 text-draft" />
         <span>

@@ -206,6 +206,10 @@ function emptyOf(schema: Schema, schemas: Schemas): Json {
   return control.kind === "choice" ? (control.options[0] ?? "") : control.kind === "json" ? null : "";
 }
 
+function textOf(value: Json): string {
+  return typeof value === "string" ? value : JSON.stringify(value);
+}
+
 const unset = "\u0000unset";
 const none = "\u0000null";
 
@@ -225,7 +229,7 @@ function Scalar(props: {
       <Select
         id={id}
         label={name}
-        value={value === undefined ? unset : value === null ? none : String(value)}
+        value={value === undefined ? unset : value === null ? none : textOf(value)}
         onChange={(next) => onChange(next === unset ? undefined : next === none ? null : parse(next))}
         className="h-8! w-full"
         options={[
@@ -239,7 +243,7 @@ function Scalar(props: {
   const toNull = control.nullable && (
     <Checkbox label="null" checked={value === null} onChange={(checked) => onChange(checked ? null : undefined)} />
   );
-  const shown = value === undefined || value === null ? "" : String(value);
+  const shown = value === undefined || value === null ? "" : textOf(value);
   if (control.kind === "number") {
     return (
       <div className="flex items-center gap-2">

@@ -65,6 +65,7 @@ export function CreateKeyDialog(props: { readonly identity: Identity; readonly o
     <Dialog
       open
       onClose={props.onClose}
+      wide={preset === "custom"}
       title="New API key"
       footer={
         <>
@@ -88,7 +89,7 @@ export function CreateKeyDialog(props: { readonly identity: Identity; readonly o
           hint="What uses it, to tell it from others later."
         />
         {identity.permissions.includes("members:write") && (
-          <div className="flex flex-col gap-2">
+          <div className="flex flex-col items-start gap-2">
             <Segmented
               label="Whose key"
               value={whose}
@@ -129,7 +130,7 @@ export function CreateKeyDialog(props: { readonly identity: Identity; readonly o
             options={presetsFor(available, whose)}
           />
           {preset === "custom" && (
-            <fieldset className="mt-2 rounded-lg border border-line p-1.5">
+            <fieldset className="mt-2 grid gap-x-2 rounded-lg border border-line p-1.5 sm:grid-cols-2">
               <legend className="sr-only">Scopes</legend>
               {available.map((scope) => (
                 <Checkbox

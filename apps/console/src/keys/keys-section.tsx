@@ -39,8 +39,8 @@ function Keys(props: { readonly identity: Identity }) {
       title="API keys"
       note={
         identity.permissions.includes("members:write")
-          ? `For programs that use ${identity.workspaceName}. You see everybody’s; what a key opens is never shown again.`
-          : `For your programs that use ${identity.workspaceName}. What a key opens is never shown again.`
+          ? `For programs that use ${identity.workspaceName}. You see everybody’s. A key itself is shown once, when it is made.`
+          : `For your programs that use ${identity.workspaceName}. A key itself is shown once, when it is made.`
       }
       actions={items.length > 0 && create}
     >
@@ -108,15 +108,7 @@ function KeyRow(props: { readonly apiKey: ApiKey; readonly identity: Identity; r
             </button>
           </Tooltip>
           {apiKey.kind === "person" && apiKey.userId !== identity.userId && ` · of ${apiKey.userName}`}
-          {" · "}
-          {apiKey.expiresAt === null ? (
-            "does not expire"
-          ) : (
-            <>
-              {apiKey.status === "expired" ? "expired " : "expires "}
-              <RelativeTime at={apiKey.expiresAt} />
-            </>
-          )}
+          {apiKey.status !== "revoked" && <Expiry apiKey={apiKey} />}
           {" · "}
           {apiKey.lastUsedAt === null ? (
             "never used"
@@ -133,5 +125,15 @@ function KeyRow(props: { readonly apiKey: ApiKey; readonly identity: Identity; r
         </Button>
       )}
     </Row>
+  );
+}
+
+function Expiry({ apiKey }: { readonly apiKey: ApiKey }) {
+  if (apiKey.expiresAt === null) return " · does not expire";
+  return (
+    <>
+      {apiKey.status === "expired" ? " · expired " : " · expires "}
+      <RelativeTime at={apiKey.expiresAt} />
+    </>
   );
 }

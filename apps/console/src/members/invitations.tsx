@@ -1,4 +1,4 @@
-import type { Invitation } from "@benchtop/operations";
+import type { Invitation, Member } from "@benchtop/operations";
 import { useInfiniteQuery } from "@tanstack/react-query";
 import { Link2, Mail } from "lucide-react";
 import { useState } from "react";
@@ -19,7 +19,11 @@ const states: Record<Invitation["status"], { readonly label: string; readonly to
 };
 
 /** Who is invited. What became of older invitations is one click further. */
-export function Invitations(props: { readonly manages: boolean; readonly onInvite: () => void }) {
+export function Invitations(props: {
+  readonly manages: boolean;
+  readonly members: readonly Member[];
+  readonly onInvite: () => void;
+}) {
   const invitations = useInfiniteQuery(pages("invitations.list", {}));
   const [past, setPast] = useState(false);
   const [revoking, setRevoking] = useState<Invitation>();
@@ -66,6 +70,9 @@ export function Invitations(props: { readonly manages: boolean; readonly onInvit
             <InvitationRow
               key={invitation.invitationId}
               invitation={invitation}
+              by={
+                props.members.find(({ userId }) => userId === invitation.invitedBy)?.displayName ?? "somebody who left"
+              }
               {...(props.manages && invitation.status === "open" && { onRevoke: () => setRevoking(invitation) })}
             />
           ))}
@@ -90,7 +97,11 @@ export function Invitations(props: { readonly manages: boolean; readonly onInvit
   );
 }
 
-function InvitationRow(props: { readonly invitation: Invitation; readonly onRevoke?: () => void }) {
+function InvitationRow(props: {
+  readonly invitation: Invitation;
+  readonly by: string;
+  readonly onRevoke?: () => void;
+}) {
   const { invitation } = props;
   const Icon = invitation.email === null ? Link2 : Mail;
   const { label, tone } = states[invitation.status];
@@ -103,7 +114,7 @@ function InvitationRow(props: { readonly invitation: Invitation; readonly onRevo
           <Chip tone={tone}>{label}</Chip>
         </p>
         <p className="text-sm text-muted">
-          as {invitation.role} · by {invitation.invitedBy} · <RelativeTime at={invitation.createdAt} />
+          as {invitation.role} · by {props.by} · <RelativeTime at={invitation.createdAt} />
           {invitation.status === "open" && (
             <>
               {" "}

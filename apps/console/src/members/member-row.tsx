@@ -3,6 +3,7 @@ import { Bot, Ellipsis, Link2, UserRound, UserRoundX } from "lucide-react";
 import { client } from "../api/client.ts";
 import { queryClient } from "../api/queries.ts";
 import { Chip } from "../components/chip.tsx";
+import { classes } from "../components/classes.ts";
 import { ErrorNotice } from "../components/error-notice.tsx";
 import { Menu } from "../components/menu.tsx";
 import { RelativeTime } from "../components/relative-time.tsx";
@@ -57,7 +58,7 @@ export function MemberRow(props: {
         <Select
           label={`Role of ${member.displayName}`}
           value={member.role}
-          className={busy ? "opacity-60" : ""}
+          className={classes("w-24", busy && "opacity-60")}
           onChange={(value) => {
             const role = roles.find((each) => each === value);
             if (role !== undefined && role !== member.role && !busy) void setRole(role);

@@ -81,7 +81,7 @@ function Members(props: { readonly identity: Identity }) {
         )}
         <ShowMore list={members} />
       </Section>
-      <Invitations manages={manages} onInvite={() => setInviting(true)} />
+      <Invitations manages={manages} members={items} onInvite={() => setInviting(true)} />
       {inviting && <InviteDialog identity={identity} onClose={() => setInviting(false)} />}
       {linking !== undefined && <LinkDialog member={linking} onClose={() => setLinking(undefined)} />}
       {removing !== undefined && (
