@@ -1,6 +1,7 @@
 import type { Client } from "@benchtop/client";
 import { readCredentials } from "./daemon/credentials.ts";
 import { chosenDaemon, findDaemon, givenToken, homeFolder, type FoundDaemon } from "./daemon/find.ts";
+import { trustFor } from "./daemon/trust.ts";
 import type { Subject } from "./next-steps.ts";
 import { withProgress } from "./output/progress.ts";
 import { openTerminal, type Terminal } from "./output/terminal.ts";
@@ -64,12 +65,17 @@ export class Invocation {
     this.terminal.line(JSON.stringify(value));
   }
 
-  async #connect(): Promise<Client> {
+  /** The id of the workspace that was asked for or chosen; undefined for the identity's own. */
+  async workspaceId(): Promise<string | undefined> {
     const asked = this.askedWorkspace;
-    if (asked === undefined) return await this.clientIn(this.#chosenWorkspace());
-    if (workspaceId.test(asked)) return await this.clientIn(asked);
+    if (asked === undefined) return this.#chosenWorkspace();
+    if (workspaceId.test(asked)) return asked;
     const { findWorkspace } = await import("./workspace.ts");
-    return await this.clientIn((await findWorkspace(await this.clientIn(undefined), asked)).workspaceId);
+    return (await findWorkspace(await this.clientIn(undefined), asked)).workspaceId;
+  }
+
+  async #connect(): Promise<Client> {
+    return await this.clientIn(await this.workspaceId());
   }
 
   #chosenWorkspace(): string | undefined {
@@ -83,7 +89,10 @@ export class Invocation {
 
   async #find(): Promise<FoundDaemon> {
     const chosen = chosenDaemon();
-    if (chosen !== undefined) return chosen;
+    if (chosen !== undefined) {
+      await trustFor(chosen.url);
+      return chosen;
+    }
     const found = (await findDaemon(this.home)) ?? (await this.#start());
     return { ...found, token: givenToken() ?? found.token };
   }

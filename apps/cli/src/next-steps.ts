@@ -50,12 +50,16 @@ const byCode: Partial<Record<ErrorCode, Steps>> = {
     `\`benchtop providers test ${provider ?? "NAME"}\`, then try again`,
   ],
   NETWORK_UNAVAILABLE: ({ provider }, error) =>
-    error.info.subphase === "daemon_unreachable"
-      ? ["see whether the daemon runs: `benchtop status`; start it with `benchtop up`"]
-      : [
-          `check the address and the connection: \`benchtop providers test ${provider ?? "NAME"}\``,
-          "`benchtop providers list` shows where requests go",
-        ],
+    error.info.subphase === "untrusted_certificate"
+      ? [
+          "let NODE_EXTRA_CA_CERTS name the certificate (PEM) of its authority, or put that behind its own in `tls.certFile`",
+        ]
+      : error.info.subphase === "daemon_unreachable"
+        ? ["see whether the daemon runs: `benchtop status`; start it with `benchtop up`"]
+        : [
+            `check the address and the connection: \`benchtop providers test ${provider ?? "NAME"}\``,
+            "`benchtop providers list` shows where requests go",
+          ],
   CONTEXT_EXHAUSTED: () => ["choose a model that can read more: `benchtop models`, then `--model PROVIDER/MODEL`"],
   DISK_FULL: () => ["make room on the disk that holds BENCHTOP_HOME (`df -h`), then try again"],
   DRAFT_EXISTS: ({ workbench }) => [

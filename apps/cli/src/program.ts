@@ -16,6 +16,7 @@ import { addMemberCommands } from "./commands/members.ts";
 import { addMemoryCommands } from "./commands/memory.ts";
 import { addProviderCommands } from "./commands/providers.ts";
 import { addAskCommand, addRunCommand } from "./commands/run.ts";
+import { addRpcCommand } from "./commands/rpc.ts";
 import { addRunsCommands } from "./commands/runs.ts";
 import { addWorkbenchCommands } from "./commands/workbench.ts";
 import { addWorkspaceCommands } from "./commands/workspaces.ts";
@@ -62,6 +63,7 @@ export function createProgram(invocation: Invocation): Command {
   addWorkspaceCommands(program, invocation);
   addAccessCommands(program, invocation);
   addCallCommand(program, invocation);
+  addRpcCommand(program, invocation);
   addCompletionCommand(program, invocation);
   return program;
 }

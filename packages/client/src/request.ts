@@ -165,11 +165,33 @@ function waitAskedFor(thrown: unknown): number | undefined {
 }
 
 export function unreachable(url: string, cause: unknown): BenchtopError {
+  const refused = certificateProblem(cause);
+  if (refused !== undefined) return untrusted(url, refused, cause);
   return new BenchtopError("NETWORK_UNAVAILABLE", `The Benchtop daemon at ${url} does not answer. Is it running?`, {
     phase: "settings",
     subphase: "daemon_unreachable",
     actions: ["retry"],
     detail: { url },
+    cause,
+  });
+}
+
+/** What Node says is wrong with a certificate; browsers do not tell. */
+function certificateProblem(thrown: unknown): string | undefined {
+  for (let cause = thrown; cause instanceof Error; cause = cause.cause) {
+    const { code } = cause as { code?: unknown };
+    if (typeof code === "string" && /CERT|SELF_SIGNED|LEAF_SIGNATURE/.test(code)) return code;
+  }
+  return undefined;
+}
+
+function untrusted(url: string, problem: string, cause: unknown): BenchtopError {
+  return new BenchtopError("NETWORK_UNAVAILABLE", `The certificate of ${url} is not trusted here (${problem}).`, {
+    phase: "settings",
+    subphase: "untrusted_certificate",
+    actions: [],
+    retryable: false,
+    detail: { url, problem },
     cause,
   });
 }

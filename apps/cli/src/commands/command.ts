@@ -62,9 +62,9 @@ export function days(text: string): number {
   return Number(amount);
 }
 
-/** The same, or `never`: null. */
-export function daysOrNever(text: string): number | null {
-  return text === "never" ? null : days(text);
+/** The same, or `never`. */
+export function daysOrNever(text: string): number | "never" {
+  return text === "never" ? text : days(text);
 }
 
 export function consentOption(): Option {

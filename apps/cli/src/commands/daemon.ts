@@ -3,10 +3,11 @@ import type { Client } from "@benchtop/client";
 import type { SystemStatus } from "@benchtop/operations";
 import { BenchtopError } from "@benchtop/protocol/errors";
 import { openBrowser } from "../daemon/browser.ts";
-import { chosenDaemon, findDaemon, type ChosenDaemon, type FoundDaemon } from "../daemon/find.ts";
+import { chosenDaemon, findDaemon, isLoopback, type ChosenDaemon, type FoundDaemon } from "../daemon/find.ts";
+import { trustFor } from "../daemon/trust.ts";
 import { exitCodes } from "../failure.ts";
 import type { Invocation } from "../invocation.ts";
-import { formatBytes, formatCount, formatDuration } from "../output/format.ts";
+import { formatBytes, formatCount, formatDuration, printable } from "../output/format.ts";
 import { withProgress } from "../output/progress.ts";
 import { printFacts } from "../output/table.ts";
 import { addCommand, portNumber } from "./command.ts";
@@ -62,10 +63,16 @@ async function up(invocation: Invocation, options: UpOptions): Promise<void> {
 async function announce(invocation: Invocation, daemon: FoundDaemon, options: UpOptions, how: string): Promise<void> {
   const { terminal } = invocation;
   if (invocation.json) return invocation.printJson({ url: daemon.url, token: daemon.token, pid: daemon.pid });
+  await trustFor(daemon.url, invocation.home);
   const { createClient } = await import("@benchtop/client");
-  const link = await createClient({ url: daemon.url, token: daemon.token }).call("signIn.createLink", {});
+  const client = createClient({ url: daemon.url, token: daemon.token });
+  const [link, { warnings }] = await Promise.all([
+    client.call("signIn.createLink", {}),
+    client.call("system.status", {}),
+  ]);
   const { bold, cyan, dim } = terminal.colours;
   terminal.line(`${bold(`Benchtop ${how}`)} (pid ${daemon.pid}).`);
+  for (const warning of warnings) terminal.line(`${terminal.colours.yellow("!")} ${printable(warning)}`);
   terminal.line();
   terminal.line(`  Console  ${cyan(link.url)}`);
   terminal.line(dim("           (signs one browser in, once, within ten minutes; `benchtop up` prints a new one)"));
@@ -99,11 +106,13 @@ async function status(invocation: Invocation): Promise<void> {
   if (invocation.json) return invocation.printJson({ running: true, ...state });
   terminal.line(terminal.colours.bold(`Benchtop ${state.version} runs at ${state.url}`));
   if (chosen !== undefined) terminal.line(terminal.colours.dim(chosenLine(chosen)));
+  for (const warning of state.warnings) terminal.line(`${terminal.colours.yellow("!")} ${printable(warning)}`);
   printFacts(terminal, [
     [
       "Process",
       `${state.pid}, up ${formatDuration(Date.now() - Date.parse(state.startedAt))}, ${formatBytes(state.memoryBytes)}, Node ${state.nodeVersion}`,
     ],
+    ["Network", networkLine(state.url)],
     ["Home", state.home],
     ["Database", `${state.database.dialect}, ${state.database.location} (schema ${state.database.migration})`],
     ["Runs", `${state.runs.active} active, ${state.runs.total} in all`],
@@ -145,6 +154,11 @@ async function shortStatus(invocation: Invocation, url: string): Promise<void> {
     ["Up", formatDuration(uptimeSeconds * 1000)],
     ["You", `${identity.displayName}, ${identity.role ?? "operator"} of ${identity.workspaceName}`],
   ]);
+}
+
+function networkLine(url: string): string {
+  if (url.startsWith("https:")) return "TLS, with a certificate of its own";
+  return isLoopback(url) ? "without TLS, for this machine alone" : "without TLS: anybody on the way can read it";
 }
 
 function chosenLine({ by }: ChosenDaemon): string {

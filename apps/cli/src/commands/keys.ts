@@ -47,7 +47,7 @@ interface CreateOptions {
   readonly read?: boolean;
   readonly work?: boolean;
   readonly scope?: readonly Scope[];
-  readonly expires: number | null;
+  readonly expires: number | "never";
   readonly service?: boolean;
   readonly role?: Role;
 }
@@ -59,7 +59,7 @@ async function create(invocation: Invocation, name: string, options: CreateOptio
   ).call("keys.create", {
     name,
     scopes: scopesOf(options),
-    expiresInDays: options.expires,
+    expiresInDays: options.expires === "never" ? null : options.expires,
     ...(service !== undefined && { service }),
   });
   const { terminal } = invocation;

@@ -3,6 +3,7 @@ import type { Identity } from "@benchtop/operations";
 import { BenchtopError } from "@benchtop/protocol/errors";
 import { changeCredentials, readCredentials, type Credentials } from "../daemon/credentials.ts";
 import { chosenDaemon, checkedToken, daemonAddress, isLoopback } from "../daemon/find.ts";
+import { trustFor } from "../daemon/trust.ts";
 import type { Invocation } from "../invocation.ts";
 import { printFacts } from "../output/table.ts";
 import { findWorkspace } from "../workspace.ts";
@@ -49,6 +50,7 @@ async function login(invocation: Invocation, given: string | undefined, options:
     );
   }
   const token = await readToken(invocation, options);
+  await trustFor(url);
   const { createClient } = await import("@benchtop/client");
   const asked = invocation.askedWorkspace;
   const own = createClient({ url, token });

@@ -4,6 +4,7 @@ import { homedir } from "node:os";
 import { join, resolve } from "node:path";
 import { BenchtopError } from "@benchtop/protocol/errors";
 import { readCredentials, type ChosenWorkspace, type Credentials } from "./credentials.ts";
+import { trustFor } from "./trust.ts";
 
 /** A daemon that answers, and the token that it takes. `pid` is absent for one on another machine. */
 export interface FoundDaemon {
@@ -93,7 +94,9 @@ export function isLoopback(url: string): boolean {
  */
 export async function findDaemon(home: string): Promise<FoundDaemon | undefined> {
   const file = await readDaemonFile(home);
-  if (file === undefined || !isOurProcess(file.pid) || !(await answers(file.url))) return undefined;
+  if (file === undefined || !isOurProcess(file.pid)) return undefined;
+  await trustFor(file.url, home);
+  if (!(await answers(file.url))) return undefined;
   const token = await readText(join(home, "bootstrap-token"));
   return token === undefined ? undefined : { url: file.url, pid: file.pid, token: token.trim() };
 }
@@ -132,50 +135,17 @@ function isZombie(pid: number): boolean {
   }
 }
 
+/** Throws when what is wrong is its certificate: it will not become right by starting another. */
 async function answers(url: string): Promise<boolean> {
-  if (url.startsWith("https:")) trustOwnAuthorities();
+  const { createClient } = await import("@benchtop/client");
   try {
-    const response = await fetch(`${url}/healthz`, { signal: AbortSignal.timeout(3000) });
-    await response.body?.cancel();
-    return response.ok;
+    const options = { retry: false, signal: AbortSignal.timeout(3000) };
+    return (await createClient({ url }).call("system.health", {}, options)).status === "ok";
   } catch (error) {
-    const code = certificateProblem(error);
+    if (BenchtopError.is(error) && error.info.subphase === "untrusted_certificate") throw error;
     // Refused, reset or silent all mean the same here: nobody to talk to.
-    if (code === undefined) return false;
-    throw new BenchtopError(
-      "NETWORK_UNAVAILABLE",
-      `A daemon answers at ${url}, but its certificate is not trusted (${code}). Name its authority with BENCHTOP_CA_FILE.`,
-      { ...settings, detail: { url, code } },
-    );
+    return false;
   }
-}
-
-let trusted = false;
-
-/** `BENCHTOP_CA_FILE`: authorities beside those that Node trusts (`NODE_EXTRA_CA_CERTS` included). */
-function trustOwnAuthorities(): void {
-  const path = process.env["BENCHTOP_CA_FILE"];
-  if (trusted || path === undefined || path === "") return;
-  trusted = true;
-  try {
-    const { getCACertificates, setDefaultCACertificates } = process.getBuiltinModule("node:tls");
-    setDefaultCACertificates([...getCACertificates("default"), readFileSync(path, "utf8")]);
-  } catch (cause) {
-    throw new BenchtopError("FILE_READ_FAILED", `BENCHTOP_CA_FILE names no file of certificates (PEM): ${path}`, {
-      ...settings,
-      detail: { path },
-      cause,
-    });
-  }
-}
-
-/** OpenSSL's or Node's word for what is wrong with a certificate, where that is why a request failed. */
-function certificateProblem(error: unknown): string | undefined {
-  for (let cause = error; cause instanceof Error; cause = cause.cause) {
-    const { code } = cause as NodeJS.ErrnoException;
-    if (code !== undefined && /CERT|SELF_SIGNED|UNABLE_TO_VERIFY/.test(code)) return code;
-  }
-  return undefined;
 }
 
 async function readText(path: string): Promise<string | undefined> {
