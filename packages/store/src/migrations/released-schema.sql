@@ -20,7 +20,7 @@ CREATE TABLE "egress_events" ("id" text not null primary key, "at" text not null
 CREATE INDEX "egress_events_by_time" on "egress_events" ("at", "id")
 CREATE INDEX "egress_events_of_run" on "egress_events" ("run_id")
 CREATE INDEX "egress_events_of_workbench" on "egress_events" ("workbench_id", "at")
-CREATE INDEX "egress_events_of_workspace" on "egress_events" ("workspace_id", "at", "id")
+CREATE INDEX "egress_events_of_workspace" on "egress_events" ("workspace_id", "id")
 CREATE TABLE "experiments" ("id" text not null primary key, "project_id" text not null, "name" text not null, "description" text not null, "created_at" text not null)
 CREATE INDEX "experiments_of_project" on "experiments" ("project_id", "created_at")
 CREATE TABLE "idempotency_keys" ("user_id" text not null, "key" text not null, "operation" text not null, "request_hash" text not null, "status" integer, "response" text, "created_at" text not null, constraint "idempotency_keys_key" primary key ("user_id", "key"))
