@@ -1,7 +1,7 @@
 import type { Daemon, DaemonOptions } from "./daemon.ts";
 
 export type { Daemon, DaemonOptions } from "./daemon.ts";
-export type { McpFeature, McpRequest } from "./mcp/feature.ts";
+export type { McpFeature, McpRequest, ToolAnswer } from "./mcp/feature.ts";
 
 /**
  * Starts the daemon of a home; the contract is in `daemon.ts`. What it is made of is loaded here, not when this module is

@@ -17,6 +17,8 @@ const maxSessions = 256;
 const maxSessionsPerOwner = 32;
 const maxIdleMs = 30 * 60_000;
 const sweepMs = 60_000;
+/** How soon a client whose stream broke should come back. */
+const retryMs = 1000;
 
 /**
  * Sessions of the protocol until 2025-11-25. There are never more than a bounded number, of one owner and of all; one that
@@ -42,6 +44,7 @@ export class Sessions {
     const transport = new WebStandardStreamableHTTPServerTransport({
       sessionIdGenerator: () => randomUUID(),
       eventStore: memory,
+      retryInterval: retryMs,
       onsessioninitialized: (id) => {
         this.#sessions.set(id, session);
         this.#sweeping ??= setInterval(() => this.#sweep(), sweepMs).unref();

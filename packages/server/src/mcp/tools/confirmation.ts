@@ -41,8 +41,8 @@ export async function confirmed(
   if (!isAnswer) return await ask(request, tool, asked, await question());
 
   const answers = request.context.mcpReq.inputResponses;
-  const answer = inputResponse(answers, "confirmation");
-  if (acceptedContent(answers, "confirmation", Confirmation) === undefined) throw refused(tool, answer.kind);
+  if (inputResponse(answers, "confirmation").kind !== "elicit") return await ask(request, tool, asked, await question());
+  if (acceptedContent(answers, "confirmation", Confirmation) === undefined) throw refused(tool);
   if (!request.once(state.data.nonce)) throw usedUp(tool);
   return await execute(state.data.pinned);
 }
@@ -80,9 +80,8 @@ function cannotAsk(tool: string, instead: string): BenchtopError {
   );
 }
 
-function refused(tool: string, kind: string): BenchtopError {
-  const how = kind === "elicit" ? "The person did not confirm it" : "No answer of a person came";
-  return new BenchtopError("USER_CANCELED", `${how}. Nothing was changed.`, {
+function refused(tool: string): BenchtopError {
+  return new BenchtopError("USER_CANCELED", "The person did not confirm it. Nothing was changed.", {
     phase: "settings",
     subphase: "confirmation",
     retryable: false,
