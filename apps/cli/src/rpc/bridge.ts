@@ -30,7 +30,7 @@ const behindBytes = 1024 * 1024;
 
 /**
  * Carries JSON-RPC between a program's pipes, one message a line, and the WebSocket of a daemon, until the input ends and
- * everything that was asked is answered. Nothing but messages is ever written to the output. Throws what keeps the
+ * every call is answered; streams end with it. Nothing but messages is ever written to the output. Throws what keeps the
  * connection from being made; and, once every call and stream that was open has been told, what ended it before its time.
  */
 export async function bridge(options: BridgeOptions): Promise<void> {
@@ -38,14 +38,15 @@ export async function bridge(options: BridgeOptions): Promise<void> {
   const open = new Open();
   const lost = pumpOut(socket, options.output, open);
   const done = pumpIn(socket, options, open).then(() => open.settled());
-  const failure = await Promise.race([lost, done.then(() => undefined)]);
-  if (failure === undefined) {
+  try {
+    const failure = await Promise.race([lost, done.then(() => undefined)]);
+    if (failure === undefined) return;
+    for (const line of open.lastWords(failure)) options.output.write(`${line}\n`);
+    throw failure;
+  } finally {
+    options.input.destroy();
     socket.close(1000);
-    return;
   }
-  options.input.destroy();
-  for (const line of open.lastWords(failure)) options.output.write(`${line}\n`);
-  throw failure;
 }
 
 /** What was asked and is not answered, and which streams go on. */
