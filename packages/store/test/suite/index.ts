@@ -5,6 +5,7 @@ import { retentionSuite } from "./retention.ts";
 import { rowSuite } from "./rows.ts";
 import type { SuiteSubject } from "./subject.ts";
 import { takeoverSuite } from "./takeover.ts";
+import { upgradeSuite } from "./upgrade.ts";
 
 export { removeHome, temporaryHome, type SuiteSubject } from "./subject.ts";
 
@@ -17,4 +18,5 @@ export function storeSuite(subject: SuiteSubject): void {
   rowSuite(subject);
   retentionSuite(subject);
   durableMemorySuite(subject);
+  upgradeSuite(subject);
 }
