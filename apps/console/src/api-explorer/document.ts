@@ -83,10 +83,7 @@ function readOperation(path: string, method: string, operation: OpenApiOperation
   const body = bodies["application/json"]?.schema;
   const inAddress = (operation.parameters ?? []).flatMap(
     ({ name, in: place, required = false, schema = {} }): Field[] =>
-      // What is read from a query arrives as text, whatever it becomes.
-      place === "path" || place === "query"
-        ? [{ name, place, required, schema: Object.keys(schema).length === 0 ? { type: "string" } : schema }]
-        : [],
+      place === "path" || place === "query" ? [{ name, place, required, schema: fromText(schema) }] : [],
   );
   const inBody = Object.entries(body?.properties ?? {}).map(([name, schema]): Field => ({
     name,
@@ -109,6 +106,13 @@ function readOperation(path: string, method: string, operation: OpenApiOperation
       .filter(([status]) => Number(status) >= 400)
       .map(([status, { description = "" }]) => ({ status, codes: description })),
   };
+}
+
+/** What is read from an address arrives as text, whatever it becomes. */
+function fromText(schema: Schema): Schema {
+  if (Array.isArray(schema.type)) return schema.type.includes("boolean") ? { type: "boolean" } : { type: "string" };
+  const told = schema.type ?? schema.enum ?? schema.$ref;
+  return told === undefined ? { ...schema, type: "string" } : schema;
 }
 
 function transferOf(operation: OpenApiOperation, bodies: Readonly<Record<string, unknown>>): ApiOperation["transfer"] {

@@ -38,6 +38,12 @@ export function OperationPanel(props: { readonly document: ApiDocument; readonly
   const jsonId = useId();
   const fileId = useId();
   useEffect(() => void filledIn.set(operation.id, input), [operation.id, input]);
+  const answer = useRef<HTMLElement>(null);
+  const arrived = response !== undefined || failure !== undefined || stream.state !== "idle";
+  useEffect(() => {
+    // Below the form on narrow screens.
+    if (arrived) answer.current?.scrollIntoView({ block: "nearest" });
+  }, [arrived]);
   const leaving = useRef<AbortController>(undefined);
   useEffect(() => {
     leaving.current = sending;
@@ -144,7 +150,7 @@ export function OperationPanel(props: { readonly document: ApiDocument; readonly
           />
         </form>
         <div className="flex min-w-0 flex-col gap-6">
-          <section aria-label="Response" aria-live="polite" className="flex min-w-0 flex-col gap-3">
+          <section ref={answer} aria-label="Response" aria-live="polite" className="flex min-w-0 flex-col gap-3">
             <h3 className="flex h-7 items-center font-semibold">Response</h3>
             {failure !== undefined && <ErrorNotice failure={failure} handlers={{ retry: submit }} />}
             {operation.transfer === "stream" && stream.state !== "idle" ? (

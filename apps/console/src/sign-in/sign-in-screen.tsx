@@ -33,7 +33,7 @@ export function SignInScreen(props: {
         <>
           <p>
             Whoever runs Benchtop finds the token on its machine, in{" "}
-            <code className="rounded-sm border border-line bg-surface px-1 py-0.5 text-xs break-all text-ink">
+            <code className="rounded-sm border border-line bg-surface px-1 py-0.5 text-xs whitespace-nowrap text-ink">
               $BENCHTOP_HOME/bootstrap-token
             </code>
             ; only its owner can read it. The address that <code className="text-xs text-ink">benchtop up</code> prints
