@@ -25,7 +25,7 @@ test.skipIf(!root)(
       await stage.agent(workbenchId);
 
       const { bavail, bsize } = statfsSync(folder);
-      writeFileSync(join(folder, "ballast"), Buffer.alloc(Math.max(0, bavail * bsize - 2_000_000)));
+      writeFileSync(join(folder, "ballast"), Buffer.alloc(Math.max(0, bavail * bsize - 3_000_000)));
       const failure = await workbenches
         .publish({ workbenchId, wait: true, userId: "someone" })
         .catch((thrown: unknown) => thrown);
