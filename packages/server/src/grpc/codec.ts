@@ -77,23 +77,28 @@ export class Codecs {
     };
   }
 
-  /** The `oneof`: which variant it is says the discriminator. */
+  /** The `oneof`: a variant of a union lies in the value itself, a part of a file in a property of its own. */
   #choice({ choice }: Message, descriptor: DescMessage) {
-    const { discriminator = "", name = "", variants = [] } = choice ?? {};
+    const { discriminator, name = "", variants = [] } = choice ?? {};
     const cases = variants.flatMap(({ message, literal, name: field }) =>
       message === undefined ? [] : [{ literal, property: propertyOf(descriptor, field), message }],
     );
     return {
       encode: (source: Properties, target: Properties): void => {
-        const found = cases.find(({ literal }) => literal === source[discriminator]);
-        if (found !== undefined) target[name] = { case: found.property, value: this.of(found.message).encode(source) };
+        const found = cases.find(({ literal }) =>
+          discriminator === undefined ? source[literal] !== undefined : source[discriminator] === literal,
+        );
+        if (found === undefined) return;
+        const value = discriminator === undefined ? source[found.literal] : source;
+        target[name] = { case: found.property, value: this.of(found.message).encode(value) };
       },
       decode: (source: Properties, target: Properties): void => {
         const chosen = source[name] as { readonly case?: string; readonly value?: ProtoMessage };
         const found = cases.find(({ property }) => property === chosen.case);
         if (found === undefined || chosen.value === undefined) return;
-        define(target, this.of(found.message).decode(chosen.value));
-        if (discriminator !== "") target[discriminator] = found.literal;
+        const value = this.of(found.message).decode(chosen.value);
+        if (discriminator === undefined) target[found.literal] = value;
+        else define(target, { ...value, [discriminator]: found.literal });
       },
     };
   }
@@ -153,7 +158,8 @@ function encodeField(
 ): void {
   const value = source[field.key];
   if (besideProperty !== undefined && isBeside(field, value)) target[besideProperty] = true;
-  else if (value !== undefined && value !== null) target[property] = encode(value);
+  // Free-form JSON has a null of its own.
+  else if (value !== undefined && (value !== null || field.shape.kind === "json")) target[property] = encode(value);
 }
 
 function decodeField(

@@ -44,19 +44,16 @@ export function addHealth(router: ConnectRouter, descriptors: FileRegistry, part
   router.rpc(method(service, "watch") as DescMethodServerStreaming, async function* (request, context) {
     if (watchers >= maxWatchers) throw new ConnectError("Too many watch already.", Code.ResourceExhausted);
     watchers++;
-    try {
-      const over = AbortSignal.any([context.signal, parts.stopping]);
-      let told: number | undefined;
-      for (;;) {
-        const now = isKnown(nameIn(request)) ? await current() : status.serviceUnknown;
-        if (now !== told) yield { status: now };
-        told = now;
-        if (over.aborted) return;
-        await sleep(lookAgainMs, undefined, { signal: over, ref: false }).catch(() => undefined);
-        if (context.signal.aborted) return;
-      }
-    } finally {
-      watchers--;
+    // Aborts at the end of every call, however that comes.
+    context.signal.addEventListener("abort", () => watchers--, { once: true });
+    const over = AbortSignal.any([context.signal, parts.stopping]);
+    let told: number | undefined;
+    while (!context.signal.aborted) {
+      const now = isKnown(nameIn(request)) ? await current() : status.serviceUnknown;
+      if (now !== told) yield { status: now };
+      told = now;
+      if (over.aborted) return;
+      await sleep(lookAgainMs, undefined, { signal: over, ref: false }).catch(() => undefined);
     }
   });
   return service;

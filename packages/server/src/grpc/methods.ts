@@ -143,7 +143,7 @@ interface UploadPart {
 async function receiveUpload(messages: AsyncIterable<Message>, codec: Codec, limits: BodyLimits): Promise<Sent> {
   const iterator = messages[Symbol.asyncIterator]();
   const first = await iterator.next();
-  const fields = first.done === true ? {} : codec.decode(first.value);
+  const { input = {} } = first.done === true ? {} : codec.decode(first.value);
   async function* chunks(): AsyncGenerator<Uint8Array> {
     let bytes = 0;
     for (let next = first; next.done !== true; next = await iterator.next()) {
@@ -170,5 +170,5 @@ async function receiveUpload(messages: AsyncIterable<Message>, codec: Codec, lim
       yield part.value;
     }
   }
-  return { fields, body: chunks };
+  return { fields: input as Sent["fields"], body: chunks };
 }

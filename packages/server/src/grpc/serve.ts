@@ -2,11 +2,10 @@ import { once } from "node:events";
 import type { IncomingMessage } from "node:http";
 import type { DescMethod } from "@bufbuild/protobuf";
 import { ConnectError, createConnectRouter, createContextValues, type HandlerContext } from "@connectrpc/connect";
-import type { UniversalServerResponse } from "@connectrpc/connect/protocol";
+import type { UniversalServerRequest, UniversalServerResponse } from "@connectrpc/connect/protocol";
 import { universalRequestFromNodeRequest, universalResponseToNodeResponse } from "@connectrpc/connect-node";
 import { toFailure } from "../api/failure.ts";
 import { Refusal, stopping } from "../api/refusal.ts";
-import type { BodyLimits } from "../http/body.ts";
 import { proofOf } from "../identity/proof.ts";
 import { exchangeKey, exchangeOf, type Exchange } from "./call.ts";
 import { Codecs } from "./codec.ts";
@@ -14,6 +13,7 @@ import { messageNamed, readDescriptors } from "./descriptors.ts";
 import { addHealth } from "./health.ts";
 import { operationMethods, type Guard, type MethodsParts } from "./methods.ts";
 import { addReflection } from "./reflection.ts";
+import { readRequest, recursionLimit } from "./request-body.ts";
 import { defineServices, packageName } from "./services.ts";
 import { toConnectError } from "./status.ts";
 
@@ -24,9 +24,6 @@ export interface GrpcParts extends MethodsParts {
 }
 
 export type ServeGrpc = (exchange: Exchange) => Promise<void>;
-
-/** Free-form JSON may be nested so deep; each of its levels is up to three of protobuf's. */
-const recursionLimit = 300;
 
 /**
  * Serves gRPC, gRPC-Web and Connect. Request messages are not decompressed, so that none can unfold into a large one; the
@@ -93,20 +90,24 @@ export async function createServeGrpc(parts: GrpcParts): Promise<ServeGrpc> {
     parts.rateLimits.take(identity.keyId ?? identity.userId, "identity");
   }
 
+  async function* received({ body, header }: UniversalServerRequest, method: DescMethod): AsyncGenerator<Uint8Array> {
+    const asked = { method, contentType: header.get("content-type") ?? "", limits, registry: descriptors };
+    try {
+      yield* readRequest(body as AsyncIterable<Uint8Array>, asked);
+    } catch (thrown) {
+      throw thrown instanceof Refusal ? toConnectError(thrown, errorInfo) : thrown;
+    }
+  }
+
   return async (exchange) => {
     const { request, response } = exchange;
     const handler = handlers.get(pathOf(request));
     if (handler === undefined) throw new Refusal(404, "NOT_FOUND", "There is no such method.");
     const closed = once(response, "close");
+    closed.catch(() => undefined);
     const values = createContextValues().set(exchangeKey, exchange);
     const universal = universalRequestFromNodeRequest(request, response, undefined, values);
-    const body = universal.body as AsyncIterable<Uint8Array>;
-    const tooSlow = (): ConnectError =>
-      toConnectError(
-        new Refusal(408, "VALIDATION_FAILED", "The request arrived too slowly.", { retryable: true }),
-        errorInfo,
-      );
-    const answered = handler({ ...universal, body: inTime(body, handler.method, limits, tooSlow) });
+    const answered = handler({ ...universal, body: received(universal, handler.method) });
     try {
       await Promise.race([universalResponseToNodeResponse(readable(await answered), response), closed]);
       await closed;
@@ -149,31 +150,4 @@ function readable(answer: UniversalServerResponse): UniversalServerResponse {
 function pathOf({ url = "" }: IncomingMessage): string {
   const question = url.indexOf("?");
   return question === -1 ? url : url.slice(0, question);
-}
-
-/** The bytes of a request, as long as they come in time: all of one message, or each next part of a stream. */
-async function* inTime(
-  body: AsyncIterable<Uint8Array>,
-  { methodKind }: DescMethod,
-  { jsonTimeoutMs, uploadIdleMs }: BodyLimits,
-  tooSlow: () => Error,
-): AsyncGenerator<Uint8Array> {
-  const isStream = methodKind === "client_streaming" || methodKind === "bidi_streaming";
-  const iterator = body[Symbol.asyncIterator]();
-  const deadline = performance.now() + jsonTimeoutMs;
-  for (;;) {
-    const next = await within(iterator.next(), isStream ? uploadIdleMs : deadline - performance.now(), tooSlow);
-    if (next.done === true) return;
-    yield next.value;
-  }
-}
-
-async function within<T>(promise: Promise<T>, milliseconds: number, tooLate: () => Error): Promise<T> {
-  const late = Promise.withResolvers<never>();
-  const timer = setTimeout(() => late.reject(tooLate()), Math.max(0, milliseconds));
-  try {
-    return await Promise.race([promise, late.promise]);
-  } finally {
-    clearTimeout(timer);
-  }
 }
