@@ -40,5 +40,6 @@ export * from "./references.ts";
 export * from "./retention.ts";
 export * from "./runs.ts";
 export * from "./system.ts";
+export * from "./version.ts";
 export * from "./workbenches.ts";
 export * from "./workshop.ts";

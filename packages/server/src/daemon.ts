@@ -219,7 +219,7 @@ export async function startDaemon(options: DaemonOptions): Promise<Daemon> {
       }),
       console: new ConsoleFiles(options.consoleDir ?? join(import.meta.dirname, "../../../apps/console/dist")),
       // Loaded when somebody asks: most daemons are never asked.
-      openApi: async () => (await import("./rest/openapi.ts")).openApiText(),
+      openApi: async () => (await import("./rest/openapi.ts")).openApiText(registry.entries),
     };
     const rpcParts = { ...parts, registry, socketLimits: { ...defaultSocketLimits, ...options.socketLimits } };
     mounts.set("/rpc", rpcMount(rpcParts));

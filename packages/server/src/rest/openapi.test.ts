@@ -1,6 +1,8 @@
 import { operations, type Operation } from "@benchtop/operations";
 import { errorRules } from "@benchtop/protocol";
+import { createConfig, lintFromString } from "@redocly/openapi-core";
 import { expect, test } from "vitest";
+import { z } from "zod";
 import { startTestDaemon } from "../../test/test-daemon.ts";
 import { openApiDocument } from "./openapi.ts";
 
@@ -14,6 +16,8 @@ interface Described {
 }
 const document = openApiDocument() as {
   openapi: string;
+  servers: object[];
+  tags: { name: string; description: string }[];
   paths: Record<string, Record<string, Described>>;
   components: { schemas: Record<string, object>; securitySchemes: Record<string, object> };
 };
@@ -55,6 +59,51 @@ test("every reference leads to a component", () => {
     const name = reference.replace("#/components/schemas/", "");
     expect(Object.keys(document.components.schemas)).toContain(name);
   }
+});
+
+test("every component is used, and every capability says what it is", () => {
+  const text = JSON.stringify(document);
+  for (const name of Object.keys(document.components.schemas)) expect(text).toContain(`#/components/schemas/${name}"`);
+  for (const { name, description } of document.tags) {
+    expect([name, description]).toEqual([name, expect.not.stringContaining("the program that this daemon")]);
+  }
+});
+
+test("W4 the document follows every recommended rule of its linter", async () => {
+  const config = await createConfig({ extends: ["recommended"] });
+  const source = JSON.stringify(document);
+  const problems = await lintFromString({ source, absoluteRef: "openapi.json", config });
+  expect(problems.map(({ ruleId, message, location }) => [ruleId, message, location[0]?.pointer])).toEqual([]);
+  // It does look: the same document without its servers and with an operation too many of the same name.
+  const [path = "", item] = Object.entries(document.paths).at(-1) ?? [];
+  const { servers: _, ...rest } = document;
+  const wrong = JSON.stringify({ ...rest, paths: { ...document.paths, [`${path}/again`]: item } });
+  const found = await lintFromString({ source: wrong, absoluteRef: "openapi.json", config });
+  expect(new Set(found.map(({ ruleId }) => ruleId))).toEqual(
+    new Set(["no-empty-servers", "operation-operationId-unique"]),
+  );
+});
+
+test("W4 operations of a program that embeds the daemon are described with its own", async () => {
+  const operation: Operation = {
+    id: "garden.water",
+    rpc: "GardenWater",
+    method: "POST",
+    path: "/api/v1/garden/{plantId}/water",
+    permission: "workbenches:write",
+    summary: "Water a plant.",
+    input: z.object({ plantId: z.string(), litres: z.number().positive() }),
+    output: z.object({ watered: z.boolean() }),
+    errors: ["NOT_FOUND"],
+  };
+  const entry = { operation, handler: () => Promise.resolve({ watered: true }) };
+  await using daemon = await startTestDaemon({ extensions: [entry] });
+  const served = (await (await daemon.fetch("/openapi.json")).json()) as typeof document;
+  expect(served.paths[operation.path]?.["post"]).toMatchObject({ operationId: "garden.water", tags: ["garden"] });
+  expect(served.tags.at(-1)).toMatchObject({ name: "garden" });
+  const config = await createConfig({ extends: ["recommended"] });
+  const options = { source: JSON.stringify(served), absoluteRef: "openapi.json", config };
+  expect(await lintFromString(options)).toEqual([]);
 });
 
 test("nothing of another dialect is left in it", () => {

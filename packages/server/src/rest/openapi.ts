@@ -2,14 +2,17 @@ import * as definitions from "@benchtop/operations";
 import type { Operation } from "@benchtop/operations";
 import { errorInfoSchema, errorRules, Json, RunEvent, type ErrorCode } from "@benchtop/protocol";
 import { z } from "zod";
+import type { Entry } from "../api/registry.ts";
 
 type Schema = Record<string, unknown>;
 
-/** OpenAPI 3.1 of every operation, made from the same definitions that the requests are checked with. */
-export function openApiDocument(): Schema {
-  const schemas = convertSchemas();
+const all = Object.values(definitions.operations) as readonly Operation[];
+
+/** OpenAPI 3.1 of operations, made from the same definitions that the requests are checked with. */
+export function openApiDocument(operations: readonly Operation[] = all): Schema {
+  const schemas = convertSchemas(operations);
   const paths: Record<string, Schema> = {};
-  for (const operation of Object.values(definitions.operations) as Operation[]) {
+  for (const operation of operations) {
     const item = (paths[operation.path] ??= {});
     item[operation.method.toLowerCase()] = describeOperation(operation, schemas);
   }
@@ -17,28 +20,95 @@ export function openApiDocument(): Schema {
     openapi: "3.1.0",
     info: {
       title: "Benchtop",
-      version: "1",
+      version: definitions.apiVersion,
       license: { name: "Apache-2.0", identifier: "Apache-2.0" },
-      description:
-        "The API of a Benchtop daemon. Failures are `{ error: { message, …ErrorInfo } }`: branch on `error_code`, never on the message. Mutations accept `Idempotency-Key`. Lists are paged by `cursor`.",
+      description: introduction,
     },
+    servers: [{ url: "/", description: "The daemon that this description comes from" }],
     security: [{ token: [] }, { signIn: [] }],
-    tags: [...new Set(Object.keys(definitions.operations).map(tagOf))].map((name) => ({ name })),
+    tags: [...new Set(operations.map(({ id }) => tagOf(id)))].map((name) => ({ name, description: describeTag(name) })),
     paths,
     components: {
-      schemas: { ...schemas.components, Failure: failureSchema },
+      schemas: usedBy(paths, { ...schemas.components, Failure: failureSchema }),
       securitySchemes: {
-        token: { type: "http", scheme: "bearer", description: "`$BENCHTOP_HOME/bootstrap-token`" },
-        signIn: { type: "apiKey", in: "cookie", name: "benchtop_session", description: "Set by signIn.create" },
+        token: {
+          type: "http",
+          scheme: "bearer",
+          description: "An API key or service token (`benchtop keys create`), or `$BENCHTOP_HOME/bootstrap-token`.",
+        },
+        signIn: {
+          type: "apiKey",
+          in: "cookie",
+          name: "benchtop_session",
+          description: "Set by signIn.create, for the console. Changes need an `Origin` that is the daemon's own.",
+        },
       },
     },
   };
 }
 
-let text: string | undefined;
+const texts = new WeakMap<readonly Entry[], string>();
 
-export function openApiText(): string {
-  return (text ??= JSON.stringify(openApiDocument()));
+/** The document of everything that a daemon can do, its extensions included. */
+export function openApiText(entries: readonly Entry[]): string {
+  const text = texts.get(entries) ?? JSON.stringify(openApiDocument(entries.map(({ operation }) => operation)));
+  texts.set(entries, text);
+  return text;
+}
+
+const introduction = `The API of a Benchtop daemon.
+
+- **Identity**: \`Authorization: Bearer TOKEN\`. Each operation names the permission that it needs (\`x-permission\`).
+- **Workspaces**: a request sees what is in its own workspace. An identity with several names one with \`Benchtop-Workspace\`.
+- **Failures** are \`{ error: { message, …ErrorInfo } }\`: branch on \`error_code\`, never on the message.
+- **Again without harm**: changes accept \`Idempotency-Key\`.
+- **Lists** are paged: pass \`nextCursor\` back as \`cursor\`.
+- **Too many requests** are 429 \`RATE_LIMITED\` with \`Retry-After\`.
+
+The same operations exist over JSON-RPC 2.0 and gRPC under the names of \`x-rpc\`.`;
+
+/** What each capability is, by the first part of its operations' ids. */
+const tags: Readonly<Record<string, string>> = {
+  system: "Whether the daemon lives, can take work, and what it is doing",
+  signIn: "Exchange a token, a link or an identity provider's word for a browser session",
+  signIns: "Browsers that are signed in as you",
+  identity: "Who a request is made by, and what they may do",
+  workspaces: "Organisations with their own members, workbenches, runs, providers and keys",
+  members: "Who works in a workspace, in which role",
+  invitations: "Links that make somebody a member",
+  keys: "API keys and service tokens: scoped, expiring, revocable, shown once",
+  audit: "What became of sign-ins, keys, members and workspaces",
+  providers: "Where models are asked, and with which key",
+  models: "Models that can be used now",
+  runs: "Everything that executes: start, follow, abort, replay, fork, undo",
+  workbenches: "Folders of approved files that agents may work on",
+  files: "Files of a workbench, and bytes on their way into it",
+  outsideChanges: "What another program changed behind Benchtop's back",
+  draft: "What an agent changed, before it is real",
+  review: "The differences between a Draft and what is published",
+  checkpoints: "Snapshots of published files that can be brought back",
+  workshop: "Conversations with an agent over a workbench",
+  egress: "What was sent where, and what may be",
+  memory: "What the agents of a workbench remember",
+  evals: "Suites of cases: ask models, judge the answers, compare",
+};
+
+function describeTag(name: string): string {
+  return tags[name] ?? "Operations of the program that this daemon is part of";
+}
+
+/** Components that something refers to, by way of others too. */
+function usedBy(paths: Schema, components: Readonly<Record<string, Schema>>): Record<string, Schema> {
+  const used = new Set<string>();
+  const visit = (schema: unknown): void => {
+    for (const [, name = ""] of JSON.stringify(schema).matchAll(/"#\/components\/schemas\/([^"]+)"/g)) {
+      if (used.has(name)) continue;
+      used.add(name);
+      visit(components[name]);
+    }
+  };
+  visit(paths);
+  return Object.fromEntries(Object.entries(components).filter(([name]) => used.has(name)));
 }
 
 const failureSchema: Schema = {
@@ -54,6 +124,8 @@ const failureSchema: Schema = {
   },
 };
 
+const anyJson: Schema = { description: "Any JSON value" };
+
 interface Schemas {
   /** By component name. */
   readonly components: Readonly<Record<string, Schema>>;
@@ -62,8 +134,7 @@ interface Schemas {
 }
 
 /** Converts every schema at once, so that those with a name become components and others refer to them. */
-function convertSchemas(): Schemas {
-  const operations = Object.values(definitions.operations) as Operation[];
+function convertSchemas(operations: readonly Operation[]): Schemas {
   const output = z.registry<{ id?: string }>();
   for (const [name, schema] of Object.entries({ ...definitions, RunEvent, Json, ErrorInfo: errorInfoSchema })) {
     if (schema instanceof z.ZodObject || schema instanceof z.ZodDiscriminatedUnion || schema === Json) {
@@ -82,7 +153,8 @@ function convertSchemas(): Schemas {
   const { schemas } = z.toJSONSchema(output, { io: "output", unrepresentable: "any", uri });
   const converted = Object.entries(schemas).map(([name, schema]) => [name, plain(schema)] as const);
   return {
-    components: Object.fromEntries(converted.filter(([name]) => names.has(name))),
+    // A schema of any JSON value that says so by containing itself is more than generators of types can follow.
+    components: { ...Object.fromEntries(converted.filter(([name]) => names.has(name))), Json: anyJson },
     inputs: Object.fromEntries(
       operations.map((operation) => [operation.id, plain(asked[input.get(operation.input)?.id ?? operation.id] ?? {})]),
     ),
@@ -148,27 +220,37 @@ function describeOperation(operation: Operation, schemas: Schemas): Schema {
   };
 }
 
-function headerParameters(operation: Operation): Schema[] {
-  if (operation.transfer === "stream") {
-    return [
-      {
-        name: "Last-Event-ID",
-        in: "header",
-        required: false,
-        schema: { type: "string" },
-        description: "The `seq` of the last event that was read; the stream goes on after it.",
-      },
-    ];
-  }
-  if (operation.method === "GET" || operation.permission === "public" || operation.transfer === "upload") return [];
+const workspaceParameter: Schema = {
+  name: "Benchtop-Workspace",
+  in: "header",
+  required: false,
+  schema: { type: "string" },
+  description: "The id of the workspace to work in, for identities that have several; their own unless told.",
+};
+
+const resumeParameter: Schema = {
+  name: "Last-Event-ID",
+  in: "header",
+  required: false,
+  schema: { type: "string" },
+  description: "The `seq` of the last event that was read; the stream goes on after it.",
+};
+
+const idempotencyParameter: Schema = {
+  name: "Idempotency-Key",
+  in: "header",
+  required: false,
+  schema: { type: "string", minLength: 1, maxLength: 200 },
+  description: "The same key and request within 24 hours get the first answer again.",
+};
+
+function headerParameters({ method, permission, transfer }: Operation): Schema[] {
+  if (permission === "public") return [];
+  const isRepeatable = method !== "GET" && transfer === undefined;
   return [
-    {
-      name: "Idempotency-Key",
-      in: "header",
-      required: false,
-      schema: { type: "string", minLength: 1, maxLength: 200 },
-      description: "The same key and request within 24 hours get the first answer again.",
-    },
+    workspaceParameter,
+    ...(transfer === "stream" ? [resumeParameter] : []),
+    ...(isRepeatable ? [idempotencyParameter] : []),
   ];
 }
 
@@ -191,10 +273,10 @@ function success(operation: Operation, schema: Schema): Schema {
     : { description: operation.summary, content: { "application/json": { schema } } };
 }
 
-const anyOperation: readonly ErrorCode[] = ["VALIDATION_FAILED", "INTERNAL"];
+const anyOperation: readonly ErrorCode[] = ["VALIDATION_FAILED", "RATE_LIMITED", "INTERNAL"];
 const anyIdentity: readonly ErrorCode[] = ["AUTH_REQUIRED", "PERMISSION_DENIED"];
 
-/** Failures grouped by status; each names its codes. */
+/** Failures grouped by status; each names its codes. `default` is what can befall any request. */
 function failures(operation: Operation): Record<string, Schema> {
   const codes = new Set<ErrorCode>([
     ...anyOperation,
@@ -202,15 +284,20 @@ function failures(operation: Operation): Record<string, Schema> {
     ...operation.errors,
   ]);
   const byStatus = Map.groupBy(codes, (code) => String(errorRules[code].status));
-  return Object.fromEntries(
-    [...byStatus].map(([status, group]) => [
-      status,
-      {
-        description: group.join(", "),
-        content: { "application/json": { schema: { $ref: "#/components/schemas/Failure" } } },
-      },
-    ]),
-  );
+  return {
+    ...Object.fromEntries([...byStatus].map(([status, group]) => [status, failure(group.join(", "), status)])),
+    default: failure("Any other failure: a body that is too large or of another kind, a daemon that stops"),
+  };
+}
+
+function failure(description: string, status?: string): Schema {
+  return {
+    description,
+    ...(status === "429" && {
+      headers: { "Retry-After": { description: "Seconds to wait", schema: { type: "integer", minimum: 0 } } },
+    }),
+    content: { "application/json": { schema: { $ref: "#/components/schemas/Failure" } } },
+  };
 }
 
 function pick(properties: Record<string, Schema>, required: readonly string[], names: readonly string[]): Schema {
