@@ -42,6 +42,12 @@ const needs: readonly Need[] = [
     isThere: () => process.platform !== "linux" || isOnPath("ip"),
   },
   {
+    program: "gnome-keyring",
+    packages: ["gnome-keyring", "dbus"],
+    without: "the key of the secrets in a real keychain (packages/models)",
+    isThere: () => process.platform !== "linux" || (isOnPath("gnome-keyring-daemon") && isOnPath("dbus-run-session")),
+  },
+  {
     program: "git",
     packages: ["git"],
     without: "proof that `draft diff` is a patch that applies (test/e2e)",

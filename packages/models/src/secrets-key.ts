@@ -15,6 +15,8 @@ export interface SecretsKey {
 export interface KeySource {
   /** For people: a path, or the name of the variable. */
   readonly location: string;
+  /** Throws what would make every use of the key fail, as far as that can be told at a start. */
+  check(): Promise<void>;
   read(): Promise<SecretsKey | undefined>;
   /** The key, made now if there is none. Of several processes at once one makes it and all return it. */
   readOrCreate(): Promise<SecretsKey>;
@@ -23,7 +25,7 @@ export interface KeySource {
 /** `key` is base64 or hex of 32 bytes. Throws `VALIDATION_FAILED` when it is anything else. */
 export function givenKey(key: string, location: string): KeySource {
   const parsed = parseKey(key, location);
-  return { location, read: async () => parsed, readOrCreate: async () => parsed };
+  return { location, check: async () => {}, read: async () => parsed, readOrCreate: async () => parsed };
 }
 
 export function keyFile(path: string): KeySource {
@@ -47,6 +49,9 @@ export function keyFile(path: string): KeySource {
   };
   return {
     location: path,
+    async check() {
+      await read();
+    },
     read,
     async readOrCreate() {
       const present = await read();
@@ -70,7 +75,8 @@ export function defaultConfigDir(): string {
   return join(configured === undefined || configured === "" ? join(homedir(), ".config") : configured, "benchtop");
 }
 
-function parseKey(text: string, location: string): SecretsKey {
+/** Throws `VALIDATION_FAILED` for what is no key. */
+export function parseKey(text: string, location: string): SecretsKey {
   const key = text.trim();
   const bytes = /^[0-9a-f]{64}$/i.test(key)
     ? Buffer.from(key, "hex")

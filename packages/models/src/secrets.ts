@@ -4,6 +4,7 @@ import { join } from "node:path";
 import { BenchtopError, type ErrorCode } from "@benchtop/protocol";
 import { isCode, openToOthers, replacePrivateFile } from "./private-file.ts";
 import { defaultConfigDir, givenKey, keyFile, type KeySource, type SecretsKey } from "./secrets-key.ts";
+import { isMoved, keychainKey, mayHaveKeychain, type SecretsPlace } from "./secrets-keychain.ts";
 import { Secret } from "./secret.ts";
 
 /** Named secrets. Values are written once and used by the daemon; no surface shows them again. */
@@ -23,8 +24,9 @@ export interface Secrets {
 
 /**
  * Secrets in `secrets.json` below `home`, the whole of it one AES-256-GCM message; the key lies elsewhere: in `key` or
- * `BENCHTOP_SECRETS_KEY` (base64 or hex), else in `secrets.key` of the user's configuration folder, made at the first `set`.
- * A backup or a copy of `home` therefore gives nothing away.
+ * `BENCHTOP_SECRETS_KEY` (base64 or hex), else in the keychain of the operating system or in `secrets.key` of the user's
+ * configuration folder, as `place` has it; it is made at the first `set`. A backup or a copy of `home` therefore gives nothing
+ * away. `auto` takes the keychain for the user's own configuration folder alone, not for one that is given.
  *
  * Rejects with `VALIDATION_FAILED` for a malformed key and `FILE_READ_FAILED` for a key file that others may read. Secrets
  * that cannot be decrypted (another key, a damaged file) make `get`, `set` and `delete` reject with `FILE_READ_FAILED`;
@@ -34,6 +36,8 @@ export async function openSecrets(options: {
   readonly home: string;
   readonly configDir?: string;
   readonly key?: string;
+  /** `auto` unless told. */
+  readonly place?: SecretsPlace;
 }): Promise<Secrets> {
   const path = join(options.home, "secrets.json");
   const variable = process.env["BENCHTOP_SECRETS_KEY"];
@@ -42,24 +46,34 @@ export async function openSecrets(options: {
       ? givenKey(options.key, "the configuration")
       : variable !== undefined && variable !== ""
         ? givenKey(variable, "BENCHTOP_SECRETS_KEY")
-        : keyFile(join(options.configDir ?? defaultConfigDir(), "secrets.key"));
-  await key.read();
+        : await keyIn(options.place ?? "auto", options.configDir);
+  await key.check();
   await keepPrivate(path);
   return new SecretsFile(path, key);
+}
+
+async function keyIn(place: SecretsPlace, configDir: string | undefined): Promise<KeySource> {
+  const path = join(configDir ?? defaultConfigDir(), "secrets.key");
+  if (place === "keychain") return keychainKey(path, place);
+  const wanted = place === "auto" && configDir === undefined && mayHaveKeychain();
+  // What is in the keychain already is there, wherever it would be made now.
+  return wanted || (await isMoved(path)) ? keychainKey(path, place) : keyFile(path);
 }
 
 class SecretsFile implements Secrets {
   readonly backend = "encrypted file";
   readonly location: string;
-  readonly keyLocation: string;
   readonly #key: KeySource;
   /** Changes are read-modify-write, so one at a time. */
   #last: Promise<unknown> = Promise.resolve();
 
   constructor(path: string, key: KeySource) {
     this.location = path;
-    this.keyLocation = key.location;
     this.#key = key;
+  }
+
+  get keyLocation(): string {
+    return this.#key.location;
   }
 
   async get(name: string): Promise<Secret | undefined> {

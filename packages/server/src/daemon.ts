@@ -108,7 +108,7 @@ export async function startDaemon(options: DaemonOptions): Promise<Daemon> {
     opened.defer(() => store.close());
     const egressLog = new EgressLog({ store });
     opened.defer(() => egressLog.close());
-    const secrets = await openSecrets({ home, ...(configDir !== undefined && { configDir }) });
+    const secrets = await openSecrets({ home, place: config.secrets, ...(configDir !== undefined && { configDir }) });
     const outbound = await outboundConnections(options.outbound ?? {});
     const egress = createEgress({
       ...outbound,
