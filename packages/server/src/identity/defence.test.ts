@@ -2,7 +2,7 @@ import { readFile } from "node:fs/promises";
 import { DatabaseSync } from "node:sqlite";
 import { describe, expect, test, vi } from "vitest";
 import { startModelServer } from "../../../../test/model-server.ts";
-import { byCookie, byToken, makeKey, nobody, startTeam } from "../../test/identity/team.ts";
+import { byCookie, byToken, makeKey, nobody, startTeam, type Asker } from "../../test/identity/team.ts";
 import { startTestDaemon, unlimited } from "../../test/test-daemon.ts";
 import { newApiKey } from "./token.ts";
 
@@ -57,7 +57,7 @@ describe("P1.4 guessing tokens", () => {
     await owner.ask("DELETE", `/api/v1/keys/${keyId}`);
     await byToken(daemon, secret).ask("GET", "/api/v1/whoami");
     await byToken(daemon, newApiKey()).ask("GET", "/api/v1/whoami");
-    const refused = async (asker: typeof owner) =>
+    const refused = async (asker: Asker) =>
       ((await asker.ask("GET", "/api/v1/audit?event=token.refused")).body["items"] as { subjectId: string }[]).map(
         ({ subjectId }) => subjectId,
       );

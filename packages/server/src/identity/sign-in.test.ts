@@ -1,6 +1,5 @@
 import { afterAll, beforeAll, beforeEach, afterEach, describe, expect, test } from "vitest";
 import { errorOf, json, startTestDaemon, type TestDaemon } from "../../test/test-daemon.ts";
-import { FailedAttempts } from "./failed-attempts.ts";
 import { OneTimeTokens } from "./one-time-tokens.ts";
 
 const cookieOf = (response: Response) => response.headers.getSetCookie()[0]?.split(";")[0] ?? "";
@@ -123,17 +122,6 @@ describe("one-time tokens", () => {
     tokens.create("b", start);
     expect(tokens.use(token, start + 599_999)).toBe("a");
     expect(tokens.use(token, start + 599_999)).toBeUndefined();
-  });
-});
-
-describe("failed attempts", () => {
-  test("of one address do not hold up another, and are forgotten after a minute", () => {
-    const attempts = new FailedAttempts(2, 60_000);
-    attempts.failed("10.0.0.1", 0);
-    attempts.failed("10.0.0.1", 1);
-    expect(attempts.blockedFor("10.0.0.1", 2)).toBe(59_998);
-    expect(attempts.blockedFor("10.0.0.2", 2)).toBe(0);
-    expect(attempts.blockedFor("10.0.0.1", 60_000)).toBe(0);
   });
 });
 
