@@ -60,6 +60,12 @@ export class Invocation {
     return this.#daemon;
   }
 
+  /** The same looked for again: it may have been started anew at another address. */
+  daemonAgain(): Promise<FoundDaemon> {
+    this.#daemon = undefined;
+    return this.daemon();
+  }
+
   /** The one JSON value of a `--json` command. */
   printJson(value: unknown): void {
     this.terminal.line(JSON.stringify(value));

@@ -13,6 +13,7 @@ import { addEvalCommands } from "./commands/eval.ts";
 import { addKeyCommands } from "./commands/keys.ts";
 import { addLoginCommands } from "./commands/login.ts";
 import { addMemberCommands } from "./commands/members.ts";
+import { addMcpCommand } from "./commands/mcp.ts";
 import { addMemoryCommands } from "./commands/memory.ts";
 import { addProviderCommands } from "./commands/providers.ts";
 import { addAskCommand, addRunCommand } from "./commands/run.ts";
@@ -64,6 +65,7 @@ export function createProgram(invocation: Invocation): Command {
   addAccessCommands(program, invocation);
   addCallCommand(program, invocation);
   addRpcCommand(program, invocation);
+  addMcpCommand(program, invocation);
   addCompletionCommand(program, invocation);
   return program;
 }
