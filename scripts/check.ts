@@ -21,6 +21,7 @@ const checks: Record<string, string[]> = {
   ...generated("operations-reference.ts", "operations reference"),
   ...generated("cli-reference.ts", "CLI reference"),
   ...generated("harness-reference.ts", "harness reference"),
+  ...generated("proto.ts", "proto"),
 };
 
 const results = await Promise.all(Object.entries(checks).map(([name, command]) => runCheck(name, command)));

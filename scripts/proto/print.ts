@@ -146,7 +146,7 @@ class Printer {
         return this.#reference(shape.message);
       case "list":
         return `repeated ${this.#type(shape.element)}`;
-      case "map":
+      default:
         return `map<string, ${this.#type(shape.value)}>`;
     }
   }

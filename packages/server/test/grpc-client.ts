@@ -73,7 +73,7 @@ export async function grpcClient(url: string, protocol: GrpcProtocol = "grpc"): 
       if (descriptor.methodKind === "unary") {
         const { signal, timeoutMs, headers = {} } = options;
         const message = codecs.of(method.request).encode(input);
-        const answer = await transport.unary(descriptor as never, signal, timeoutMs, headers, message as never);
+        const answer = await transport.unary(descriptor as never, signal, timeoutMs, headers, message);
         return { ok: true, output: read(method, codecs.of(method.response), answer.message), headers: answer.header };
       }
       const items: unknown[] = [];
@@ -106,7 +106,7 @@ function transportOf(baseUrl: string, protocol: GrpcProtocol): Transport {
       return createGrpcWebTransport({ baseUrl, httpVersion: "1.1" });
     case "connect":
       return createConnectTransport({ baseUrl, httpVersion: "2", useBinaryFormat: true });
-    case "connect-json":
+    default:
       return createConnectTransport({ baseUrl, httpVersion: "1.1", useBinaryFormat: false });
   }
 }

@@ -1,4 +1,4 @@
-import fc from "fast-check";
+import * as fc from "fast-check";
 import { z } from "zod";
 
 /** Values that a schema allows, of every shape that the operations use. Objects are plain, and absent fields are left out. */
@@ -54,7 +54,7 @@ function validLazy(schema: z.ZodLazy, depth: number): fc.Arbitrary<unknown> {
 }
 
 function validObject(schema: z.ZodObject, depth: number): fc.Arbitrary<unknown> {
-  const fields = Object.entries(schema.shape as Record<string, z.ZodType>);
+  const fields = Object.entries(schema.shape);
   const known = fc.record(Object.fromEntries(fields.map(([key, field]) => [key, validValues(field, depth + 1)])));
   const { catchall } = schema.def;
   const isOpen = catchall !== undefined && !(catchall instanceof z.ZodNever);

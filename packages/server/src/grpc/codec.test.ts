@@ -1,7 +1,7 @@
 import { fromBinary, fromJson, toBinary, toJson } from "@bufbuild/protobuf";
 import { operations, type Operation } from "@benchtop/operations";
 import { errorInfoSchema } from "@benchtop/protocol";
-import fc from "fast-check";
+import * as fc from "fast-check";
 import { expect, test } from "vitest";
 import { validValues } from "../../test/valid-values.ts";
 import { Codecs } from "./codec.ts";
@@ -16,7 +16,7 @@ const methods = services.flatMap((service) => service.methods);
 const recursionLimit = 300;
 
 /** Through the bytes of gRPC and through the JSON of Connect. */
-function* roundTrips(message: Message, value: unknown): Generator<unknown> {
+function* roundTrips(message: Message, value: unknown): Generator {
   const descriptor = messageNamed(registry, message.name);
   const codec = codecs.of(message);
   const encoded = codec.encode(value);
@@ -139,9 +139,7 @@ function expected(shape: Field["shape"], item: unknown): unknown {
     case "list":
       return (item as unknown[]).map((each) => expected(shape.element, each));
     case "map":
-      return Object.fromEntries(
-        Object.entries(item as object).map(([key, each]) => [key, expected(shape.value, each)]),
-      );
+      return Object.fromEntries(Object.entries(item).map(([key, each]) => [key, expected(shape.value, each)]));
     default:
       return item;
   }

@@ -120,7 +120,7 @@ export class Codecs {
           decode: (value) => (value as readonly unknown[]).map(decode),
         };
       }
-      case "map": {
+      default: {
         const { encode, decode } = this.#conversion(shape.value);
         const each = (convert: (value: unknown) => unknown) => (value: unknown) =>
           define(
@@ -149,7 +149,7 @@ export class Codecs {
 const asIs: Conversion = { encode: (value) => value, decode: (value) => value };
 
 /** Numbers that are too large to be exact become ones that the schemas refuse. */
-const int64: Conversion = { encode: (value) => BigInt(value as number), decode: (value) => Number(value as bigint) };
+const int64: Conversion = { encode: (value) => BigInt(value as number), decode: (value) => Number(value) };
 
 function encodeField(
   { field, property, besideProperty, encode }: FieldConversion,

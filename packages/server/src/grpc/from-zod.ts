@@ -151,7 +151,7 @@ function objectOf(schema: z.ZodType, path: string): ObjectShape {
   if (schema instanceof z.ZodObject) {
     const { catchall } = schema.def;
     const isOpen = catchall !== undefined && !(catchall instanceof z.ZodNever);
-    return { shape: schema.shape as Record<string, z.ZodType>, catchall: isOpen };
+    return { shape: schema.shape, catchall: isOpen };
   }
   if (schema instanceof z.ZodIntersection) {
     const left = objectOf(schema.def.left as z.ZodType, path);

@@ -35,7 +35,7 @@ function kindOf(json: unknown): Value["kind"] {
     case "boolean":
       return { case: "boolValue", value: json };
     case "object":
-      if (json === null) break;
+      if (json === null) return nothing;
       if (Array.isArray(json)) {
         return { case: "listValue", value: create(ListValueSchema, { values: json.map(toValue) }) };
       }
@@ -49,9 +49,12 @@ function kindOf(json: unknown): Value["kind"] {
           ),
         }),
       };
+    default:
+      return nothing;
   }
-  return { case: "nullValue", value: NullValue.NULL_VALUE };
 }
+
+const nothing: Value["kind"] = { case: "nullValue", value: NullValue.NULL_VALUE };
 
 /** An object with these properties, one named `__proto__` included. */
 function plain<T>(entries: readonly (readonly [string, T])[]): Record<string, T> {

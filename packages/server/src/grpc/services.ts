@@ -3,7 +3,7 @@ import type { Operation } from "@benchtop/operations";
 import * as protocol from "@benchtop/protocol";
 import { z } from "zod";
 import { MessageReader } from "./from-zod.ts";
-import { pascalCase, type Field, type Message } from "./message.ts";
+import { pascalCase, snakeCase, type Field, type Message, type Scalar } from "./message.ts";
 
 export const packageName = "benchtop.v1";
 
@@ -83,20 +83,13 @@ function uploadOf(reader: MessageReader, input: z.ZodType, name: string): Messag
 
 /** What the file is, in one message, then its bytes. */
 function downloadOf(name: string): Message {
-  const text = (key: string, field: string): Field => ({
-    key,
-    name: field,
-    shape: { kind: "scalar", scalar: "string" },
-    optional: false,
-    absent: undefined,
-  });
   const message: Message = {
     name: `${name}.File`,
     fields: [
-      text("fileName", "file_name"),
-      text("mediaType", "media_type"),
-      text("sha256", "sha256"),
-      { key: "bytes", name: "bytes", shape: { kind: "scalar", scalar: "int64" }, optional: false, absent: undefined },
+      scalarField("fileName", "string"),
+      scalarField("mediaType", "string"),
+      scalarField("sha256", "string"),
+      scalarField("bytes", "int64"),
     ],
   };
   return {
@@ -110,6 +103,10 @@ function downloadOf(name: string): Message {
       ],
     },
   };
+}
+
+function scalarField(key: string, scalar: Scalar): Field {
+  return { key, name: snakeCase(key), shape: { kind: "scalar", scalar }, optional: false, absent: undefined };
 }
 
 /** Exported schemas of objects, by which the messages are named. */

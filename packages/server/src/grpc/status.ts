@@ -1,5 +1,5 @@
 import type { DescMessage } from "@bufbuild/protobuf";
-import { BenchtopError, type ErrorCode } from "@benchtop/protocol";
+import type { BenchtopError, ErrorCode } from "@benchtop/protocol";
 import { Code, ConnectError } from "@connectrpc/connect";
 import { errorOf } from "../api/failure.ts";
 import { Refusal } from "../api/refusal.ts";
