@@ -7,7 +7,7 @@ import {
   type OutputOf,
 } from "@benchtop/operations";
 import type { RunEvent } from "@benchtop/protocol";
-import { followRun, type FollowOptions } from "./follow.ts";
+import { connectBySse, followRun, type FollowOptions } from "./follow.ts";
 import { Requests, type CallOptions, type RequestOptions } from "./request.ts";
 
 export type ClientOptions = RequestOptions;
@@ -62,7 +62,8 @@ export function createClient(options: ClientOptions): Client {
       const response = await requests.send(operations[id], input, callOptions);
       return (await requests.readJson(response)) as OutputOf<Operations[Id]>;
     },
-    follow: (runId, followOptions = {}) => followRun(requests, runId, followOptions),
+    follow: (runId, followOptions = {}) =>
+      followRun((after, signal) => connectBySse(requests, runId, after, signal), followOptions),
     async upload(body, callOptions = {}) {
       const response = await requests.send(operations["files.upload"], {}, { ...callOptions, body });
       return (await requests.readJson(response)) as OutputOf<Operations["files.upload"]>;

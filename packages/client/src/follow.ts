@@ -18,19 +18,21 @@ const silenceMs = 45_000;
 const firstDelayMs = 100;
 const longestDelayMs = 5000;
 
-/** Reads a journal over server-sent events; goes on after the last event it gave when a connection is lost. */
-export async function* followRun(
-  requests: Requests,
-  runId: string,
-  options: FollowOptions,
-): AsyncGenerator<RunEvent, void> {
+/**
+ * One connection to a run's events from a cursor on, until it ends. The first batch is empty: the daemon has answered;
+ * `ended` says that nothing comes any more. Throws `NETWORK_UNAVAILABLE` (`daemon_unreachable`) when it is lost.
+ */
+export type Connect = (after: number, signal: AbortSignal | undefined) => AsyncGenerator<readonly RunEvent[]>;
+
+/** Reads a journal; goes on after the last event it gave when a connection is lost. */
+export async function* followRun(connect: Connect, options: FollowOptions): AsyncGenerator<RunEvent, void> {
   const { signal, giveUpAfterMs = 30_000, onConnection } = options;
   let cursor = options.after ?? -1;
   let delayMs = firstDelayMs;
   let awaySince: number | undefined;
   while (!isAborted(signal)) {
     try {
-      for await (const events of connect(requests, runId, cursor, signal)) {
+      for await (const events of connect(cursor, signal)) {
         if (awaySince !== undefined) onConnection?.(true);
         awaySince = undefined;
         delayMs = firstDelayMs;
@@ -39,7 +41,7 @@ export async function* followRun(
           if (event.seq <= cursor) continue;
           cursor = event.seq;
           yield event;
-          if (isTerminal(event)) return;
+          if (isTerminal(event) || isAborted(signal)) return;
         }
       }
     } catch (thrown) {
@@ -54,10 +56,10 @@ export async function* followRun(
   }
 }
 
-const ended: readonly RunEvent[] = [];
+export const ended: readonly RunEvent[] = [];
 
-/** One connection, until it ends. The first batch is empty: the daemon has answered. */
-async function* connect(
+/** Server-sent events. */
+export async function* connectBySse(
   requests: Requests,
   runId: string,
   after: number,

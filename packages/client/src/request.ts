@@ -52,17 +52,7 @@ export class Requests {
     const { signal, body, retry = true } = options;
     const init = this.#toRequest(operation, input, options);
     const repeatable = retry && !(body instanceof ReadableStream) && operation.permission !== "public";
-    for (let attempt = 0; ; attempt++) {
-      const delayMs = repeatable ? retryDelaysMs[attempt] : undefined;
-      try {
-        return await this.sendOnce(init.url, init.init);
-      } catch (thrown) {
-        if (delayMs === undefined || signal?.aborted === true) throw thrown;
-        const askedMs = waitAskedFor(thrown);
-        if (askedMs === undefined && !isWorthRepeating(thrown)) throw thrown;
-        await sleep(askedMs ?? delayMs, signal);
-      }
-    }
+    return await attempts(repeatable, signal, () => this.sendOnce(init.url, init.init));
   }
 
   /** One attempt. Throws `NETWORK_UNAVAILABLE` when nothing answers, else what the daemon's envelope says. */
@@ -139,6 +129,25 @@ export class Requests {
   }
 }
 
+/** Makes attempts until one succeeds, fails for good, or there were four. One alone where it must not be repeated. */
+export async function attempts<Result>(
+  repeatable: boolean,
+  signal: AbortSignal | undefined,
+  attempt: () => Promise<Result>,
+): Promise<Result> {
+  for (let made = 0; ; made++) {
+    const delayMs = repeatable ? retryDelaysMs[made] : undefined;
+    try {
+      return await attempt();
+    } catch (thrown) {
+      if (delayMs === undefined || signal?.aborted === true) throw thrown;
+      const askedMs = waitAskedFor(thrown);
+      if (askedMs === undefined && !isWorthRepeating(thrown)) throw thrown;
+      await sleep(askedMs ?? delayMs, signal);
+    }
+  }
+}
+
 function withQuery(url: string, fields: Readonly<Record<string, unknown>>): string {
   const query = new URLSearchParams();
   for (const [name, value] of Object.entries(fields)) {
@@ -196,7 +205,7 @@ function untrusted(url: string, problem: string, cause: unknown): BenchtopError 
   });
 }
 
-function canceled(cause: unknown): Error {
+export function canceled(cause?: unknown): Error {
   const error = new Error("Canceled.", { cause });
   error.name = "AbortError";
   return error;
@@ -211,11 +220,14 @@ async function readFailure(response: Response, url: string): Promise<BenchtopErr
     return unknownAnswer(response, url, cause);
   }
   const info = (parsed as { error?: Partial<ErrorInfo> & { message?: unknown } } | null)?.error;
+  return errorOf(info?.message, info) ?? unknownAnswer(response, url, undefined);
+}
+
+/** The error that the daemon describes; undefined where that is no error of the taxonomy. */
+export function errorOf(message: unknown, info: Partial<ErrorInfo> | undefined): BenchtopError | undefined {
   const code = info?.error_code;
-  if (info === undefined || typeof code !== "string" || !Object.hasOwn(errorRules, code)) {
-    return unknownAnswer(response, url, undefined);
-  }
-  return toError(code, typeof info.message === "string" ? info.message : code, info);
+  if (info === undefined || typeof code !== "string" || !Object.hasOwn(errorRules, code)) return undefined;
+  return toError(code, typeof message === "string" ? message : code, info);
 }
 
 function toError(code: ErrorCode, message: string, info: Partial<ErrorInfo>): BenchtopError {
