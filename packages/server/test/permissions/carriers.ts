@@ -1,0 +1,163 @@
+import { casingOf, type Operation } from "@benchtop/operations";
+import { WebSocket } from "ws";
+import type { TestDaemon } from "../test-daemon.ts";
+
+/** What a caller shows. Absent means that it shows nothing. */
+export interface Credentials {
+  readonly token?: string;
+  /** The value of the sign-in's cookie. */
+  readonly cookie?: string;
+  readonly workspace?: string;
+}
+
+export type Outcome =
+  | { readonly ok: true; readonly text: string }
+  /** `code`: of the taxonomy, or what a carrier says in its stead. */
+  | { readonly ok: false; readonly code: string };
+
+/** One way in which the operations of a daemon are reached. */
+export interface Carrier extends AsyncDisposable {
+  readonly name: string;
+  /** Whether this way offers the operation at all. */
+  offers(operation: Operation): boolean;
+  call(operation: Operation, input: Record<string, unknown>, credentials: Credentials): Promise<Outcome>;
+}
+
+export function headersOf({ token, cookie, workspace }: Credentials): Record<string, string> {
+  return {
+    ...(token !== undefined && { authorization: `Bearer ${token}` }),
+    ...(cookie !== undefined && { cookie: `benchtop_session=${cookie}` }),
+    ...(workspace !== undefined && { "benchtop-workspace": workspace }),
+  };
+}
+
+export function restCarrier(daemon: TestDaemon): Carrier {
+  return {
+    name: "REST",
+    offers: () => true,
+    async call(operation, input, credentials) {
+      const gone = new AbortController();
+      const { method, transfer } = operation;
+      const rest: Record<string, unknown> = { ...input };
+      const path = operation.path.replaceAll(/\{(\w+)\}/g, (_, name: string) => {
+        const value = String(rest[name]);
+        delete rest[name];
+        return encodeURIComponent(value);
+      });
+      const inQuery = method === "GET" || method === "DELETE" || transfer === "upload";
+      const query = new URLSearchParams(
+        Object.entries(rest).map(([name, value]): [string, string] => [name, String(value)]),
+      );
+      const response = await fetch(`${daemon.url}${path}${inQuery && query.size > 0 ? `?${query}` : ""}`, {
+        method,
+        signal: gone.signal,
+        headers: {
+          ...headersOf(credentials),
+          ...(credentials.cookie !== undefined && { origin: daemon.url }),
+          ...(!inQuery && { "content-type": "application/json" }),
+        },
+        ...(transfer === "upload" && { body: "bytes" }),
+        ...(!inQuery && { body: JSON.stringify(rest) }),
+      });
+      if (response.ok && transfer === "stream") {
+        gone.abort();
+        return { ok: true, text: "" };
+      }
+      const text = await response.text();
+      if (response.ok) return { ok: true, text };
+      return { ok: false, code: (JSON.parse(text) as { error: { error_code: string } }).error.error_code };
+    },
+    async [Symbol.asyncDispose]() {},
+  };
+}
+
+interface RpcAnswer {
+  readonly result?: unknown;
+  readonly error?: { readonly data?: { readonly error_code: string }; readonly code: number };
+}
+
+function rpcRequest(operation: Operation, input: Record<string, unknown>): string {
+  const bytes = operation.transfer === "upload" ? { content: "Ynl0ZXM=" } : {};
+  const params = { ...(casingOf(operation.input).toSnake(input) as object), ...bytes };
+  return JSON.stringify({ jsonrpc: "2.0", id: 1, method: operation.rpc, params });
+}
+
+function rpcOutcome(text: string): Outcome {
+  const { error, result } = JSON.parse(text) as RpcAnswer;
+  if (error === undefined) return { ok: true, text: JSON.stringify(result) };
+  return { ok: false, code: error.data?.error_code ?? String(error.code) };
+}
+
+/** A failure that a carrier has to answer with HTTP, before there is anything of its own. */
+function envelopeOutcome(text: string): Outcome {
+  return { ok: false, code: (JSON.parse(text) as { error: { error_code: string } }).error.error_code };
+}
+
+export function rpcPostCarrier(daemon: TestDaemon): Carrier {
+  return {
+    name: "JSON-RPC by POST",
+    // One answer is all that a POST has.
+    offers: ({ transfer }) => transfer !== "stream",
+    async call(operation, input, credentials) {
+      const response = await fetch(`${daemon.url}/rpc`, {
+        method: "POST",
+        headers: {
+          ...headersOf(credentials),
+          "content-type": "application/json",
+          ...(credentials.cookie !== undefined && { origin: daemon.url }),
+        },
+        body: rpcRequest(operation, input),
+      });
+      const text = await response.text();
+      return text.startsWith('{"error"') ? envelopeOutcome(text) : rpcOutcome(text);
+    },
+    async [Symbol.asyncDispose]() {},
+  };
+}
+
+/** A connection for each identity, as a program would have; whoever is refused one gets an HTTP answer. */
+export function rpcWebSocketCarrier(daemon: TestDaemon): Carrier {
+  const open = new Map<string, WebSocket>();
+  const connect = async (credentials: Credentials): Promise<WebSocket | Outcome> => {
+    const key = JSON.stringify(credentials);
+    const known = open.get(key);
+    if (known?.readyState === WebSocket.OPEN) return known;
+    const socket = new WebSocket(`${daemon.url.replace("http", "ws")}/rpc`, {
+      headers: { ...headersOf(credentials), ...(credentials.cookie !== undefined && { origin: daemon.url }) },
+    });
+    const refused = await new Promise<Outcome | undefined>((resolve, reject) => {
+      socket.once("open", () => resolve(undefined));
+      socket.once("error", reject);
+      socket.once("unexpected-response", (_, response) => {
+        let text = "";
+        response.on("data", (chunk: Buffer) => (text += chunk.toString()));
+        response.on("end", () => resolve(envelopeOutcome(text)));
+      });
+    });
+    if (refused !== undefined) return refused;
+    open.set(key, socket);
+    return socket;
+  };
+  return {
+    name: "JSON-RPC by WebSocket",
+    offers: () => true,
+    async call(operation, input, credentials) {
+      const socket = await connect(credentials);
+      if ("ok" in socket) return socket;
+      const answered = new Promise<string>((resolve) => {
+        const hear = (data: unknown): void => {
+          const text = String(data);
+          if (!text.includes('"id":1')) return;
+          socket.off("message", hear);
+          resolve(text);
+        };
+        socket.on("message", hear);
+      });
+      socket.send(rpcRequest(operation, input));
+      return rpcOutcome(await answered);
+    },
+    async [Symbol.asyncDispose]() {
+      for (const socket of open.values()) socket.terminate();
+    },
+  };
+}
