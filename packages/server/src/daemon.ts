@@ -22,6 +22,7 @@ import { readBootstrapToken } from "./home/bootstrap-token.ts";
 import { removeDaemonFile, writeDaemonFile } from "./home/daemon-file.ts";
 import { prepareHome } from "./home/home.ts";
 import { takeHomeLock } from "./home/lock.ts";
+import { keepMemoryPrivate } from "./home/private-memory.ts";
 import { FailedAttempts } from "./identity/failed-attempts.ts";
 import { Identities } from "./identity/identities.ts";
 import { RateLimits } from "./identity/rate-limits.ts";
@@ -97,6 +98,7 @@ export async function startDaemon(options: DaemonOptions): Promise<Daemon> {
     const log = openLog({ home });
     opened.defer(() => log.close());
     if (open) log.warn("home.open-to-others", { home });
+    if (!(await keepMemoryPrivate()) && process.platform === "linux") log.warn("core-dumps.show-memory");
     const config = await readConfig(home);
     const isOpen = config.auth === "none";
     if (isOpen) checkMayBeOpen(options);
