@@ -1,7 +1,8 @@
 import { mkdtemp, rm } from "node:fs/promises";
 import { tmpdir } from "node:os";
 import { join } from "node:path";
-import type { RunEvent } from "@benchtop/protocol";
+import { startRun, ToolRegistry } from "@benchtop/harness";
+import { newTraceId, type RunEvent } from "@benchtop/protocol";
 import { checkInvariants } from "@benchtop/protocol/invariants";
 import { openStore, type Store } from "@benchtop/store";
 import { sql } from "kysely";
@@ -159,4 +160,30 @@ test("shutting down ends every run and starts no other", async () => {
   await runs.shutdown();
   expect((await journalOf(handle.runId)).at(-1)?.type).toBe("Error");
   await expect(runs.start(start, async () => ({ output: "late" }))).rejects.toMatchObject({ code: "RUN_INTERRUPTED" });
+});
+
+test("P1.4 what is made of a run stays in its workspace, and runs of before there were several are of the first", async () => {
+  for (const [workspaceId, expected] of [
+    ["ws_1", "ws_1"],
+    [undefined, "default"],
+  ] as const) {
+    const { workspaceId: _, ...rest } = start;
+    const before = { ...rest, runId: `of-${expected}`, traceId: newTraceId() };
+    const origin = await startRun(
+      store.journal,
+      { ...before, ...(workspaceId !== undefined && { workspaceId }) },
+      async () => ({ output: "done" }),
+    );
+    await origin.result;
+    const body = async () => ({ output: "done" });
+    const fork = await runs.fork(origin.runId, { body });
+    await fork.result;
+    const { replayRunId } = await runs.replay(origin.runId, body, "owner");
+    const undo = await runs.undo(origin.runId, new ToolRegistry([]), { runId: `undo-${expected}`, userId: "owner" });
+    await undo.result;
+    for (const runId of [fork.runId, replayRunId, undo.runId]) {
+      expect((await store.ledger.get(runId))?.workspaceId).toBe(expected);
+      expect((await journalOf(runId))[0]).toMatchObject({ type: "RunStarted", workspaceId: expected });
+    }
+  }
 });

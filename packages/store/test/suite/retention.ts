@@ -134,6 +134,68 @@ export function retentionSuite(subject: SuiteSubject): void {
       assert.equal((await retention.prune(rules)).runs, 0);
     }));
 
+  test("P1.4 H7 pruning for one workspace leaves the runs of the others, also in a conversation of the same id", () =>
+    withStores(subject, async (open) => {
+      const store = await open();
+      const { retention, ledger } = store;
+      const ended: Record<string, string[]> = { ws_a: [], ws_b: [] };
+      for (let turn = 0; turn < 3; turn++) {
+        for (const [workspaceId, ids] of Object.entries(ended)) {
+          ids.push(await finishedRun(store, { workspaceId, sessionId: "chat" }));
+        }
+      }
+      const [ours = [], theirs = []] = Object.values(ended);
+      const left = async (workspaceId: string | null) =>
+        (await ledger.list({ workspaceId })).items.map(({ runId }) => runId).toReversed();
+      assert.deepEqual(await left("ws_a"), ours);
+
+      assert.equal((await retention.prune({ workspaceId: "ws_none", before: later() })).runs, 0);
+      const { runs } = await retention.prune({ workspaceId: "ws_a", before: later(), keepPerSession: 1 });
+      assert.equal(runs, 2);
+      assert.deepEqual([await left("ws_a"), await left("ws_b")], [ours.slice(2), theirs]);
+      assert.equal((await retention.prune({ workspaceId: null, before: later(), keepPerSession: 1 })).runs, 2);
+      assert.deepEqual(
+        [await left(null), await left("ws_b")],
+        [[...ours.slice(2), ...theirs.slice(2)], theirs.slice(2)],
+      );
+    }));
+
+  test("H7 uploads of more than a day ago go with their content, unless it has become part of something", () =>
+    withStores(subject, async (open) => {
+      const store = await open();
+      const { blobs, db, retention } = store;
+      const upload = async (text: string, workspace_id: string, daysAgo: number) => {
+        const blob = await blobs.put(Buffer.from(text));
+        const at = new Date(Date.now() - daysAgo * 86_400_000);
+        await utimes(blobs.pathOf(blob.sha256), at, at);
+        await db
+          .insertInto("uploads")
+          .values({ ...blob, workspace_id, user_id: "u", created_at: at.toISOString() })
+          .execute();
+        return blob.sha256;
+      };
+      const forgotten = await upload("nobody used it", "ws_a", 2);
+      const used = await upload("it became part of a run", "ws_a", 2);
+      const sentAgain = await upload("another workspace sent it, too", "ws_a", 2);
+      await upload("another workspace sent it, too", "ws_b", 0.5);
+      const young = await upload("sent just now", "ws_a", 0);
+      const stray = (await blobs.put(Buffer.from("no upload"))).sha256;
+      await utimes(blobs.pathOf(stray), 0, 0);
+      await finishedRun(store, {}, [artifact(used)]);
+
+      assert.deepEqual(await retention.removeOldUploads(), { blobs: 1, bytes: 14 });
+      assert.deepEqual(
+        await Promise.all([forgotten, used, sentAgain, young, stray].map((sha256) => blobs.has(sha256))),
+        [false, true, true, true, true],
+      );
+      const rows = await db.selectFrom("uploads").select(["workspace_id", "sha256"]).orderBy("workspace_id").execute();
+      assert.deepEqual(rows, [
+        { workspace_id: "ws_a", sha256: young },
+        { workspace_id: "ws_b", sha256: sentAgain },
+      ]);
+      assert.deepEqual(await retention.removeOldUploads(), { blobs: 0, bytes: 0 });
+    }));
+
   test("H7 blobs go once nothing names them: no row, no event, no blob that is named itself", () =>
     withStores(subject, async (open) => {
       const store = await open();

@@ -14,7 +14,7 @@ export function recordSuite({ test, withJournal }: JournalSubject): void {
         });
         const writer = await journal.create({
           ...init,
-          ...(i % 4 === 0 && { workbenchId: "wb_1", sessionId: "ses_1" }),
+          ...(i % 4 === 0 && { workspaceId: "ws_1", workbenchId: "wb_1", sessionId: "ses_1" }),
         });
         if (i % 2 === 0) writer.write(completed());
         await writer.close();
@@ -37,6 +37,9 @@ export function recordSuite({ test, withJournal }: JournalSubject): void {
       assert.equal(await count({ userId: "user-0" }), 5);
       assert.equal(await count({ workbenchId: "wb_1", sessionId: "ses_1" }), 7);
       assert.equal(await count({ workbenchId: "wb_2" }), 0);
+      assert.equal(await count({ workspaceId: "ws_1" }), 7);
+      assert.equal(await count({ workspaceId: "ws_2" }), 0);
+      assert.equal(await count({ workspaceId: null }), 25);
       await rejectsWith("VALIDATION_FAILED", runs.list({ cursor: "garbage" }));
     }));
 
