@@ -9,7 +9,13 @@ export const Scope = z.enum(scopes as [(typeof scopes)[number], ...(typeof scope
 export type Scope = z.infer<typeof Scope>;
 
 const Id = z.string().min(1).max(100);
-const Name = z.string().trim().min(1).max(100);
+/** Names of people and things are shown in terminals, too: no control characters, and none that turn text around. */
+const Name = z
+  .string()
+  .trim()
+  .min(1)
+  .max(100)
+  .refine((text) => !/[\p{Cc}\u2028\u2029\u202a-\u202e\u2066-\u2069]/u.test(text), "must not hold control characters");
 const Email = z
   .string()
   .trim()

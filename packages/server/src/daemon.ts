@@ -100,8 +100,9 @@ export async function startDaemon(options: DaemonOptions): Promise<Daemon> {
     if (open) log.warn("home.open-to-others", { home });
     if (!(await keepMemoryPrivate()) && process.platform === "linux") log.warn("core-dumps.show-memory");
     const config = await readConfig(home);
+    const { port, host = config.listen.host ?? "127.0.0.1", publicUrls = config.listen.publicUrls ?? [] } = options;
     const isOpen = config.auth === "none";
-    if (isOpen) checkMayBeOpen(options);
+    if (isOpen) checkMayBeOpen(host, publicUrls);
     const catalogue = await catalogueOf(home);
     const { token, repaired } = await readBootstrapToken(home);
     if (repaired) log.warn("bootstrap-token.was-open-to-others");
@@ -177,6 +178,7 @@ export async function startDaemon(options: DaemonOptions): Promise<Daemon> {
       proxy: options.outbound?.proxy,
       startedAt,
       url: () => http.url,
+      publicUrl: () => [...http.addresses.publicOrigins][0],
       store,
       runs,
       secrets,
@@ -227,7 +229,6 @@ export async function startDaemon(options: DaemonOptions): Promise<Daemon> {
     mounts.set("/rpc", rpcMount(rpcParts));
     const mcp = createMcpMount({ ...parts, registry, features: options.mcp ?? [] });
     mounts.set("/mcp", mcp.mount);
-    const { port, host = config.listen.host ?? "127.0.0.1", publicUrls = config.listen.publicUrls ?? [] } = options;
     const tls = options.tls ?? config.tls;
     const http = await listen({ port, host, publicUrls, tls, warn: log.warn }, (request, response) => {
       void serveRequest(parts, request, response);
@@ -279,7 +280,7 @@ const openWarning =
   'Nobody has to prove who they are: every program on this machine may do everything here ("auth": "none" in config.json).';
 
 /** Throws `VALIDATION_FAILED` for a daemon that asks nobody and can be reached from elsewhere. */
-function checkMayBeOpen({ host = "127.0.0.1", publicUrls = [] }: DaemonOptions): void {
+function checkMayBeOpen(host: string, publicUrls: readonly string[]): void {
   if (isLoopback(host) && publicUrls.length === 0) return;
   throw new BenchtopError(
     "VALIDATION_FAILED",

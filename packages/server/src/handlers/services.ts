@@ -15,6 +15,8 @@ export interface Services {
   readonly startedAt: Date;
   /** Where the daemon listens. */
   readonly url: () => string;
+  /** The first address under which the operator says that others reach it. */
+  readonly publicUrl: () => string | undefined;
   readonly store: Store;
   readonly runs: Runs;
   readonly secrets: Secrets;

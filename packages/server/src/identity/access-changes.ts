@@ -9,11 +9,11 @@ import { denied, notFound, refusalOf } from "./refused.ts";
  * other at the same time leave one.
  */
 export class AccessChanges {
-  readonly #store: Pick<Store, "db" | "dialect">;
+  readonly #store: Pick<Store, "db" | "dialect" | "flush">;
   readonly #changed: () => void;
 
   /** `changed` is told after each commit, before the caller is. */
-  constructor(store: Pick<Store, "db" | "dialect">, changed: () => void) {
+  constructor(store: Pick<Store, "db" | "dialect" | "flush">, changed: () => void) {
     this.#store = store;
     this.#changed = changed;
   }
@@ -53,6 +53,8 @@ export class AccessChanges {
   async anywhere<Result>(work: (db: Database) => Promise<Result>): Promise<Result> {
     const result = await this.#store.db.transaction().execute(work);
     this.#changed();
+    // A power cut must not bring back what somebody was told is taken away.
+    await this.#store.flush();
     return result;
   }
 }

@@ -171,7 +171,10 @@ function personOf(claims: Claims, email: string | null) {
 }
 
 function nameOf({ displayName }: Claims): string | undefined {
-  const name = displayName?.trim().slice(0, 100);
+  const name = displayName
+    ?.replaceAll(/[\p{Cc}\u2028\u2029\u202a-\u202e\u2066-\u2069]/gu, "")
+    .trim()
+    .slice(0, 100);
   return name === "" ? undefined : name;
 }
 

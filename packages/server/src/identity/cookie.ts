@@ -1,4 +1,4 @@
-import { cookieName } from "./proof.ts";
+import { cookieName, secureCookieName } from "./proof.ts";
 
 /** How long a browser stays signed in. */
 export const signInLifetimeMs = 30 * 24 * 60 * 60_000;
@@ -16,5 +16,5 @@ export function noCookie(secure: boolean): string {
 function line(value: string, maxAgeSeconds: number, secure: boolean): string {
   const attributes = ["Path=/", "HttpOnly", "SameSite=Strict", `Max-Age=${maxAgeSeconds}`];
   if (secure) attributes.push("Secure");
-  return [`${cookieName}=${value}`, ...attributes].join("; ");
+  return [`${secure ? secureCookieName : cookieName}=${value}`, ...attributes].join("; ");
 }

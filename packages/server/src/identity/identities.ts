@@ -27,7 +27,7 @@ import { Watches, type Watch } from "./watches.ts";
 import { Workspaces } from "./workspaces.ts";
 
 export interface IdentitiesOptions {
-  readonly store: Pick<Store, "db" | "dialect">;
+  readonly store: Pick<Store, "db" | "dialect" | "flush">;
   readonly log: Log;
   readonly bootstrapToken: string;
   /** Wrong proofs of an address are counted here. */

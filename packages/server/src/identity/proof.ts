@@ -19,6 +19,8 @@ export interface Proof {
 }
 
 export const cookieName = "benchtop_session";
+/** By TLS: browsers take it from us alone, not from a subdomain or by plain http (RFC 6265bis, 4.1.3.2). */
+export const secureCookieName = `__Host-${cookieName}`;
 export const workspaceHeader = "benchtop-workspace";
 
 /** What an HTTP request shows. */
@@ -27,7 +29,7 @@ export function proofOf(request: Pick<IncomingMessage, "headers" | "method" | "s
   const workspace = headers[workspaceHeader];
   return {
     authorization: headers.authorization,
-    cookie: cookieOf(headers.cookie, cookieName),
+    cookie: cookieOf(headers.cookie, secureCookieName) ?? cookieOf(headers.cookie, cookieName),
     foreign: isForeignCookieRequest(request),
     crossSite: isCrossSite(request),
     workspace: typeof workspace === "string" && workspace !== "" ? workspace.slice(0, 200) : undefined,

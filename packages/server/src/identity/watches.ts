@@ -26,7 +26,8 @@ export class Watches {
   readonly #log: Log;
   readonly #watched = new Set<Watched>();
   #timer: NodeJS.Timeout | undefined;
-  #checking: Promise<void> = Promise.resolve();
+  #checking: Promise<void> | undefined;
+  #again = false;
 
   constructor(parts: { readonly db: Database; readonly log: Log }) {
     this.#db = parts.db;
@@ -51,14 +52,25 @@ export class Watches {
   /** Looks at all of them again, one query for each identity. */
   check(): void {
     if (this.#watched.size === 0) return;
-    this.#checking = this.#checking
-      .then(() => this.#checkAll())
-      .catch((cause: unknown) => this.#log.error("watch-failed", { name: (cause as Error).name }));
+    // However many changes come while it looks, it looks once more.
+    this.#again = true;
+    this.#checking ??= this.#checkUntilQuiet()
+      .catch((cause: unknown) => this.#log.error("watch-failed", { name: (cause as Error).name }))
+      .finally(() => {
+        this.#checking = undefined;
+      });
   }
 
   close(): void {
     clearInterval(this.#timer);
     this.#timer = undefined;
+  }
+
+  async #checkUntilQuiet(): Promise<void> {
+    while (this.#again) {
+      this.#again = false;
+      await this.#checkAll();
+    }
   }
 
   async #checkAll(): Promise<void> {
