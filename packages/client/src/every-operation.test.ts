@@ -105,6 +105,7 @@ test("workspaces, members, invitations, keys, sign-ins and their audit", async (
 });
 
 test("providers and models", async () => {
+  expect((await call("providers.catalogue", {})).items.map(({ id }) => id)).toContain("openai");
   expect((await call("providers.list", {})).items).toMatchObject([{ name: "loop", local: true, hasApiKey: false }]);
   expect(await call("providers.test", { name: "loop" })).toMatchObject({ ok: true });
   expect((await call("models.list", {})).items.length).toBeGreaterThan(2);
