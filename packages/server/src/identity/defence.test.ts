@@ -228,6 +228,10 @@ describe('P1.4 "auth": "none"', () => {
         message: expect.stringContaining('"auth": "none"') as unknown,
       });
     }
+    const listen = { host: "0.0.0.0", publicUrls: ["http://b.example"] };
+    await expect(startTestDaemon({ config: { ...open, listen } })).rejects.toMatchObject({
+      message: expect.stringContaining('"auth": "none"') as unknown,
+    });
   });
 
   test("is not what a daemon does that was not told so", async () => {

@@ -189,7 +189,29 @@ describe("hostile addresses", () => {
       body: JSON.stringify({ token: daemon.token }),
     });
     expect(response.status).toBe(200);
-    expect(response.headers["set-cookie"]?.[0]).toMatch(/; Secure$/);
+    const [setCookie = ""] = response.headers["set-cookie"] ?? [];
+    expect(setCookie).toMatch(/^__Host-benchtop_session=[\w-]{43}; Path=\/; HttpOnly; SameSite=Strict; .*; Secure$/);
+    // What a subdomain may have planted beside it counts for nothing.
+    const cookie = `benchtop_session=${"A".repeat(43)}; ${setCookie.split(";")[0] ?? ""}`;
+    const { status } = await daemon.raw("/api/v1/whoami", { headers: { host: "bench.example", cookie } });
+    expect(status).toBe(200);
+  });
+
+  test("links for others lead to the address that others reach, and one's own to where one is", async () => {
+    const made = async (path: string, host: string, body: object) => {
+      const { body: text } = await daemon.raw(path, {
+        method: "POST",
+        headers: { host, authorization: `Bearer ${daemon.token}`, "content-type": "application/json" },
+        body: JSON.stringify(body),
+      });
+      return new URL((JSON.parse(text) as { url: string }).url).origin;
+    };
+    const invitation = { role: "viewer" };
+    const local = `127.0.0.1:${daemon.port}`;
+    expect(await made("/api/v1/invitations", local, invitation)).toBe("https://bench.example");
+    expect(await made("/api/v1/invitations", "bench.example", invitation)).toBe("https://bench.example");
+    expect(await made("/api/v1/sign-in/links", local, {})).toBe(daemon.url);
+    expect(await made("/api/v1/sign-in/links", "bench.example", {})).toBe("https://bench.example");
   });
 
   test("binding to every address is refused unless a public address says that it is meant", async () => {

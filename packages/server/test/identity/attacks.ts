@@ -463,6 +463,16 @@ export const attacks: readonly Attack[] = [
     refused: "PERMISSION_DENIED",
   },
   {
+    name: "a name rewrites the terminal of whoever lists it",
+    prepare: async ({ daemon, acme }) => {
+      const token = await invite(acme.owner, "viewer");
+      const input = { token, displayName: "Eve\u001b[2J\u202e" };
+      return { ask: () => nobody(daemon).ask("POST", "/api/v1/invitations/accept", input) };
+    },
+    attempt: (_, eve) => eve.ask("POST", ""),
+    refused: "VALIDATION_FAILED",
+  },
+  {
     name: "a signed-out browser uses its cookie",
     prepare: async ({ daemon, acme }) => {
       const link = await acme.owner.ask("POST", "/api/v1/sign-in/links", {});

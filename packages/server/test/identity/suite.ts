@@ -160,6 +160,8 @@ export function identitySuite(start: () => Promise<TestDaemon>): void {
     const path = `/api/v1/workspaces/${team.workspaceId}`;
     expect((await operator.ask("DELETE", path)).code).toBe("VALIDATION_FAILED");
     await team.operator.ask("DELETE", `/api/v1/workbenches/${String(body["workbenchId"])}`);
+    const provider = { name: "loop", kind: "openai-chat", baseUrl: "http://127.0.0.1:9", local: true, apiKey: "sk-1" };
+    expect((await team.operator.ask("POST", "/api/v1/providers", provider)).code).toBe("ok");
     expect((await operator.ask("DELETE", path)).code).toBe("ok");
     expect((await team.owner.ask("GET", "/api/v1/whoami")).code).toBe("AUTH_REQUIRED");
     expect((await key.ask("GET", "/api/v1/whoami")).code).toBe("AUTH_REQUIRED");
