@@ -10,6 +10,8 @@ export interface TlsOptions {
   readonly keyFile: string;
   /** `TLSv1.2` unless told. */
   readonly minVersion?: "TLSv1.2" | "TLSv1.3";
+  /** How often the files are looked at; once a minute unless told. */
+  readonly checkEveryMs?: number;
 }
 
 export interface Certificate {

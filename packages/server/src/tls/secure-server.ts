@@ -12,7 +12,7 @@ export interface SecureServer {
   stop(): void;
 }
 
-const reloadMs = 60_000;
+const checkEveryMs = 60_000;
 const handshakeTimeoutMs = 10_000;
 
 /**
@@ -44,7 +44,7 @@ export async function secure(
       warn("tls.not-reloaded", { code: error.code, message: error.message });
     }
   };
-  const timer = setInterval(() => void reload(), reloadMs);
+  const timer = setInterval(() => void reload(), options.checkEveryMs ?? checkEveryMs);
   timer.unref();
   return {
     server,
