@@ -210,8 +210,8 @@ describe("the log", () => {
     const { home, token } = fresh;
     await fresh.close();
     const log = await readFile(join(home, "logs", "daemon.log"), "utf8");
-    expect(log).toMatch(/"event":"request","id":"req_\w+","operation":"runs.list","method":"GET","status":400/);
-    expect(log).toMatch(/"operation":"runs.start","method":"POST","status":400,"code":"VALIDATION_FAILED"/);
+    expect(log).toMatch(/"event":"call","id":"req_\w+","operation":"runs.list","transport":"rest","user":"owner"/);
+    expect(log).toMatch(/"event":"request","id":"req_\w+","method":"POST","status":400,"code":"VALIDATION_FAILED"/);
     for (const secret of [token, "a-secret-query", "a-secret-prompt"]) expect(log).not.toContain(secret);
   });
 });
