@@ -1,17 +1,20 @@
-import type { ProviderKind } from "@benchtop/operations";
+import type { CatalogueProvider, ProviderKind } from "@benchtop/operations";
 import { Cloud, HardDrive, Server } from "lucide-react";
 
-/** The ways to reach a model, as a person would name them. */
+/** A way to reach a model, as a person would name it. */
 export interface Preset {
-  readonly id: "openai" | "anthropic" | "compatible" | "local";
+  readonly id: string;
   readonly title: string;
   readonly summary: string;
   readonly icon: typeof Cloud;
   readonly name: string;
   readonly kind: ProviderKind;
+  /** A `{part}` of it is the person's own. */
   readonly baseUrl: string;
   readonly local: boolean;
   readonly key: "required" | "optional";
+  /** Of the catalogue: the daemon knows the rest. */
+  readonly known: boolean;
 }
 
 /** Protocols as a person would name them. */
@@ -21,29 +24,32 @@ export const kindNames: Readonly<Record<ProviderKind, string>> = {
   "anthropic-messages": "Messages",
 };
 
-export const presets: readonly Preset[] = [
-  {
-    id: "openai",
-    title: "OpenAI",
-    summary: "With an API key of platform.openai.com.",
-    icon: Cloud,
-    name: "openai",
-    kind: "openai-responses",
-    baseUrl: "https://api.openai.com/v1",
-    local: false,
-    key: "required",
-  },
-  {
-    id: "anthropic",
-    title: "Anthropic",
-    summary: "With an API key of platform.claude.com.",
-    icon: Cloud,
-    name: "anthropic",
-    kind: "anthropic-messages",
-    baseUrl: "https://api.anthropic.com/v1",
-    local: false,
-    key: "required",
-  },
+/** What is known of a provider, as a way to reach it. */
+export function presetOf({ id, displayName, kind, baseUrl, local, auth }: CatalogueProvider): Preset {
+  const keysAt = auth.keyUrl === undefined ? undefined : new URL(auth.keyUrl).host;
+  return {
+    id,
+    title: displayName,
+    summary: local
+      ? "On loopback. Nothing leaves."
+      : keysAt === undefined
+        ? "With an API key."
+        : `With an API key of ${keysAt}.`,
+    icon: local ? HardDrive : Cloud,
+    name: id,
+    kind,
+    baseUrl,
+    local,
+    key: local || auth.scheme === "none" ? "optional" : "required",
+    known: true,
+  };
+}
+
+/** Those that most people want stand first; each of the others is a click away. */
+export const featured: readonly string[] = ["openai", "anthropic"];
+
+/** For what nobody has described. */
+export const anyOther: readonly Preset[] = [
   {
     id: "compatible",
     title: "Compatible",
@@ -54,6 +60,7 @@ export const presets: readonly Preset[] = [
     baseUrl: "https://",
     local: false,
     key: "optional",
+    known: false,
   },
   {
     id: "local",
@@ -65,5 +72,6 @@ export const presets: readonly Preset[] = [
     baseUrl: "http://127.0.0.1:11434/v1",
     local: true,
     key: "optional",
+    known: false,
   },
 ];

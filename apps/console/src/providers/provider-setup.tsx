@@ -1,15 +1,16 @@
 import type { InputOf, Operations } from "@benchtop/operations";
+import { useQuery } from "@tanstack/react-query";
 import { ArrowLeft, CircleCheck } from "lucide-react";
 import { useRef, useState, type FormEvent } from "react";
 import { client, failureOf, type Failure } from "../api/client.ts";
-import { queryClient } from "../api/queries.ts";
+import { query, queryClient } from "../api/queries.ts";
 import { Button } from "../components/button.tsx";
 import { Elapsed } from "../components/elapsed.tsx";
 import { ErrorNotice } from "../components/error-notice.tsx";
 import { TextField } from "../components/field.tsx";
 import { formatCount, formatDuration } from "../components/format.ts";
 import { Segmented } from "../components/segmented.tsx";
-import { kindNames, presets, type Preset } from "./presets.ts";
+import { anyOther, featured, kindNames, presetOf, type Preset } from "./presets.ts";
 
 const kinds = (["openai-chat", "openai-responses", "anthropic-messages"] as const).map((value) => ({
   value,
@@ -25,6 +26,10 @@ type Step =
 /** A card for each way, then a short form that saves the provider and proves that it answers. */
 export function ProviderSetup(props: { readonly onDone?: () => void; readonly doneLabel?: string }) {
   const [preset, setPreset] = useState<Preset>();
+  const catalogue = useQuery({ ...query("providers.catalogue", {}), staleTime: Infinity });
+  const known = (catalogue.data?.items ?? []).map(presetOf);
+  const first = known.filter(({ id }) => featured.includes(id));
+  const others = known.filter(({ id }) => !featured.includes(id));
   if (preset !== undefined) {
     return (
       <ProviderForm
@@ -37,24 +42,36 @@ export function ProviderSetup(props: { readonly onDone?: () => void; readonly do
     );
   }
   return (
-    <div className="grid gap-2.5 sm:grid-cols-2 xl:grid-cols-4">
-      {presets.map((each) => (
-        <button
-          key={each.id}
-          type="button"
-          onClick={() => setPreset(each)}
-          className="group flex items-start gap-3 rounded-lg border border-line bg-raised p-4 text-left shadow-raised transition-colors duration-(--quick) hover:border-accent-line hover:bg-accent-soft sm:flex-col"
-        >
-          <span className="flex size-8 shrink-0 items-center justify-center rounded-md bg-sunken text-muted group-hover:bg-surface group-hover:text-accent-ink">
-            <each.icon size={16} aria-hidden />
-          </span>
-          <span>
-            <span className="block font-semibold">{each.title}</span>
-            <span className="mt-0.5 block text-sm text-muted">{each.summary}</span>
-          </span>
-        </button>
-      ))}
-    </div>
+    <>
+      <div className="grid gap-2.5 sm:grid-cols-2 xl:grid-cols-4">
+        {[...first, ...anyOther].map((each) => (
+          <button
+            key={each.id}
+            type="button"
+            onClick={() => setPreset(each)}
+            className="group flex items-start gap-3 rounded-lg border border-line bg-raised p-4 text-left shadow-raised transition-colors duration-(--quick) hover:border-accent-line hover:bg-accent-soft sm:flex-col"
+          >
+            <span className="flex size-8 shrink-0 items-center justify-center rounded-md bg-sunken text-muted group-hover:bg-surface group-hover:text-accent-ink">
+              <each.icon size={16} aria-hidden />
+            </span>
+            <span>
+              <span className="block font-semibold">{each.title}</span>
+              <span className="mt-0.5 block text-sm text-muted">{each.summary}</span>
+            </span>
+          </button>
+        ))}
+      </div>
+      {others.length > 0 && (
+        <div className="mt-3 flex flex-wrap items-center gap-1.5" role="group" aria-label="Other providers">
+          <span className="mr-1 text-sm text-muted">Or</span>
+          {others.map((each) => (
+            <Button key={each.id} size="small" onClick={() => setPreset(each)}>
+              {each.title}
+            </Button>
+          ))}
+        </div>
+      )}
+    </>
   );
 }
 
@@ -66,7 +83,7 @@ function ProviderForm(props: {
 }) {
   const { preset } = props;
   // The maker's own address speaks the maker's own protocol.
-  const isFixed = preset.key === "required";
+  const isFixed = preset.key === "required" && !preset.baseUrl.includes("{");
   const [name, setName] = useState(preset.name);
   const [baseUrl, setBaseUrl] = useState(preset.baseUrl);
   const [kind, setKind] = useState(preset.kind);
@@ -77,6 +94,7 @@ function ProviderForm(props: {
 
   const connect = async () => {
     const provider: InputOf<Operations["providers.add"]> = {
+      ...(preset.known && { preset: preset.id }),
       name,
       kind,
       baseUrl: baseUrl.trim().replace(/\/+$/, ""),
