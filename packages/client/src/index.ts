@@ -1,3 +1,4 @@
+export { BenchtopError } from "@benchtop/protocol";
 export { createClient, type Client, type ClientOptions, type DownloadedFile } from "./client.ts";
 export type { FollowOptions } from "./follow.ts";
 export { connect, type LiveCallOptions, type LiveClient, type LiveOptions, type CallProgress } from "./live/live.ts";

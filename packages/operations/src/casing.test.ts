@@ -1,4 +1,4 @@
-import fc from "fast-check";
+import * as fc from "fast-check";
 import { expect, test } from "vitest";
 import { z } from "zod";
 import { casingOf, operations, snakeName, type Operation } from "./index.ts";
@@ -24,7 +24,7 @@ const freeForm = fc
 const alike = (arbitrary: fc.Arbitrary<unknown>): fc.Arbitrary<Pair> => arbitrary.map((value) => [value, value]);
 
 function pairs(schema: z.ZodType): fc.Arbitrary<Pair> {
-  if (schema instanceof z.ZodObject) return objectPairs(schema.shape as Record<string, z.ZodType>);
+  if (schema instanceof z.ZodObject) return objectPairs(schema.shape);
   if (schema instanceof z.ZodIntersection) {
     return fc.tuple(pairs(schema.def.left as z.ZodType), pairs(schema.def.right as z.ZodType)).map(([left, right]) => [
       { ...(left[0] as object), ...(right[0] as object) },
@@ -61,14 +61,14 @@ function pairs(schema: z.ZodType): fc.Arbitrary<Pair> {
 
 function objectPairs(shape: Record<string, z.ZodType>): fc.Arbitrary<Pair> {
   const names = Object.keys(shape);
-  const optional = names.filter((name) => shape[name] instanceof z.ZodOptional);
+  const optional = new Set(names.filter((name) => shape[name] instanceof z.ZodOptional));
   const fields = Object.fromEntries(names.map((name) => [name, pairs(shape[name]!)]));
-  const required = names.filter((name) => !optional.includes(name));
+  const required = names.filter((name) => !optional.has(name));
   return fc
     .record(fields, { requiredKeys: required, noNullPrototype: true })
     .map((values) => [
-      Object.fromEntries(Object.entries(values).map(([name, pair]) => [name, (pair as Pair)[0]])),
-      Object.fromEntries(Object.entries(values).map(([name, pair]) => [snakeName(name), (pair as Pair)[1]])),
+      Object.fromEntries(Object.entries(values).map(([name, pair]) => [name, pair[0]])),
+      Object.fromEntries(Object.entries(values).map(([name, pair]) => [snakeName(name), pair[1]])),
     ]);
 }
 

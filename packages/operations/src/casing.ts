@@ -7,12 +7,12 @@ import { z } from "zod";
  * last key. Values that need no change come back as the same object.
  */
 export interface Casing {
-  toSnake(value: unknown): unknown;
+  readonly toSnake: (value: unknown) => unknown;
   /**
    * Keys that the schema does not name stay as they are. Throws `VALIDATION_FAILED` for one that is a name of the schema
    * in camelCase: there is one spelling, and a field that is set must not be passed over in silence.
    */
-  toCamel(value: unknown): unknown;
+  readonly toCamel: (value: unknown) => unknown;
 }
 
 /** Compiled at the first use of a schema, then kept as long as the schema is. */
@@ -99,7 +99,7 @@ class Compiler {
   }
 
   #compile(schema: z.ZodType): Convert {
-    if (schema instanceof z.ZodObject) return this.#object(schema.shape as Shape);
+    if (schema instanceof z.ZodObject) return this.#object(schema.shape);
     if (schema instanceof z.ZodIntersection) return this.#object(shapeOf(schema));
     if (schema instanceof z.ZodArray) return this.#array(schema.element as z.ZodType);
     if (schema instanceof z.ZodTuple) return this.#tuple(schema.def.items as readonly z.ZodType[]);
@@ -141,8 +141,7 @@ class Compiler {
 
   #tuple(items: readonly z.ZodType[]): Convert {
     const converters = items.map((item) => this.converter(item));
-    return (value) =>
-      Array.isArray(value) ? value.map((item, place) => (converters[place] ?? same)(item) as unknown) : value;
+    return (value) => (Array.isArray(value) ? value.map((item, place) => (converters[place] ?? same)(item)) : value);
   }
 
   #record(valueType: z.ZodType): Convert {
@@ -168,8 +167,7 @@ class Compiler {
 
   /** Where more than one option could have been meant, the first that the value fits is. */
   #union(options: readonly z.ZodType[]): Convert {
-    const renaming = options.filter((option) => hasRenames(option, new Set()));
-    const [only] = renaming;
+    const only = options.find((option) => hasRenames(option, new Set()));
     const structured = options.filter(canHoldKeys);
     if (only !== undefined && structured.length === 1) return this.converter(only);
     const converters = structured.map((option) => ({ option, convert: this.converter(option) }));
@@ -189,7 +187,7 @@ class Compiler {
 type Shape = Readonly<Record<string, z.ZodType>>;
 
 function shapeOf(schema: z.ZodType): Shape {
-  if (schema instanceof z.ZodObject) return schema.shape as Shape;
+  if (schema instanceof z.ZodObject) return schema.shape;
   if (schema instanceof z.ZodIntersection) {
     return { ...shapeOf(schema.def.left as z.ZodType), ...shapeOf(schema.def.right as z.ZodType) };
   }

@@ -1,4 +1,4 @@
-import { operation, type Operation } from "@benchtop/operations";
+import { operation } from "@benchtop/operations";
 import { RunEvent } from "@benchtop/protocol";
 import { z } from "zod";
 import type { EventSource, StoredEvent } from "../src/api/handler.ts";
@@ -38,7 +38,7 @@ export function createFlood(): Flood {
     open: 0,
     pages: 0,
     entry: {
-      operation: definition as unknown as Operation,
+      operation: definition,
       handler: async (input, { signal }) => source(flood, input as never, signal),
     },
   };

@@ -154,7 +154,7 @@ export class Session {
     if (this.ended !== undefined) return;
     clearInterval(this.#watchdog);
     this.ended = why;
-    for (const { reject } of this.#pending.values()) reject(why);
+    for (const pending of this.#pending.values()) pending.reject(why);
     for (const sink of this.#sinks.values()) sink.end(why);
     this.#pending.clear();
     this.#sinks.clear();

@@ -42,12 +42,16 @@ export async function callMethod(parts: RpcParts, { method, params }: Request, c
   const entry = parts.registry.byRpc(method);
   if (entry === undefined) return noSuchMethod();
   const { operation } = entry;
-  const { canStream, inBatch, ...rest } = caller;
   try {
     const answer = await callOperation(parts, {
-      ...rest,
       entry,
       transport: "json-rpc",
+      proof: caller.proof,
+      signal: caller.signal,
+      progress: caller.progress,
+      browser: caller.browser,
+      ...(caller.requestId !== undefined && { requestId: caller.requestId }),
+      ...(caller.onReplayed !== undefined && { onReplayed: caller.onReplayed }),
       // What is refused here is refused to those alone who may call the operation at all.
       fields: () => {
         checkCarrier(operation, caller, parts.limits);
@@ -56,14 +60,9 @@ export async function callMethod(parts: RpcParts, { method, params }: Request, c
       idempotencyKey: caller.idempotencyKey ?? idempotencyKeyOf(params),
       ...(operation.transfer === "upload" && { body: () => decode(params["content"]) }),
     });
-    switch (answer.kind) {
-      case "value":
-        return { kind: "result", result: casingOf(operation.output).toSnake(answer.output) };
-      case "events":
-        return { kind: "stream", source: answer.source, operation };
-      case "download":
-        return { kind: "result", result: await encode(operation, answer.download, parts.limits) };
-    }
+    if (answer.kind === "events") return { kind: "stream", source: answer.source, operation };
+    if (answer.kind === "value") return { kind: "result", result: casingOf(operation.output).toSnake(answer.output) };
+    return { kind: "result", result: await encode(operation, answer.download, parts.limits) };
   } catch (thrown) {
     return failed(errorOf(thrown as BenchtopError | Refusal));
   }

@@ -1,4 +1,4 @@
-import fc from "fast-check";
+import * as fc from "fast-check";
 import { afterAll, beforeAll, describe, expect, test } from "vitest";
 import { startTestDaemon, type TestDaemon } from "../../test/test-daemon.ts";
 import { RpcPeer, type RpcAnswer } from "../../test/rpc-peer.ts";
@@ -23,6 +23,9 @@ async function post(body: unknown, headers: Record<string, string> = {}, token: 
     body: (text === "" ? undefined : JSON.parse(text)) as RpcAnswer,
   };
 }
+
+const call = async (method: string, params: Record<string, unknown>) =>
+  (await post({ jsonrpc: "2.0", id: 1, method, params })).body;
 
 const health = { jsonrpc: "2.0", method: "SystemHealth" };
 
@@ -220,8 +223,6 @@ describe("POST /rpc", () => {
 
 test("S12 files travel in base64, each way", async () => {
   const bytes = Buffer.from(Array.from({ length: 3000 }, (_, place) => place % 256));
-  const call = async (method: string, params: Record<string, unknown>) =>
-    (await post({ jsonrpc: "2.0", id: 1, method, params })).body;
   const { result } = await call("FilesUpload", { content: bytes.toString("base64") });
   expect(result).toMatchObject({ bytes: 3000 });
   const { sha256 } = result as { sha256: string };
@@ -251,8 +252,6 @@ test("a file that no message can hold is refused with the way that can", async (
       headers: { "content-type": "application/octet-stream" },
     })
   ).json()) as { sha256: string };
-  const call = async (method: string, params: Record<string, unknown>) =>
-    (await post({ jsonrpc: "2.0", id: 1, method, params })).body;
   await call("WorkbenchCreate", { name: "large" });
   await call("WorkbenchFilesAdd", { workbench_id: "large", uploads: [{ path: "a.bin", sha256 }] });
   const { error } = await call("WorkbenchFilesRead", { workbench_id: "large", path: "a.bin" });

@@ -28,7 +28,7 @@ export function rpcMount(parts: PostParts): Mount {
         headers: { allow: "POST" },
       });
     }
-    const proof = proofOf(request);
+    const proof = proofOf(request, parts.addresses());
     const length = Number(request.headers["content-length"] ?? Infinity);
     if (length > anonymousBytes) await parts.identities.identify(proof);
     const text = decode(await readJsonBytes(request, parts.limits));

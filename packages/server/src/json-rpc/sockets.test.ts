@@ -95,7 +95,7 @@ describe("P1.4 nobody gets a WebSocket who is not known", () => {
     const closed = once(socket, "close") as Promise<[number]>;
     await daemon.fetch("/api/v1/sign-in", { method: "DELETE", token: null, headers: { cookie, origin: daemon.url } });
     const answer = await Promise.race([peer.ask("IdentityWhoami"), closed.then(() => undefined)]);
-    if (answer !== undefined) expect(answer.error?.data.error_code).toBe("AUTH_REQUIRED");
+    expect(answer?.error?.data.error_code ?? "AUTH_REQUIRED").toBe("AUTH_REQUIRED");
     expect((await closed)[0]).toBe(4401);
   });
 
@@ -175,10 +175,9 @@ describe("limits of connections", () => {
 
   test("an id that is in use is refused without touching the call that has it", async () => {
     const peer = await open();
-    const [first] = await Promise.all([
-      peer.ask("SystemStatus", {}, "same"),
-      peer.send({ jsonrpc: "2.0", id: "same", method: "SystemHealth" }),
-    ]);
+    const answer = peer.ask("SystemStatus", {}, "same");
+    peer.send({ jsonrpc: "2.0", id: "same", method: "SystemHealth" });
+    const first = await answer;
     expect(first.result).toMatchObject({ pid: process.pid });
     await peer.until(() => peer.others.length > 0);
     expect(peer.others[0]).toMatchObject({ id: null, error: { code: -32_600 } });

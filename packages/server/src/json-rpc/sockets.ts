@@ -63,8 +63,6 @@ export class RpcSockets {
    * in HTTP, with the status and the envelope of any other request.
    */
   async upgrade(request: IncomingMessage, socket: Duplex, head: Buffer): Promise<void> {
-    // A peer that leaves now has nothing to be told.
-    const ignore = (): void => undefined;
     socket.on("error", ignore);
     const requestId = newId("request");
     let status = 101;
@@ -76,7 +74,8 @@ export class RpcSockets {
         throw new Refusal(404, "NOT_FOUND", "There is nothing to upgrade to here: WebSocket is at /rpc.");
       }
       // A socket is good for changes, so a cookie has to come from our own page as it has to for any change.
-      const proof = proofOf({ headers: request.headers, method: "POST", socket: request.socket });
+      const asked = { headers: request.headers, method: "POST", socket: request.socket };
+      const proof = proofOf(asked, this.#parts.addresses());
       const identity = await this.#parts.identities.identify(proof);
       const key = identity.keyId ?? identity.userId;
       this.#parts.rateLimits.take(key, "identity");
@@ -172,6 +171,9 @@ export class RpcSockets {
     }
   }
 }
+
+/** A peer that leaves before it is answered has nothing to be told. */
+function ignore(): void {}
 
 function refuse(socket: Duplex, status: number, headers: Readonly<Record<string, string>>, body: string): void {
   if (!socket.writable) return;

@@ -1,5 +1,5 @@
 import { casingOf, type Operation } from "@benchtop/operations";
-import { BenchtopError } from "@benchtop/protocol";
+import type { BenchtopError } from "@benchtop/protocol";
 import type { EventSource, StoredEvent } from "../api/handler.ts";
 import { errorObject, faultCodes, notificationText } from "./envelope.ts";
 import type { Outbox } from "./outbox.ts";
