@@ -230,15 +230,23 @@ export async function startDaemon(options: DaemonOptions): Promise<Daemon> {
     const mcp = createMcpMount({ ...parts, registry, features: options.mcp ?? [] });
     mounts.set("/mcp", mcp.mount);
     const tls = options.tls ?? config.tls;
-    const http = await listen({ port, host, publicUrls, tls, warn: log.warn }, (request, response) => {
-      void serveRequest(parts, request, response);
-    });
+    const http = await listen(
+      { port, host, publicUrls, proxies: config.listen.proxies, tls, warn: log.warn },
+      (request, response) => {
+        void serveRequest(parts, request, response);
+      },
+    );
     opened.defer(() => http.close());
     const sockets = new RpcSockets(rpcParts);
     http.server.on("upgrade", (request, socket, head) => void sockets.upgrade(request, socket, head));
     opened.defer(() => sockets.close());
     opened.defer(() => mcp.close());
-    await writeDaemonFile(home, { url: http.url, pid: process.pid, startedAt: startedAt.toISOString() });
+    await writeDaemonFile(home, {
+      url: http.url,
+      pid: process.pid,
+      startedAt: startedAt.toISOString(),
+      ...(tls && { certFile: tls.certFile }),
+    });
     opened.defer(() => removeDaemonFile(home));
     if (isOpen) log.warn("auth.none", { warning: openWarning });
     log.info("ready", { version, url: http.url, recovered: recovered.length, ms: Date.now() - startedAt.getTime() });

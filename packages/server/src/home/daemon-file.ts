@@ -6,6 +6,8 @@ export interface DaemonFile {
   readonly url: string;
   readonly pid: number;
   readonly startedAt: string;
+  /** The certificate of its TLS, which the commands of this home trust. */
+  readonly certFile?: string;
 }
 
 /** Readers see the whole old file or the whole new one. The home's lock is held, so nobody else writes it. */

@@ -76,21 +76,25 @@ describe("a daemon with a certificate", () => {
   test("PX says that it is reached by https, to people and to programs", async () => {
     expect(daemon.url).toBe(`https://127.0.0.1:${daemon.port}`);
     expect(daemon.signInUrl()).toContain(`${daemon.url}/#token=`);
-    expect(JSON.parse(await readFile(join(daemon.home, "daemon.json"), "utf8"))).toMatchObject({ url: daemon.url });
+    expect(JSON.parse(await readFile(join(daemon.home, "daemon.json"), "utf8"))).toMatchObject({
+      url: daemon.url,
+      certFile: files.certFile,
+    });
   });
 
   test("PX speaks TLS 1.2 and 1.3, with ciphers that keep secrets when the key is lost, and nothing older", async () => {
-    const offered = (options: ConnectionOptions) => handshake(daemon.port, options);
-    expect(await offered({})).toMatch(/^TLSv1\.3 TLS_AES_256_GCM_SHA384$/);
-    expect(await offered({ maxVersion: "TLSv1.2" })).toMatch(
+    expect(await handshake(daemon.port, {})).toMatch(/^TLSv1\.3 TLS_AES_256_GCM_SHA384$/);
+    expect(await handshake(daemon.port, { maxVersion: "TLSv1.2" })).toMatch(
       /^TLSv1\.2 TLS_ECDHE_ECDSA_WITH_\w+(GCM_SHA\d+|POLY1305_SHA256)$/,
     );
     const old = { minVersion: "TLSv1", ciphers: "DEFAULT@SECLEVEL=0" } as const;
-    expect(await offered({ ...old, maxVersion: "TLSv1" })).toMatch(/^(ERR_SSL|ECONNRESET)/);
-    expect(await offered({ ...old, maxVersion: "TLSv1.1" })).toMatch(/^(ERR_SSL|ECONNRESET)/);
+    expect(await handshake(daemon.port, { ...old, maxVersion: "TLSv1" })).toMatch(/^(ERR_SSL|ECONNRESET)/);
+    expect(await handshake(daemon.port, { ...old, maxVersion: "TLSv1.1" })).toMatch(/^(ERR_SSL|ECONNRESET)/);
     const weak = ["ECDHE-ECDSA-AES128-SHA", "ECDHE-ECDSA-AES256-SHA384", "AES128-GCM-SHA256", "aNULL", "3DES"];
     for (const ciphers of weak) {
-      const spoken = await offered({ maxVersion: "TLSv1.2", ciphers: `${ciphers}:@SECLEVEL=0` }).catch(() => "ERR_SSL");
+      const spoken = await handshake(daemon.port, { maxVersion: "TLSv1.2", ciphers: `${ciphers}:@SECLEVEL=0` }).catch(
+        () => "ERR_SSL",
+      );
       expect({ ciphers, spoken }).toEqual({
         ciphers,
         spoken: expect.stringMatching(/^(ERR_SSL|ECONNRESET)/) as unknown,
@@ -120,6 +124,7 @@ describe("a daemon with a certificate", () => {
   test("takes WebSockets", async () => {
     const socket = new WebSocket(`wss://127.0.0.1:${daemon.port}/rpc`, { ca, headers: bearer() });
     await once(socket, "open");
+    expect(socket.readyState).toBe(WebSocket.OPEN);
     socket.terminate();
   });
 
@@ -191,16 +196,16 @@ test("the address it gives is one that its certificate is for", async () => {
   expect(daemon.url).toBe("https://bench.example:8443");
 });
 
-describe("files that are not right stop the start, and are named", () => {
-  const start = async (tls: TlsOptions) => {
-    const thrown: unknown = await startTestDaemon({ tls }).then(
-      (daemon) => daemon[Symbol.asyncDispose](),
-      (error: unknown) => error,
-    );
-    const { message, info } = thrown as { message: string; info: { error_code: string } };
-    return { message, code: info.error_code };
-  };
+const start = async (tls: TlsOptions) => {
+  const thrown: unknown = await startTestDaemon({ tls }).then(
+    (daemon) => daemon[Symbol.asyncDispose](),
+    (error: unknown) => error,
+  );
+  const { message, info } = thrown as { message: string; info: { error_code: string } };
+  return { message, code: info.error_code };
+};
 
+describe("files that are not right stop the start, and are named", () => {
   test("one that is missing", async () => {
     const certFile = join(folder, "nothing.pem");
     expect(await start({ ...files, certFile })).toEqual({
