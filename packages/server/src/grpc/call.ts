@@ -54,7 +54,7 @@ export async function beginCall(parts: CallsParts, entry: Entry, context: Handle
     entry,
     transport: "grpc",
     requestId: exchange.requestId,
-    proof: proofOf(exchange.request),
+    proof: proofOf(exchange.request, parts.addresses()),
     signal: context.signal,
     fields: async () => {
       allowed.resolve();

@@ -83,7 +83,7 @@ export async function createServeGrpc(parts: GrpcParts): Promise<ServeGrpc> {
   async function gate(context: HandlerContext): Promise<void> {
     const begin = methods.gateOf(context.method);
     if (begin !== undefined) return await begin(context);
-    const proof = proofOf(exchangeOf(context).request);
+    const proof = proofOf(exchangeOf(context).request, parts.addresses());
     if (context.service === health) return parts.rateLimits.take(proof.address, "address");
     if (parts.stopping()) throw stopping();
     const identity = await parts.identities.identify(proof);

@@ -45,6 +45,10 @@ const Tls = z.strictObject({
 const Listen = z.strictObject({
   host: z.string().min(1).max(255).exactOptional(),
   publicUrls: z.array(z.string().max(2000)).max(20).exactOptional(),
+  proxies: z
+    .array(z.union([z.ipv4(), z.ipv6()]))
+    .max(20)
+    .exactOptional(),
 });
 
 const Config = z.strictObject({
@@ -80,7 +84,12 @@ export interface HomeConfig {
   /** Runs that ended so many days ago are deleted, once a day; they are kept for ever when absent. */
   readonly retention?: { readonly days: number };
   /** Where the daemon listens, and under which other addresses it is reached. */
-  readonly listen: { readonly host?: string; readonly publicUrls?: readonly string[] };
+  readonly listen: {
+    readonly host?: string;
+    readonly publicUrls?: readonly string[];
+    /** Whose `X-Forwarded-For` is believed. */
+    readonly proxies?: readonly string[];
+  };
   /** Certificate and key, as absolute paths; the daemon answers in clear when absent. */
   readonly tls?: TlsOptions;
 }

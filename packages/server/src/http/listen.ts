@@ -14,6 +14,8 @@ export interface ListenOptions {
   readonly port: number;
   readonly host: string;
   readonly publicUrls: readonly string[];
+  /** Addresses of proxies in front of the daemon, which say for whom they ask. */
+  readonly proxies?: readonly string[] | undefined;
   /** In clear when absent. */
   readonly tls?: TlsOptions | undefined;
   readonly warn: (event: string, fields?: LogFields) => void;
@@ -82,7 +84,7 @@ export async function listen(options: ListenOptions, listener: RequestListener):
   return {
     server,
     url: secured?.url(options.host, port, options.publicUrls) ?? `http://${inUrl(options.host)}:${port}`,
-    addresses: { port, publicOrigins, tls: secured !== undefined },
+    addresses: { port, publicOrigins, tls: secured !== undefined, proxies: new Set(options.proxies) },
     stop,
     async close() {
       const closed = new Promise<void>((resolve) => {

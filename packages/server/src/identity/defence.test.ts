@@ -27,6 +27,19 @@ describe("P1.4 guessing tokens", () => {
     expect((await nobody(daemon).ask("GET", "/healthz")).status).toBe(200);
   });
 
+  test("behind a proxy that is named holds up the guesser, and nobody else who comes through it", async () => {
+    const address = { perSecond: 0.001, burst: 3 };
+    const listen = { proxies: ["127.0.0.1"] };
+    await using daemon = await startTestDaemon({ config: { rateLimits: { ...unlimited, address }, listen } });
+    const guess = async (forwarded: string) =>
+      (await byToken(daemon, newApiKey(), { "x-forwarded-for": forwarded }).ask("GET", "/api/v1/whoami")).status;
+    const guesser = [1, 2, 3, 4].map((count) => `10.9.8.${count}, 192.0.2.1`);
+    const statuses: number[] = [];
+    for (const forwarded of guesser) statuses.push(await guess(forwarded));
+    expect(statuses).toEqual([401, 401, 401, 429]);
+    expect(await guess("192.0.2.2")).toBe(401);
+  });
+
   test("cannot flood the audit: the first of a kind is written and the rest is a number", async () => {
     await using daemon = await startTestDaemon({ config });
     const { owner } = await startTeam(daemon, "acme");

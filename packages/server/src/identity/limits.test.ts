@@ -1,4 +1,6 @@
+import type { Socket } from "node:net";
 import { describe, expect, test } from "vitest";
+import { clientAddress } from "./client-address.ts";
 import { FailedAttempts } from "./failed-attempts.ts";
 import { networkOf } from "./network.ts";
 import { RateLimits } from "./rate-limits.ts";
@@ -96,5 +98,29 @@ describe("identities that are known", () => {
     recent.clear();
     recent.add("a", { identity, expiresAt: null }, changes, 0);
     expect(recent.get("a", 1)).toBeUndefined();
+  });
+});
+
+describe("P1.4 the address that a request comes from", () => {
+  const proxies = new Set(["127.0.0.1", "10.0.0.2", "2001:db8::9"]);
+  const from = (remoteAddress: string, forwarded?: string) =>
+    clientAddress(
+      { headers: forwarded === undefined ? {} : { "x-forwarded-for": forwarded }, socket: { remoteAddress } as Socket },
+      proxies,
+    );
+
+  test.each([
+    ["192.0.2.1", undefined, "192.0.2.1", "no proxy"],
+    ["192.0.2.1", "198.51.100.1", "192.0.2.1", "somebody who claims to be one"],
+    ["127.0.0.1", undefined, "127.0.0.1", "a program beside the proxy"],
+    ["127.0.0.1", "198.51.100.1", "198.51.100.1", "the proxy's client"],
+    ["::ffff:127.0.0.1", "198.51.100.1", "198.51.100.1", "the proxy, by IPv6"],
+    ["127.0.0.1", "6.6.6.6, 198.51.100.1", "198.51.100.1", "a client who writes the header as well"],
+    ["127.0.0.1", "6.6.6.6, 198.51.100.1, 10.0.0.2", "198.51.100.1", "two proxies"],
+    ["127.0.0.1", "10.0.0.2, 2001:db8::9", "10.0.0.2", "nothing but proxies"],
+    ["127.0.0.1", "198.51.100.1, nonsense", "127.0.0.1", "what is no address"],
+    ["127.0.0.1", "", "127.0.0.1", "an empty header"],
+  ])("%s with %s is %s: %s", (remote, forwarded, address) => {
+    expect(from(remote, forwarded)).toBe(address);
   });
 });

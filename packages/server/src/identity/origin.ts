@@ -9,6 +9,8 @@ export interface OwnAddresses {
   readonly publicOrigins: ReadonlySet<string>;
   /** Whether that port speaks TLS. */
   readonly tls: boolean;
+  /** Addresses of proxies in front of it, which say for whom they ask. */
+  readonly proxies: ReadonlySet<string>;
 }
 
 /**

@@ -1,5 +1,6 @@
 import type { IncomingMessage } from "node:http";
-import { isCrossSite, isForeignCookieRequest } from "./origin.ts";
+import { clientAddress } from "./client-address.ts";
+import { isCrossSite, isForeignCookieRequest, type OwnAddresses } from "./origin.ts";
 
 /** What a caller shows of themselves, on whatever transport. */
 export interface Proof {
@@ -24,8 +25,8 @@ export const secureCookieName = `__Host-${cookieName}`;
 export const workspaceHeader = "benchtop-workspace";
 
 /** What an HTTP request shows. */
-export function proofOf(request: Pick<IncomingMessage, "headers" | "method" | "socket">): Proof {
-  const { headers, socket } = request;
+export function proofOf(request: Pick<IncomingMessage, "headers" | "method" | "socket">, own: OwnAddresses): Proof {
+  const { headers } = request;
   const workspace = headers[workspaceHeader];
   return {
     authorization: headers.authorization,
@@ -33,7 +34,7 @@ export function proofOf(request: Pick<IncomingMessage, "headers" | "method" | "s
     foreign: isForeignCookieRequest(request),
     crossSite: isCrossSite(request),
     workspace: typeof workspace === "string" && workspace !== "" ? workspace.slice(0, 200) : undefined,
-    address: socket.remoteAddress ?? "",
+    address: clientAddress(request, own.proxies),
     userAgent: headers["user-agent"]?.slice(0, 300),
   };
 }

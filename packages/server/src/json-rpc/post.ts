@@ -6,6 +6,7 @@ import { browserOf, goneSignal } from "../http/caller.ts";
 import type { Mount } from "../http/serve-request.ts";
 import type { OwnAddresses } from "../identity/origin.ts";
 import { proofOf } from "../identity/proof.ts";
+import { Batch } from "./batch.ts";
 import { callMethod, type Caller, type RpcParts } from "./call-method.ts";
 import { faultCodes, faultText, invalidRequest, isFault, parseMessage, resultText } from "./envelope.ts";
 import type { Fault, Request } from "./envelope.ts";
@@ -53,8 +54,10 @@ export function rpcMount(parts: PostParts): Mount {
     if (key !== undefined) {
       return sendJson(response, 200, faultText(invalidRequest(null, keyInBatch)));
     }
-    const answers = await Promise.all(message.items.map((item) => answerTo(parts, item, caller)));
-    const said = answers.filter((answer) => answer !== undefined);
+    const served = await new Batch().run(message.items, async (item, batch) => ({
+      answer: await answerTo(parts, item, caller, batch),
+    }));
+    const said = served.flatMap(({ answer }) => (answer === undefined ? [] : [answer]));
     if (said.length === 0) response.writeHead(204).end();
     else sendJson(response, 200, `[${said.join(",")}]`);
   };
@@ -62,9 +65,15 @@ export function rpcMount(parts: PostParts): Mount {
 
 const keyInBatch = "An Idempotency-Key is for one call. In a batch each call has its own params.idempotency_key.";
 
-async function answerTo(parts: RpcParts, item: Request | Fault, caller: Caller): Promise<string | undefined> {
+async function answerTo(
+  parts: RpcParts,
+  item: Request | Fault,
+  caller: Caller,
+  batch?: Batch,
+): Promise<string | undefined> {
   if (isFault(item)) return faultText(item);
-  const outcome = await callMethod(parts, item, caller);
+  const isRead = parts.registry.byRpc(item.method)?.operation.method === "GET";
+  const outcome = (isRead ? batch?.refusal : undefined) ?? (await callMethod(parts, item, caller));
   if (item.id === undefined) return undefined;
   if (outcome.kind === "error") return faultText({ id: item.id, code: outcome.code, error: outcome.error });
   return resultText(item.id, outcome.kind === "result" ? outcome.result : {});

@@ -32,7 +32,7 @@ export async function serveRest(parts: RestParts, rest: RestRequest): Promise<vo
     entry,
     transport: "rest",
     requestId,
-    proof: proofOf(request),
+    proof: proofOf(request, parts.addresses()),
     signal,
     fields: () => gatherInput(request, match, query, parts.limits),
     idempotencyKey: typeof key === "string" ? key : undefined,

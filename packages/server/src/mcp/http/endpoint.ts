@@ -13,6 +13,8 @@ import {
 import { parseJson } from "../../api/json-text.ts";
 import { Refusal } from "../../api/refusal.ts";
 import { readJsonBytes, type BodyLimits } from "../../http/body.ts";
+import type { OwnAddresses } from "../../identity/origin.ts";
+import type { OwnAddresses } from "../../identity/origin.ts";
 import { proofOf, type Proof } from "../../identity/proof.ts";
 import { createCaller, ownerOf, type Caller, type CallerParts } from "../caller.ts";
 import { createMcpServer, type McpServerParts } from "../create-server.ts";
@@ -26,7 +28,9 @@ import { Sessions, type Session } from "./sessions.ts";
 import { isEventStream, protocolError, sendWebResponse, toWebRequest } from "./web.ts";
 
 export interface EndpointParts extends CallerParts {
+  readonly addresses: () => OwnAddresses;
   readonly limits: BodyLimits;
+  readonly addresses: () => OwnAddresses;
   /** What the program that embeds the daemon offers beside its own. */
   readonly features: readonly McpFeature[];
 }
@@ -73,7 +77,7 @@ export class McpEndpoint {
 
   /** Throws what REST would throw for a caller who is nobody, or asks too often. */
   async serve(request: IncomingMessage, response: ServerResponse): Promise<void> {
-    const proof = proofOf(request);
+    const proof = proofOf(request, this.#parts.addresses());
     const identity = await this.#identify(proof);
     const owner = ownerOf(identity);
     this.#parts.rateLimits.take(identity.keyId ?? identity.userId, "identity");
