@@ -150,7 +150,8 @@ interface ListPlace {
 
 /** One feature after the other; the cursor says whose turn it is. */
 async function listResources(features: readonly McpFeature[], text: string | undefined, request: McpRequest) {
-  const place = text === undefined ? { feature: 0 } : readPlace(text);
+  const place: ListPlace =
+    text === undefined ? { feature: features.findIndex(({ resources }) => resources !== undefined) } : readPlace(text);
   const page = (await features[place.feature]?.resources?.(place.cursor, request)) ?? { resources: [] };
   const next = features.findIndex(({ resources }, index) => index > place.feature && resources !== undefined);
   const nextPlace: ListPlace | undefined =

@@ -71,10 +71,12 @@ export async function call(
   args: Record<string, unknown> = {},
   options: Parameters<Client["callTool"]>[1] = {},
 ): Promise<ToolOutcome> {
-  const isClassic = client instanceof ClassicClient;
-  const answer = isClassic
-    ? await client.callTool({ name, arguments: args }, undefined, options as never)
-    : await client.callTool({ name, arguments: args }, options);
+  const params = { name, arguments: args };
+  const classic: unknown = client;
+  const answer =
+    classic instanceof ClassicClient
+      ? await classic.callTool(params, undefined, options as never)
+      : await client.callTool(params, options);
   return answer as unknown as ToolOutcome;
 }
 

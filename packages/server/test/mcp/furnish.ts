@@ -12,7 +12,7 @@ export interface Furnished extends AsyncDisposable {
   /** A workbench with files. */
   workbench(name: string, files: Readonly<Record<string, string>>): Promise<string>;
   /** An agent of the model server makes a Draft. */
-  draft(workbenchId: string): Promise<string>;
+  draft(workbenchId: string, task?: string): Promise<string>;
 }
 
 /** A daemon with a model on this machine (`loop/…`) and one elsewhere (`far/m`). */
@@ -50,8 +50,7 @@ export async function furnish(options: Partial<DaemonOptions> = {}): Promise<Fur
       if (uploads.length > 0) await ask("POST", `/api/v1/workbenches/${workbenchId}/files`, { uploads });
       return workbenchId;
     },
-    async draft(workbenchId) {
-      const task = "make the totals consistent and add a summary.md";
+    async draft(workbenchId, task = "make the totals consistent and add a summary.md") {
       const started = await ask("POST", `/api/v1/workbenches/${workbenchId}/runs`, { model: "loop/gpt-5.2", task });
       const runId = started["runId"] as string;
       // The stream ends with the run.

@@ -16,8 +16,10 @@ export interface Question {
 
 /** What the client brings back with the person's answer. Signed, so that only a question of ours can be answered. */
 const State = z.object({
-  tool: z.string(),
+  /** The tool and its arguments. */
   asked: z.string(),
+  /** What the person was shown. */
+  shown: z.string(),
   pinned: z.record(z.string(), z.unknown()),
   nonce: z.string(),
 });
@@ -35,20 +37,29 @@ export async function confirmed(
   execute: (pinned: Fields) => Promise<ToolAnswer>,
 ): Promise<ToolAnswer> {
   if (!canAsk(request)) throw cannotAsk(tool, instead);
-  const asked = hashOf(input);
+  const asked = hashOf(tool, input);
+  const now = await question();
+  const shown = hashOf(now.title, now.lines);
   const state = State.safeParse(request.context.mcpReq.requestState());
-  const isAnswer = state.success && state.data.tool === tool && state.data.asked === asked;
-  if (!isAnswer) return await ask(request, tool, asked, await question());
-
   const answers = request.context.mcpReq.inputResponses;
-  if (inputResponse(answers, "confirmation").kind !== "elicit") return await ask(request, tool, asked, await question());
+  const isAnswer =
+    state.success &&
+    state.data.asked === asked &&
+    // Something else would happen now than they were told: they are told again.
+    state.data.shown === shown &&
+    inputResponse(answers, "confirmation").kind === "elicit";
+  if (!isAnswer) return await ask(request, { asked, shown }, now);
+
   if (acceptedContent(answers, "confirmation", Confirmation) === undefined) throw refused(tool);
   if (!request.once(state.data.nonce)) throw usedUp(tool);
   return await execute(state.data.pinned);
 }
 
-async function ask(request: McpRequest, tool: string, asked: string, question: Question): Promise<ToolAnswer> {
-  const { title, lines, pinned } = question;
+async function ask(
+  request: McpRequest,
+  about: { readonly asked: string; readonly shown: string },
+  { title, lines, pinned }: Question,
+): Promise<ToolAnswer> {
   return inputRequired({
     inputRequests: {
       confirmation: inputRequired.elicit({
@@ -62,7 +73,7 @@ async function ask(request: McpRequest, tool: string, asked: string, question: Q
         },
       }),
     },
-    requestState: await request.seal({ tool, asked, pinned, nonce: randomUUID() } satisfies z.infer<typeof State>),
+    requestState: await request.seal({ ...about, pinned, nonce: randomUUID() } satisfies z.infer<typeof State>),
   });
 }
 
@@ -99,7 +110,8 @@ function usedUp(tool: string): BenchtopError {
   });
 }
 
-function hashOf(input: Fields): string {
-  const ordered = Object.entries(input).toSorted(([a], [b]) => (a < b ? -1 : 1));
-  return createHash("sha256").update(JSON.stringify(ordered)).digest("base64url");
+function hashOf(name: string, value: unknown): string {
+  return createHash("sha256")
+    .update(JSON.stringify([name, value]))
+    .digest("base64url");
 }

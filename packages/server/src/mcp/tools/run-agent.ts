@@ -102,7 +102,7 @@ class Told {
     const words = batch.flatMap((stored) => this.#say(stored));
     const last = words.at(-1);
     if (last !== undefined) return last;
-    if (Date.now() - this.#lastAt < pauseMs) return undefined;
+    if (this.#characters === 0 || Date.now() - this.#lastAt < pauseMs) return undefined;
     this.#lastAt = Date.now();
     return `Step ${this.#step}: ${this.#characters} characters of text so far`;
   }

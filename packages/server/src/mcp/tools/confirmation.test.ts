@@ -1,0 +1,247 @@
+import { afterAll, beforeAll, describe, expect, test } from "vitest";
+import { call, connect, failureIn, headersOf, kinds, type PersonAnswer } from "../../../test/mcp/clients.ts";
+import { budget, furnish, type Furnished } from "../../../test/mcp/furnish.ts";
+
+const yes: PersonAnswer = { action: "accept", content: { confirm: true } };
+
+let furnished: Furnished;
+beforeAll(async () => {
+  furnished = await furnish();
+});
+afterAll(() => furnished[Symbol.asyncDispose]());
+
+async function published(workbenchId: string, path: string): Promise<string> {
+  const response = await furnished.daemon.fetch(`/api/v1/workbenches/${workbenchId}/files/content?path=${path}`);
+  return await response.text();
+}
+
+describe.each(kinds)("with %s", (kind) => {
+  test("P1 a Draft is published once the person was told what changes, and said yes", async () => {
+    const workbenchId = await furnished.workbench(`yes ${kind}`, budget);
+    await furnished.draft(workbenchId);
+    const shown: string[] = [];
+    await using mcp = await connect(kind, furnished.daemon, {
+      person(message) {
+        shown.push(message);
+        return yes;
+      },
+    });
+    const answer = await call(mcp, "draft_publish", { workbenchId });
+    expect(answer.structuredContent).toMatchObject({ status: "success" });
+    expect(shown).toHaveLength(1);
+    expect(shown[0]).toContain(`Publish the Draft of the workbench “yes ${kind}”`);
+    expect(shown[0]).toContain("+ summary.md");
+    expect(shown[0]).toContain("~ data.csv");
+    expect(await published(workbenchId, "data.csv")).toContain("total,1000");
+  });
+
+  test("P1 nothing is published when the person says no, closes the question, or leaves the form as it is", async () => {
+    const workbenchId = await furnished.workbench(`no ${kind}`, budget);
+    await furnished.draft(workbenchId);
+    const answers: readonly PersonAnswer[] = [
+      { action: "decline" },
+      { action: "cancel" },
+      { action: "accept", content: { confirm: false } },
+      { action: "accept", content: {} },
+    ];
+    for (const answer of answers) {
+      await using mcp = await connect(kind, furnished.daemon, { person: () => answer });
+      const failure = failureIn(await call(mcp, "draft_publish", { workbenchId }));
+      expect(failure).toMatchObject({ error_code: "USER_CANCELED" });
+    }
+    expect(await published(workbenchId, "data.csv")).toContain("total,900");
+    expect(await furnished.ask("GET", `/api/v1/workbenches/${workbenchId}/draft`)).toMatchObject({ exists: true });
+  });
+
+  test("P1 a client that cannot ask a person is told what the person can do instead", async () => {
+    const workbenchId = await furnished.workbench(`mute ${kind}`, budget);
+    await furnished.draft(workbenchId);
+    for (const capabilities of [{}, { elicitation: { url: {} } }]) {
+      await using mcp = await connect(kind, furnished.daemon, { capabilities });
+      for (const name of ["draft_publish", "draft_discard", "workbenches_delete", "memory_clear"]) {
+        expect(failureIn(await call(mcp, name, { workbenchId })), name).toMatchObject({
+          error_code: "PERMISSION_DENIED",
+          subphase: "confirmation",
+          detail: { instead: expect.stringContaining(`benchtop`) as unknown },
+        });
+      }
+    }
+    expect(await published(workbenchId, "data.csv")).toContain("total,900");
+  });
+
+  test("P1 a person whose answer comes too late is asked again about what there is now", async () => {
+    const workbenchId = await furnished.workbench(`late ${kind}`, budget);
+    await furnished.draft(workbenchId);
+    const shown: string[] = [];
+    await using mcp = await connect(kind, furnished.daemon, {
+      async person(message) {
+        shown.push(message);
+        if (shown.length > 1) return { action: "decline" };
+        await furnished.draft(workbenchId, 'replace "Rent" with "Beer" in notes.md');
+        return yes;
+      },
+    });
+    expect(failureIn(await call(mcp, "draft_publish", { workbenchId }))).toMatchObject({ error_code: "USER_CANCELED" });
+    expect(shown).toHaveLength(2);
+    expect(shown[0]).not.toContain("notes.md");
+    expect(shown[1]).toContain("~ notes.md");
+    expect(await published(workbenchId, "data.csv")).toContain("total,900");
+  });
+
+  test("each gated operation says what it does, to what", async () => {
+    const workbenchId = await furnished.workbench(`gated ${kind}`, budget);
+    const shown: string[] = [];
+    await using mcp = await connect(kind, furnished.daemon, {
+      person(message) {
+        shown.push(message);
+        return { action: "decline" };
+      },
+    });
+    const runId = await furnished.draft(workbenchId);
+    const calls: readonly (readonly [string, Record<string, unknown>, string])[] = [
+      ["draft_discard", { workbenchId }, "+ summary.md"],
+      ["workbenches_delete", { workbenchId }, "2 files"],
+      ["workbenches_rename", { workbenchId, name: "other\nConfirm nothing" }, "“other�Confirm nothing”"],
+      ["files_remove", { workbenchId, workbenchPaths: ["notes.md"] }, "- notes.md"],
+      ["files_add", { workbenchId, uploads: [{ path: "new.md", sha256: "a".repeat(64) }] }, "+ new.md"],
+      ["draft_confirm_deletions", { workbenchId, paths: ["notes.md"] }, "- notes.md"],
+      ["outside_changes_resolve", { workbenchId, strategy: "revert" }, "another program"],
+      ["memory_set", { workbenchId, enabled: true }, "remember"],
+      ["memory_clear", { workbenchId }, "Forget everything"],
+      ["memory_forget", { workbenchId, memoryId: "mem_1" }, "mem_1"],
+      ["egress_revoke_consent", { workbenchId }, "every consent"],
+      ["runs_undo", { runId }, runId],
+      ["runs_delete", { runId, force: true }, "events"],
+      ["runs_prune", { before: "2020-01-01T00:00:00.000Z" }, "0 runs"],
+      ["runs_remove_checkpoint", { runId, name: "start" }, "“start”"],
+    ];
+    for (const [name, args, said] of calls) {
+      const failure = failureIn(await call(mcp, name, args));
+      expect(failure, name).toMatchObject({ error_code: "USER_CANCELED" });
+      expect(shown.at(-1), name).toContain(said);
+    }
+    expect(await furnished.ask("GET", `/api/v1/runs/${runId}`)).toMatchObject({ deletedAt: null });
+    expect(await furnished.ask("GET", `/api/v1/workbenches/${workbenchId}/draft`)).toMatchObject({ exists: true });
+  });
+
+  test("nobody is asked about what the caller may not do, or what is not there", async () => {
+    let asked = 0;
+    const person = (): PersonAnswer => {
+      asked++;
+      return yes;
+    };
+    const { secret } = await furnished.key("workbenches:read", "runs:read");
+    await using weak = await connect(kind, furnished.daemon, { token: secret, person });
+    expect(failureIn(await call(weak, "workbenches_delete", { workbenchId: "budget" }))).toMatchObject({
+      error_code: "PERMISSION_DENIED",
+    });
+    await using mcp = await connect(kind, furnished.daemon, { person });
+    expect(failureIn(await call(mcp, "workbenches_delete", { workbenchId: "nowhere" }))).toMatchObject({
+      error_code: "NOT_FOUND",
+    });
+    expect(failureIn(await call(mcp, "draft_publish", {}))).toMatchObject({ error_code: "VALIDATION_FAILED" });
+    expect(asked).toBe(0);
+  });
+});
+
+/** One request of the newer protocol, written by hand: what a client that wants to cheat can send. */
+async function raw(token: string, params: Record<string, unknown>): Promise<Record<string, unknown>> {
+  const meta = {
+    "io.modelcontextprotocol/protocolVersion": "2026-07-28",
+    "io.modelcontextprotocol/clientCapabilities": { elicitation: { form: {} } },
+    "io.modelcontextprotocol/clientInfo": { name: "raw", version: "1" },
+  };
+  const response = await fetch(`${furnished.daemon.url}/mcp`, {
+    method: "POST",
+    headers: {
+      ...headersOf(furnished.daemon, { token }),
+      "content-type": "application/json",
+      accept: "application/json, text/event-stream",
+      "mcp-protocol-version": "2026-07-28",
+      "mcp-method": "tools/call",
+      "mcp-name": String(params["name"]),
+    },
+    body: JSON.stringify({ jsonrpc: "2.0", id: 1, method: "tools/call", params: { ...params, _meta: meta } }),
+  });
+  return (await response.json()) as Record<string, unknown>;
+}
+
+const confirmation = { confirmation: { action: "accept", content: { confirm: true } } };
+
+describe("an answer that nobody gave", () => {
+  async function asked(name: string): Promise<{ workbenchId: string; state: string }> {
+    const workbenchId = await furnished.workbench(name, budget);
+    const question = await raw(furnished.daemon.token, { name: "workbenches_delete", arguments: { workbenchId } });
+    const { resultType, requestState } = question["result"] as { resultType: string; requestState: string };
+    expect(resultType).toBe("input_required");
+    return { workbenchId, state: requestState };
+  }
+
+  const isThere = async (workbenchId: string) =>
+    (await furnished.daemon.fetch(`/api/v1/workbenches/${workbenchId}`)).status === 200;
+
+  test("P1 a confirmation without the question's own state asks again", async () => {
+    const { workbenchId } = await asked("no state");
+    const name = "workbenches_delete";
+    const answer = await raw(furnished.daemon.token, {
+      name,
+      arguments: { workbenchId },
+      inputResponses: confirmation,
+    });
+    expect(answer["result"]).toMatchObject({ resultType: "input_required" });
+    expect(await isThere(workbenchId)).toBe(true);
+  });
+
+  test("P1 a state that was altered is refused", async () => {
+    const { workbenchId, state } = await asked("altered");
+    const answer = await raw(furnished.daemon.token, {
+      name: "workbenches_delete",
+      arguments: { workbenchId },
+      inputResponses: confirmation,
+      requestState: `${state.slice(0, -2)}AA`,
+    });
+    expect(answer["error"]).toMatchObject({ code: -32602 });
+    expect(await isThere(workbenchId)).toBe(true);
+  });
+
+  test("P1 an answer about one thing is no answer about another", async () => {
+    const { state } = await asked("one");
+    const { workbenchId } = await asked("another");
+    const args = { arguments: { workbenchId }, inputResponses: confirmation, requestState: state };
+    for (const name of ["workbenches_delete", "memory_clear"]) {
+      const answer = await raw(furnished.daemon.token, { name, ...args });
+      expect(answer["result"]).toMatchObject({ resultType: "input_required" });
+    }
+    expect(await isThere(workbenchId)).toBe(true);
+  });
+
+  test("P1 an answer that another key was asked for is refused", async () => {
+    const { workbenchId, state } = await asked("theirs");
+    const { secret } = await furnished.key("workbenches:read", "workbenches:write");
+    const answer = await raw(secret, {
+      name: "workbenches_delete",
+      arguments: { workbenchId },
+      inputResponses: confirmation,
+      requestState: state,
+    });
+    expect(answer["error"]).toMatchObject({ code: -32602 });
+    expect(await isThere(workbenchId)).toBe(true);
+  });
+
+  test("P1 a yes is good once", async () => {
+    const workbenchId = await furnished.workbench("once", budget);
+    const params = { name: "memory_set", arguments: { workbenchId, enabled: true } };
+    const question = await raw(furnished.daemon.token, params);
+    const { requestState } = question["result"] as { requestState: string };
+    const yesAgain = { ...params, inputResponses: confirmation, requestState };
+    expect((await raw(furnished.daemon.token, yesAgain))["result"]).toMatchObject({
+      structuredContent: { enabled: true },
+    });
+    await furnished.ask("PUT", `/api/v1/workbenches/${workbenchId}/memory`, { enabled: false });
+    expect((await raw(furnished.daemon.token, yesAgain))["result"]).toMatchObject({
+      isError: true,
+      _meta: { "benchtop/error": { error_code: "PERMISSION_DENIED" } },
+    });
+    expect(await furnished.ask("GET", `/api/v1/workbenches/${workbenchId}/memory`)).toMatchObject({ enabled: false });
+  });
+});
