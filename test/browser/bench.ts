@@ -8,6 +8,7 @@ import { createInterface } from "node:readline";
 import { AxeBuilder } from "@axe-core/playwright";
 import { chromium, type BrowserContext, type Page } from "playwright-core";
 import { createClient, type Client } from "../../packages/client/src/index.ts";
+import type { Role } from "../../packages/operations/src/index.ts";
 import { startModelServer, type ModelServer, type ModelServerOptions } from "../model-server.ts";
 
 const root = resolve(import.meta.dirname, "../..");
@@ -19,6 +20,10 @@ export interface BenchOptions {
   readonly model?: ModelServerOptions;
   /** Puts things into the home before the daemon starts. */
   readonly prepare?: (home: string) => Promise<void>;
+  /** `config.json` of the daemon. */
+  readonly config?: object;
+  /** Where it has to be known before the daemon starts. */
+  readonly port?: number;
 }
 
 /** A person at a fresh machine: an empty home with a real daemon, a model server on loopback, and a real browser. */
@@ -55,6 +60,10 @@ export class Bench implements AsyncDisposable {
     await mkdir(join(folder, "user"));
     await mkdir(join(folder, "files"));
     await options.prepare?.(home);
+    if (options.config !== undefined) {
+      await mkdir(home, { recursive: true, mode: 0o700 });
+      await writeFile(join(home, "config.json"), JSON.stringify(options.config));
+    }
     const model = await startModelServer(options.model);
     const daemon = spawn(process.execPath, [join(root, "apps/cli/src/main.ts"), "up", "--json", "--no-open"], {
       env: {
@@ -62,7 +71,7 @@ export class Bench implements AsyncDisposable {
         HOME: join(folder, "user"),
         XDG_CONFIG_HOME: join(folder, "config"),
         BENCHTOP_HOME: home,
-        BENCHTOP_PORT: "0",
+        BENCHTOP_PORT: String(options.port ?? 0),
       },
       stdio: ["ignore", "pipe", "inherit"],
     });
@@ -105,6 +114,19 @@ export class Bench implements AsyncDisposable {
   async signIn(page: Page): Promise<void> {
     const { url } = await this.client.call("signIn.createLink", {});
     await page.goto(url);
+    await page.getByRole("navigation", { name: "Sections" }).first().waitFor();
+  }
+
+  /** An address that makes whoever opens it a member of the default workspace. */
+  async invite(role: Role): Promise<string> {
+    return (await this.client.call("invitations.create", { role })).url;
+  }
+
+  /** Opens an invitation and takes it. */
+  async join(page: Page, name: string, role: Role): Promise<void> {
+    await page.goto(await this.invite(role));
+    await page.getByLabel("Your name").fill(name);
+    await page.getByRole("button", { name: "Join", exact: true }).click();
     await page.getByRole("navigation", { name: "Sections" }).first().waitFor();
   }
 

@@ -5,7 +5,7 @@ import { Bench, budget, hasBrowser, task, violations } from "./bench.ts";
 /** The console for everyone: by keyboard alone, with a screen reader, in the dark, on a phone. */
 describe.skipIf(!hasBrowser)("the console for everyone (needs /usr/bin/chromium)", () => {
   let bench: Bench;
-  let screens: readonly (readonly [name: string, path: string, shows: string])[];
+  let screens: readonly (readonly [name: string, path: string, shows: string, press?: string])[];
   beforeAll(async () => {
     bench = await Bench.start();
     await bench.addLocalProvider();
@@ -14,6 +14,8 @@ describe.skipIf(!hasBrowser)("the console for everyone (needs /usr/bin/chromium)
     await bench.client.call("draft.publish", { workbenchId: published });
     const drafted = await bench.workbench("Drafted", { ...budget, "old.txt": "old\n" });
     const runId = await bench.ask(drafted, "delete old.txt, make the totals consistent and add a summary.md");
+    await bench.client.call("keys.create", { name: "Nightly report", scopes: ["runs:read"] });
+    await bench.invite("viewer");
     const failed = await bench.client.call("runs.start", { prompt: "hello", model: "local/broken" });
     screens = [
       ["Home", "/", "Recent runs"],
@@ -29,6 +31,16 @@ describe.skipIf(!hasBrowser)("the console for everyone (needs /usr/bin/chromium)
       ["a failed run", `/runs/${failed.runId}`, "Failed"],
       ["Egress", "/egress", "Stayed here"],
       ["Settings", "/settings", "Model providers"],
+      ["members", "/settings?section=members", "Open invitations"],
+      ["keys", "/settings?section=keys", "Nightly report"],
+      ["a new key", "/settings?section=keys", "Nightly report", "New key…"],
+      ["an invitation to make", "/settings?section=members", "Open invitations", "Invite…"],
+      ["sign-ins", "/settings?section=sign-ins", "This browser"],
+      ["access log", "/settings?section=access-log", "Key made"],
+      ["workspace", "/settings?section=workspace", "You are here"],
+      ["API", "/api", "Each is defined once"],
+      ["an operation", "/api?operation=runs.start", "This is not a rehearsal."],
+      ["an operation's answer", "/api?operation=workspaces.list", "It reads and changes nothing.", "Send"],
       ["appearance", "/settings?section=appearance", "High contrast"],
       ["About", "/settings?section=about", "Other connections"],
       ["components", "/gallery", "Chips and states"],
@@ -37,9 +49,10 @@ describe.skipIf(!hasBrowser)("the console for everyone (needs /usr/bin/chromium)
   }, 90_000);
   afterAll(() => bench[Symbol.asyncDispose]());
 
-  async function visit(page: Page, path: string, shows: string): Promise<void> {
+  async function visit(page: Page, path: string, shows: string, press?: string): Promise<void> {
     await page.goto(`${bench.url}${path}`);
-    await page.getByText(shows).first().waitFor();
+    await page.getByText(shows).filter({ visible: true }).first().waitFor();
+    if (press !== undefined) await page.getByRole("button", { name: press, exact: true }).click();
     await page.waitForLoadState("networkidle");
   }
 
@@ -49,15 +62,19 @@ describe.skipIf(!hasBrowser)("the console for everyone (needs /usr/bin/chromium)
       await page.goto(bench.url);
       await page.getByLabel("Token").waitFor();
       const found: Record<string, string[]> = { "sign-in": await violations(page) };
+      await page.goto(await bench.invite("editor"));
+      await page.getByLabel("Your name").waitFor();
+      found["an invitation"] = await violations(page);
       await bench.signIn(page);
-      for (const [name, path, shows] of screens) {
-        await visit(page, path, shows);
+      for (const [name, path, shows, press] of screens) {
+        await visit(page, path, shows, press);
         found[name] = await violations(page);
       }
       await page.keyboard.press("Control+k");
       await page.getByPlaceholder("Search workbenches, runs, actions…").waitFor();
       found["the palette"] = await violations(page);
       expect(Object.fromEntries(Object.entries(found).filter(([, broken]) => broken.length > 0))).toEqual({});
+      expect(bench.complaints).toEqual([]);
     });
   }
 
@@ -65,8 +82,9 @@ describe.skipIf(!hasBrowser)("the console for everyone (needs /usr/bin/chromium)
     await using page = await bench.browser({ width: 390, height: 844 });
     await bench.signIn(page);
     const wide: string[] = [];
-    for (const [name, path, shows] of screens) {
-      await visit(page, path, shows);
+    for (const [name, path, shows, press] of screens) {
+      // The list of operations takes the place of what introduces it.
+      await visit(page, path, path === "/api" ? "whoami" : shows, press);
       const width = Number(await page.evaluate("document.documentElement.scrollWidth"));
       if (width > 390) wide.push(`${name}: ${width}`);
     }

@@ -125,7 +125,10 @@ describe.skipIf(!hasBrowser)("trouble in a browser (needs /usr/bin/chromium)", (
       await page.getByRole("button", { name: "Review what is sent" }).click();
       await page.getByRole("dialog").getByRole("button", { name: "Always for this workbench and model" }).click();
       await page.getByText(/EGRESS_BLOCKED_BY_POLICY|NETWORK_UNAVAILABLE/).waitFor();
-      const { workshop: status } = await bench.client.call("egress.consentStatus", { workbenchId, model: "elsewhere/gpt-5.2" });
+      const { workshop: status } = await bench.client.call("egress.consentStatus", {
+        workbenchId,
+        model: "elsewhere/gpt-5.2",
+      });
       expect(status).toMatchObject({ consented: true, persisted: true });
     },
   );

@@ -45,6 +45,7 @@ export function OperationList(props: {
                     search={{ operation: operation.id }}
                     aria-current={operation.id === props.selected ? "page" : undefined}
                     title={operation.summary}
+                    aria-label={`${operation.method} ${operation.id}`}
                     className={classes(
                       "flex h-7 items-center gap-2 rounded-md px-2 text-sm focus-visible:-outline-offset-2",
                       operation.id === props.selected

@@ -1,6 +1,6 @@
 import { Dialog as Base } from "@base-ui/react/dialog";
 import { X } from "lucide-react";
-import { useRef, type ReactNode } from "react";
+import { useEffect, useRef, useState, type ReactNode } from "react";
 import { classes } from "./classes.ts";
 
 /** A modal window: traps focus, closes on Escape and outside clicks, and gives focus back. */
@@ -16,6 +16,18 @@ export function Dialog(props: {
   readonly staysOpen?: boolean;
 }) {
   const popup = useRef<HTMLDivElement>(null);
+  const [before] = useState(() => document.activeElement);
+  useEffect(
+    () => () => {
+      // A window that is taken away while it is open gives the focus back, too; at least to the screen below.
+      setTimeout(() => {
+        if (document.activeElement !== document.body) return;
+        const target = before?.isConnected === true ? before : document.querySelector("#main");
+        if (target instanceof HTMLElement) target.focus();
+      });
+    },
+    [before],
+  );
   return (
     <Base.Root open={props.open} onOpenChange={(open) => !open && props.staysOpen !== true && props.onClose()}>
       <Base.Portal>

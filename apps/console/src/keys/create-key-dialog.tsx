@@ -60,7 +60,24 @@ export function CreateKeyDialog(props: { readonly identity: Identity; readonly o
     event.preventDefault();
     if (gate === undefined && !busy) void create();
   };
-  if (secret !== undefined) return <NewKey name={name.trim()} secret={secret} onClose={props.onClose} />;
+  if (secret !== undefined) {
+    return (
+      <Dialog
+        open
+        staysOpen
+        onClose={props.onClose}
+        title={`The key ${name.trim()}`}
+        description="It is shown this once. Benchtop keeps only a fingerprint of it and cannot show it again."
+        footer={
+          <Button tone="primary" onClick={props.onClose}>
+            I have stored it
+          </Button>
+        }
+      >
+        <NewKey secret={secret} />
+      </Dialog>
+    );
+  }
   return (
     <Dialog
       open
