@@ -14,7 +14,6 @@ import { parseJson } from "../../api/json-text.ts";
 import { Refusal } from "../../api/refusal.ts";
 import { readJsonBytes, type BodyLimits } from "../../http/body.ts";
 import type { OwnAddresses } from "../../identity/origin.ts";
-import type { OwnAddresses } from "../../identity/origin.ts";
 import { proofOf, type Proof } from "../../identity/proof.ts";
 import { createCaller, ownerOf, type Caller, type CallerParts } from "../caller.ts";
 import { createMcpServer, type McpServerParts } from "../create-server.ts";
@@ -28,7 +27,6 @@ import { Sessions, type Session } from "./sessions.ts";
 import { isEventStream, protocolError, sendWebResponse, toWebRequest } from "./web.ts";
 
 export interface EndpointParts extends CallerParts {
-  readonly addresses: () => OwnAddresses;
   readonly limits: BodyLimits;
   readonly addresses: () => OwnAddresses;
   /** What the program that embeds the daemon offers beside its own. */
