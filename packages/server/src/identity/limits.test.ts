@@ -109,7 +109,7 @@ describe("P1.4 the address that a request comes from", () => {
       proxies,
     );
 
-  test.each([
+  test.each<[string, string | undefined, string, string]>([
     ["192.0.2.1", undefined, "192.0.2.1", "no proxy"],
     ["192.0.2.1", "198.51.100.1", "192.0.2.1", "somebody who claims to be one"],
     ["127.0.0.1", undefined, "127.0.0.1", "a program beside the proxy"],
