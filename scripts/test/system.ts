@@ -48,6 +48,12 @@ const needs: readonly Need[] = [
     isThere: () => process.platform !== "linux" || (isOnPath("gnome-keyring-daemon") && isOnPath("dbus-run-session")),
   },
   {
+    program: "python3 and curl",
+    packages: ["python3", "curl"],
+    without: "programs of the API quickstart in other languages (test/quickstart.test.ts)",
+    isThere: () => isOnPath("python3") && isOnPath("curl"),
+  },
+  {
     program: "git",
     packages: ["git"],
     without: "proof that `draft diff` is a patch that applies (test/e2e)",
