@@ -20,8 +20,19 @@ export function markDeleted(db: Kysely<Tables>, runId: string, force: boolean): 
       .where("deleted_at", "is", null)
       .executeTakeFirst();
     if (marked.numUpdatedRows !== 1n) return false;
-    // What a person wrote goes with the journal; refused repetitions quote it, too.
-    await transaction.updateTable("workbench_runs").set({ title: "" }).where("run_id", "=", runId).execute();
+    // What a person wrote goes with the journal; refused repetitions quote it, too. Those of another workspace are its own.
+    const { workspace_id } = await transaction
+      .selectFrom("workbench_runs")
+      .select("workspace_id")
+      .where("run_id", "=", runId)
+      .where("status", "<>", "replay")
+      .executeTakeFirstOrThrow();
+    await transaction
+      .updateTable("workbench_runs")
+      .set({ title: "" })
+      .where("run_id", "=", runId)
+      .where("workspace_id", workspace_id === null ? "is" : "=", workspace_id)
+      .execute();
     await transaction.deleteFrom("run_checkpoints").where("run_id", "=", runId).execute();
     await transaction.deleteFrom("artifacts").where("run_id", "=", runId).execute();
     return true;
