@@ -55,15 +55,17 @@ const facts = ["rpc", "method", "path", "permission", "status", "transfer"] as c
 
 function changesOfShape(old: Shape, now: Shape): Finding[] {
   const turned = facts.filter((fact) => old[fact] !== now[fact]);
-  const differs = (one: readonly string[], other: readonly string[]): string[] =>
-    one.filter((code) => !other.includes(code));
   return [
     ...turned.map((fact) => breaking(`${fact}: ${String(old[fact])} became ${String(now[fact])}`)),
-    ...differs(now.errors, old.errors).map((code) => additive(`may answer ${code}`)),
-    ...differs(old.errors, now.errors).map((code) => additive(`answers ${code} no more`)),
+    ...without(now.errors, old.errors).map((code) => additive(`may answer ${code}`)),
+    ...without(old.errors, now.errors).map((code) => additive(`answers ${code} no more`)),
     ...new SchemaComparison("input", old.input, now.input).findings(),
     ...new SchemaComparison("output", old.output, now.output).findings(),
   ];
+}
+
+function without(codes: readonly string[], others: readonly string[]): readonly string[] {
+  return codes.filter((code) => !others.includes(code));
 }
 
 /** Two JSON Schemas of the subset that our definitions convert to. Anything else that differs counts as breaking. */
@@ -220,11 +222,12 @@ const limits: readonly (readonly [readonly string[], (now: number, before: numbe
 ];
 
 /** Keywords that are compared elsewhere, and those that promise nothing. */
-const compared = new Set([
-  ...["type", "enum", "const", "default", "anyOf", "oneOf", "properties", "required", "$ref", "$defs"],
-  ...["items", "additionalProperties", "propertyNames", "title", "description", "examples"],
-  ...limits.flatMap(([names]) => names),
-]);
+const compared = new Set(
+  "type enum const default anyOf oneOf properties required $ref $defs items additionalProperties propertyNames"
+    .concat(" title description examples")
+    .split(" ")
+    .concat(limits.flatMap(([names]) => names)),
+);
 
 function breaking(what: string): Finding {
   return { kind: "breaking", what };

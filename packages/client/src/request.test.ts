@@ -43,17 +43,18 @@ test("an attempt whose first one is still being served waits and asks again", as
   expect(await client.call("draft.discard", { workbenchId: "w" })).toEqual({ discarded: false });
 });
 
+const limited = (waitMs: number) => ({
+  error: {
+    message: "Too many requests.",
+    error_code: "RATE_LIMITED",
+    phase: "settings",
+    retryable: true,
+    actions: ["retry"],
+    detail: { retry_after_ms: waitMs },
+  },
+});
+
 test("where there were too many requests it waits as long as it is asked to, and not for ever", async () => {
-  const limited = (waitMs: number) => ({
-    error: {
-      message: "Too many requests.",
-      error_code: "RATE_LIMITED",
-      phase: "settings",
-      retryable: true,
-      actions: ["retry"],
-      detail: { retry_after_ms: waitMs },
-    },
-  });
   answer = (response, attempt) =>
     attempt < 3 ? json(response, 429, limited(5)) : json(response, 200, { discarded: false });
   expect(await client.call("draft.discard", { workbenchId: "w" })).toEqual({ discarded: false });

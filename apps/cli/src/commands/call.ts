@@ -80,11 +80,11 @@ interface Call {
 }
 
 type JsonId = Parameters<Client["call"]>[0];
+type AnyCall = (id: JsonId, input: Readonly<Record<string, unknown>>, options: object) => Promise<unknown>;
 
 async function callForJson({ invocation, client, input, options }: Call, id: JsonId): Promise<void> {
   const { idempotencyKey } = options;
-  const callAny: (id: JsonId, input: Readonly<Record<string, unknown>>, options: object) => Promise<unknown> =
-    client.call;
+  const callAny: AnyCall = (name, given, more) => client.call(name, given, more);
   invocation.printJson(await callAny(id, input, idempotencyKey === undefined ? {} : { idempotencyKey }));
 }
 
@@ -150,7 +150,14 @@ async function describe(invocation: Invocation, operation: Operation): Promise<v
   const { jsonSchemasOf } = await import("@benchtop/operations");
   const { id, rpc, method, path, permission, summary, errors, status = 200, transfer } = operation;
   const described = {
-    ...{ id, rpc, method, path, permission, summary, status, errors },
+    id,
+    rpc,
+    method,
+    path,
+    permission,
+    summary,
+    status,
+    errors,
     ...(transfer !== undefined && { transfer }),
     ...jsonSchemasOf(operation),
   };

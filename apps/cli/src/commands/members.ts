@@ -15,7 +15,6 @@ export function addMemberCommands(program: Command, invocation: Invocation): voi
     "members",
     "Who works in this workspace, and what they may do. A member is named by id, e-mail address or name.",
   );
-  const role = (): Argument => new Argument("<role>", "what they may do").choices(roles);
 
   addCommand(members, "list", "Members of the workspace, by name.")
     .option("--limit <number>", "at most so many", positiveNumber, 100)
@@ -35,7 +34,7 @@ export function addMemberCommands(program: Command, invocation: Invocation): voi
     );
 
   addCommand(members, "role <member>", "Change what a member may do.", ["benchtop members role ada@example.com admin"])
-    .addArgument(role())
+    .addArgument(new Argument("<role>", "what they may do").choices(roles))
     .action((member: string, role: Role) => setRole(invocation, member, role));
 
   addCommand(members, "remove <member>", "Remove a member; their keys and sign-ins here end at once.")
