@@ -201,7 +201,7 @@ export const workbenchOperations = {
       overwrite: z.boolean().default(false),
     }),
     output: z.object({ extractResults: z.array(FileOutcome) }),
-    errors: ["NOT_FOUND", "DRAFT_EXISTS", "FILE_WRITE_FAILED", "DISK_FULL"],
+    errors: ["NOT_FOUND", "DRAFT_EXISTS", "SANDBOX_VIOLATION", "FILE_WRITE_FAILED", "DISK_FULL"],
   }),
   "files.read": operation({
     id: "files.read",

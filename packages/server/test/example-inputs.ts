@@ -100,7 +100,7 @@ export const exampleInputs: { readonly [Id in OperationId]: Example<Id> } = {
   "files.add": theirs(({ workbenchId, sha256 }) => ({ workbenchId, uploads: [{ path: "added.txt", sha256 }] })),
   "files.addFromHost": theirs(({ workbenchId }) => ({ workbenchId, sources: ["/etc/hostname"] })),
   "files.remove": theirs(({ workbenchId }) => ({ workbenchId, workbenchPaths: ["notes.txt"] })),
-  "files.extract": theirs(({ workbenchId }) => ({ workbenchId, destinationDir: "/nowhere" })),
+  "files.extract": theirs(({ workbenchId }) => ({ workbenchId, destinationDir: "/proc/self/nowhere" })),
   "files.read": theirs(({ workbenchId }) => ({ workbenchId, path: "notes.txt" })),
   "outsideChanges.list": bench,
   "outsideChanges.resolve": theirs(({ workbenchId }) => ({ workbenchId, strategy: "adopt" })),

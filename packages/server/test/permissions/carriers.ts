@@ -31,6 +31,11 @@ export function headersOf({ token, cookie, workspace }: Credentials): Record<str
   };
 }
 
+/** Parts of addresses are text; what is not is sent as somebody careless would. */
+function inAddress(value: unknown): string {
+  return typeof value === "string" ? value : (JSON.stringify(value) ?? "");
+}
+
 export function restCarrier(daemon: TestDaemon): Carrier {
   return {
     name: "REST",
@@ -40,13 +45,13 @@ export function restCarrier(daemon: TestDaemon): Carrier {
       const { method, transfer } = operation;
       const rest: Record<string, unknown> = { ...input };
       const path = operation.path.replaceAll(/\{(\w+)\}/g, (_, name: string) => {
-        const value = String(rest[name]);
+        const value = inAddress(rest[name]);
         delete rest[name];
-        return encodeURIComponent(value);
+        return encodeURIComponent(value.toWellFormed());
       });
       const inQuery = method === "GET" || method === "DELETE" || transfer === "upload";
       const query = new URLSearchParams(
-        Object.entries(rest).map(([name, value]): [string, string] => [name, String(value)]),
+        Object.entries(rest).map(([name, value]): [string, string] => [name, inAddress(value)]),
       );
       const response = await fetch(`${daemon.url}${path}${inQuery && query.size > 0 ? `?${query}` : ""}`, {
         method,
@@ -144,17 +149,20 @@ export function rpcWebSocketCarrier(daemon: TestDaemon): Carrier {
     async call(operation, input, credentials) {
       const socket = await connect(credentials);
       if ("ok" in socket) return socket;
-      const answered = new Promise<string>((resolve) => {
+      const answered = new Promise<string | undefined>((resolve) => {
+        socket.once("close", () => resolve(undefined));
         const hear = (data: unknown): void => {
           const text = String(data);
-          if (!text.includes('"id":1')) return;
+          // What is too deep or too much to be a request has no id to answer to.
+          if (!/"id":(1|null)\b/.test(text)) return;
           socket.off("message", hear);
           resolve(text);
         };
         socket.on("message", hear);
       });
       socket.send(rpcRequest(operation, input));
-      return rpcOutcome(await answered);
+      const text = await answered;
+      return text === undefined ? { ok: false, code: "CLOSED" } : rpcOutcome(text);
     },
     async [Symbol.asyncDispose]() {
       for (const socket of open.values()) socket.terminate();
