@@ -74,8 +74,7 @@ function generalHelp(): string {
   const codes = exitCodeHelp.map(([code, meaning]) => `  ${String(code).padEnd(4)} ${meaning}`).join("\n");
   return `
 From nothing to a published change:
-  benchtop providers add openai --kind openai-responses \\
-      --base-url https://api.openai.com/v1 --api-key-env OPENAI_API_KEY
+  benchtop providers add --preset openai --api-key-env OPENAI_API_KEY
   benchtop workbench create budget --add notes.md --add data.csv
   benchtop ask budget "add a summary.md" --model openai/gpt-5.2 --consent once
   benchtop draft diff budget && benchtop draft publish budget

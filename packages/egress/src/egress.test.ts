@@ -255,6 +255,38 @@ describe("S8 the gate of a provider elsewhere", () => {
       expect((await failureOf(post("https://api.example.com/v1", context))).code).toBe("EGRESS_CONSENT_REQUIRED");
     });
 
+    test("W22 a sign-in needs none, goes to the hosts of its identity provider, and carries a short form at most", async () => {
+      consent = () => false;
+      const hosts: Map<string, string | ReadonlySet<string>> = new Map([
+        ["id", new Set(["id.example.com", "keys.example.com"])],
+      ]);
+      const gate = createEgress({
+        policy: () => ({ allowedHosts: hosts }),
+        consent: { isConsented: () => false },
+        record: (event) => records.push(event),
+        resolve: async () => [{ address: "10.0.0.1", family: 4 }],
+      });
+      const context: EgressContext = { purpose: "oidc", workspaceId: "default", providerId: "id", local: false };
+      const refused = async (url: string, init: RequestInit): Promise<string> =>
+        (await failureOf(gate.fetch(url, init, context))).message;
+      // These pass the gate, and end at the check of the address.
+      const form = new URLSearchParams({ code: "x" });
+      for (const url of ["https://id.example.com/token", "https://keys.example.com/jwks"]) {
+        expect(await refused(url, {})).toContain("10.0.0.1");
+        expect(await refused(url, { method: "POST", body: form })).toContain("10.0.0.1");
+      }
+      for (const init of [
+        { method: "PUT", body: "x" },
+        { method: "POST", body: new Uint8Array(10) },
+        { method: "POST", body: "x".repeat(20_000) },
+      ]) {
+        expect(await refused("https://id.example.com/token", init)).toContain("short form");
+      }
+      expect(await refused("https://elsewhere.example.com/token", {})).toContain("is not the host");
+      expect(records.every(({ outcome, bytesSent }) => outcome !== "sent" && bytesSent === 0)).toBe(true);
+      await gate.close();
+    });
+
     test.each(["provider-test", "model-list"] as const)("%s needs none and can carry nothing", async (purpose) => {
       const context = { ...remote, purpose };
       await failureOf(egress.fetch("https://api.example.com/v1/models", {}, context));

@@ -165,8 +165,8 @@ function checkContentFree(url: URL, method: string, init: RequestInit, context: 
       detail: { host: url.host },
     });
   }
-  if (context.purpose === "model-call") return;
   if (context.purpose === "oidc") return checkSignInContent(url, method, init);
+  if (context.purpose !== "provider-test" && context.purpose !== "model-list") return;
   if (method === "GET" && (init.body === undefined || init.body === null) && countQuery.test(url.search)) return;
   throw new BenchtopError(
     "EGRESS_BLOCKED_BY_POLICY",
@@ -191,8 +191,11 @@ function checkSignInContent(url: URL, method: string, init: RequestInit): void {
 
 const methods: ReadonlySet<string> = new Set(["GET", "HEAD", "POST", "PUT", "PATCH", "DELETE"]);
 
+/** What can carry no content of anybody's. */
+const withoutConsent: ReadonlySet<EgressPurpose> = new Set(["provider-test", "model-list", "oidc"]);
+
 async function checkConsent(port: ConsentPort, url: URL, context: EgressContext): Promise<void> {
-  if (context.local || context.purpose !== "model-call") return;
+  if (context.local || withoutConsent.has(context.purpose)) return;
   const { workspaceId, providerId, modelId, scopeHash, runId, workbenchId } = context;
   const required = (cause?: unknown) =>
     new BenchtopError(

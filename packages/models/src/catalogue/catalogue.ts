@@ -1,4 +1,4 @@
-import { readdir, readFile } from "node:fs/promises";
+import { readdir, readFile, stat } from "node:fs/promises";
 import { join } from "node:path";
 import type { Prices } from "@benchtop/harness";
 import { BenchtopError } from "@benchtop/protocol";
@@ -10,7 +10,14 @@ import {
   type CatalogueModel,
   type CatalogueProvider,
 } from "./entry.ts";
-import { isFaults, problemsOf, readProviderFile, type Fault, type WrittenEntry } from "./provider-file.ts";
+import {
+  isFaults,
+  maxFileBytes,
+  problemsOf,
+  readProviderFile,
+  type Fault,
+  type WrittenEntry,
+} from "./provider-file.ts";
 
 /** What is known of inference providers: the one source of their addresses, hosts, models, prices and abilities. */
 export interface Catalogue {
@@ -127,9 +134,11 @@ async function filesOf(folder: string): Promise<string[]> {
   throw new BenchtopError("VALIDATION_FAILED", `${folder} holds more than ${maxFiles} files.`, { phase: "settings" });
 }
 
+/** A file that nobody could have written by hand is not brought into memory to be told so. */
 async function read(file: string): Promise<string> {
   try {
-    return await readFile(file, "utf8");
+    const { size } = await stat(file);
+    return size <= 4 * maxFileBytes ? await readFile(file, "utf8") : "#".repeat(maxFileBytes + 1);
   } catch (cause) {
     throw BenchtopError.from(cause, "FILE_READ_FAILED", { phase: "settings", detail: { path: file } });
   }

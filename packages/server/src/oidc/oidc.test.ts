@@ -328,6 +328,22 @@ describe("W22 with an issuer that lies", () => {
     expect(lines[0]).toMatch(/^benchtop_oidc=[\w.-]+; Path=\/; HttpOnly; SameSite=Strict; Max-Age=600$/);
   });
 
+  test("W22 over TLS the cookie is one that nobody else can set, and the address of return is the one that was asked for", async () => {
+    const home = join(folder, "public");
+    await mkdir(home, { mode: 0o700 });
+    await writeFile(join(home, "config.json"), JSON.stringify({ oidc: [team(issuer.issuer)] }));
+    const publicUrls = ["https://bench.example"];
+    const there = open.use(await startTestDaemon({ home, configDir: join(folder, "config"), publicUrls }));
+    const headers = { "content-type": "application/json", host: "bench.example", origin: "https://bench.example" };
+    const begun = await there.raw("/api/v1/sign-in/oidc/team", { method: "POST", headers, body: "{}" });
+    expect(begun.headers["set-cookie"]).toEqual([
+      expect.stringMatching(/^__Host-benchtop_oidc=.*; Path=\/; .*; Secure$/),
+    ]);
+    const { url } = JSON.parse(begun.body) as { url: string };
+    expect(new URL(url).searchParams.get("redirect_uri")).toBe("https://bench.example/sign-in/oidc");
+    expect(new URL(url).searchParams.get("code_challenge_method")).toBe("S256");
+  });
+
   test("W22 a discovery document leads to no host that nobody named", async () => {
     for (const discovery of [
       { token_endpoint: "http://127.0.0.1:1/token" },
