@@ -78,6 +78,7 @@ describe.skipIf(!hasBrowser)("the API explorer in a browser (needs /usr/bin/chro
     const response = page.getByRole("region", { name: "Response" });
     await response.getByText("404").waitFor();
     await response.getByText(`"NOT_FOUND"`).waitFor();
+    expect(page.url()).toBe(`${bench.url}/api?operation=runs.get`);
   });
 
   test("H8 a run is followed live, and let go", async () => {
@@ -108,6 +109,7 @@ describe.skipIf(!hasBrowser)("the API explorer in a browser (needs /usr/bin/chro
     // To its end, this time.
     await page.getByRole("button", { name: "Follow" }).click();
     await response.getByText("Ended").waitFor();
+    expect((await bench.client.call("runs.get", { runId })).status).toBe("error");
   });
 
   test("P1.4 what a role may not do can be read, not sent", async () => {
@@ -120,6 +122,8 @@ describe.skipIf(!hasBrowser)("the API explorer in a browser (needs /usr/bin/chro
     await page.getByRole("button", { name: "POST workbenches.create" }).click({ force: true });
     await page.waitForLoadState("networkidle");
     await page.getByText("Nothing was sent yet.").waitFor();
+    const { items } = await bench.client.call("workbenches.list", {});
+    expect(items.map(({ name }) => name)).not.toContain("Nothing");
   });
 
   test("P1.4 the explorer breaks no rule of the content security policy", () => {

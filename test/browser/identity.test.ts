@@ -1,5 +1,5 @@
 import { createServer, type AddressInfo } from "node:net";
-import type { Page } from "playwright-core";
+import type { Locator, Page } from "playwright-core";
 import { afterAll, beforeAll, describe, expect, test } from "vitest";
 import { startOidcProvider } from "../../packages/server/test/identity-providers.ts";
 import { Bench, budget, hasBrowser, task, violations } from "./bench.ts";
@@ -16,8 +16,6 @@ describe.skipIf(!hasBrowser)("people in a browser (needs /usr/bin/chromium)", ()
     runId = await bench.ask(workbenchId, `delete old.txt, ${task}`);
   }, 90_000);
   afterAll(() => bench[Symbol.asyncDispose]());
-
-  const account = (page: Page) => page.getByRole("button", { name: /: workspaces and account$/ });
 
   test("W22 an owner invites in one browser, somebody joins in another, and both see each other", async () => {
     await using owner = await bench.browser();
@@ -73,6 +71,8 @@ describe.skipIf(!hasBrowser)("people in a browser (needs /usr/bin/chromium)", ()
     await page.getByRole("button", { name: "Algebra, Emmy Noether: workspaces and account" }).click();
     await page.getByRole("menuitem", { name: /Default/ }).click();
     await page.getByRole("button", { name: "Default, Emmy Noether: workspaces and account" }).waitFor();
+    const { items } = await bench.client.call("members.list", {});
+    expect(items.filter(({ displayName }) => displayName === "Emmy Noether")).toHaveLength(1);
   });
 
   test("W22 a viewer sees everything and is offered nothing that they may not do", { timeout: 90_000 }, async () => {
@@ -121,6 +121,8 @@ describe.skipIf(!hasBrowser)("people in a browser (needs /usr/bin/chromium)", ()
     await page.getByRole("dialog").getByLabel("Name").fill("Too late");
     await page.keyboard.press("Enter");
     await page.getByRole("alert").getByText("PERMISSION_DENIED").waitFor();
+    const workbenches = await bench.client.call("workbenches.list", {});
+    expect(workbenches.items.map(({ name }) => name)).not.toContain("Too late");
   });
 
   test("W22 a session that was ended elsewhere leads to the sign-in form, and from there back", async () => {
@@ -203,12 +205,6 @@ describe.skipIf(!hasBrowser)("an identity provider in a browser (needs /usr/bin/
     const team = { name: "team", displayName: "The Team", issuer: provider.issuer, clientId: "benchtop", local: true };
     await using bench = await Bench.start({ port, config: { oidc: [team] } });
     const { url } = await bench.client.call("invitations.create", { role: "editor", email: "ada@team.example" });
-    const signInAs = async (page: Page, login: string) => {
-      await page.locator("[name=login]").fill(login);
-      await page.locator("[name=password]").fill("any");
-      await page.locator("[type=submit]").click();
-      await page.locator("[type=submit]").click();
-    };
 
     await using stranger = await bench.browser();
     await stranger.goto(`${bench.url}/runs?status=error`);
@@ -241,6 +237,18 @@ describe.skipIf(!hasBrowser)("a daemon without sign-in in a browser (needs /usr/
     }
   });
 });
+
+function account(page: Page): Locator {
+  return page.getByRole("button", { name: /: workspaces and account$/ });
+}
+
+/** At the pages of the identity provider: who it is, then that this is fine. */
+async function signInAs(page: Page, login: string): Promise<void> {
+  await page.locator("[name=login]").fill(login);
+  await page.locator("[name=password]").fill("any");
+  await page.locator("[type=submit]").click();
+  await page.locator("[type=submit]").click();
+}
 
 function freePort(): Promise<number> {
   return new Promise((resolve) => {

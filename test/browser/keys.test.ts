@@ -1,4 +1,4 @@
-import type { Page } from "playwright-core";
+import type { Locator, Page } from "playwright-core";
 import { afterAll, beforeAll, describe, expect, test } from "vitest";
 import { Bench, hasBrowser } from "./bench.ts";
 
@@ -12,7 +12,6 @@ describe.skipIf(!hasBrowser)("API keys in a browser (needs /usr/bin/chromium)", 
 
   const ask = (secret: string, path: string) =>
     fetch(`${bench.url}${path}`, { headers: { authorization: `Bearer ${secret}` } });
-  const keys = (page: Page) => page.getByRole("list", { name: "API keys" });
 
   test("P1.4 a key is shown once, does what its scopes say, and nothing after it was revoked", async () => {
     await using page = await bench.browser();
@@ -124,3 +123,7 @@ describe.skipIf(!hasBrowser)("API keys in a browser (needs /usr/bin/chromium)", 
     expect(await focused()).toBe("New key…");
   });
 });
+
+function keys(page: Page): Locator {
+  return page.getByRole("list", { name: "API keys" });
+}

@@ -1,4 +1,4 @@
-import { createClient } from "@benchtop/client";
+import { connect, createClient } from "@benchtop/client";
 import { BenchtopError, type ErrorInfo } from "@benchtop/protocol";
 
 const unauthorizedListeners = new Set<() => void>();
@@ -24,6 +24,9 @@ export async function watchedFetch(input: RequestInfo | URL, init?: RequestInit)
 
 /** The daemon that served this page; the session cookie says who we are. */
 export const client = createClient({ url: location.origin, fetch: watchedFetch });
+
+/** Whatever is followed goes over one connection, of which a browser gives few to one server. */
+export const live = connect({ url: location.origin, fetch: watchedFetch });
 
 export type Failure = { readonly message: string } & ErrorInfo;
 

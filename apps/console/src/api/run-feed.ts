@@ -1,6 +1,6 @@
 import { isTerminal, type RunEvent } from "@benchtop/protocol";
 import { useEffect, useState, useSyncExternalStore } from "react";
-import { client, failureOf, type Failure } from "./client.ts";
+import { client, failureOf, isCode, live, reportUnauthorized, type Failure } from "./client.ts";
 
 export interface FeedSnapshot {
   /** Grows in place; a new snapshot object says that it grew. */
@@ -50,14 +50,16 @@ export class RunFeed {
       if (stop.signal.aborted) return;
       if (this.#ended()) return this.#publish("ended");
       this.#publish("live");
-      for await (const event of client.follow(this.#runId, { after: this.#lastSeq(), signal: stop.signal })) {
+      for await (const event of live.follow(this.#runId, { after: this.#lastSeq(), signal: stop.signal })) {
         if (event.seq <= this.#lastSeq()) continue;
         this.#events.push(event);
         this.#publishSoon();
       }
       if (!stop.signal.aborted) this.#publish(this.#ended() ? "ended" : "live");
     } catch (thrown) {
-      if (!stop.signal.aborted) this.#publish("failed", failureOf(thrown));
+      if (stop.signal.aborted) return;
+      if (isCode(thrown, "AUTH_REQUIRED")) reportUnauthorized();
+      this.#publish("failed", failureOf(thrown));
     }
   }
 

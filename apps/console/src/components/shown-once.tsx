@@ -3,7 +3,7 @@ import { Button } from "./button.tsx";
 import { useCopy } from "./copy-text.tsx";
 
 /** Something that nobody will ever see again, to be copied now. */
-export function ShownOnce(props: { readonly label: string; readonly secret: string }) {
+export function ShownOnce(props: { readonly label: string; readonly secret: string; readonly takesFocus?: boolean }) {
   const { copied, copy } = useCopy(props.secret);
   return (
     <div>
@@ -14,7 +14,7 @@ export function ShownOnce(props: { readonly label: string; readonly secret: stri
         </code>
         <Button
           size="small"
-          autoFocus
+          autoFocus={props.takesFocus === true}
           className="max-sm:w-full"
           icon={copied ? <Check size={13} aria-hidden className="text-good" /> : <Copy size={13} aria-hidden />}
           onClick={copy}

@@ -3,6 +3,7 @@ import { FileDiff, HardDrive, Inbox, Plus } from "lucide-react";
 import { useState, type ReactNode } from "react";
 import { failureOf } from "../api/client.ts";
 import { Button, IconButton } from "../components/button.tsx";
+import { Checkbox } from "../components/checkbox.tsx";
 import { Chip } from "../components/chip.tsx";
 import { CopyId } from "../components/copy-text.tsx";
 import { Dialog } from "../components/dialog.tsx";
@@ -13,11 +14,13 @@ import { KeyCap } from "../components/key-cap.tsx";
 import { Markdown } from "../components/markdown.tsx";
 import { Menu } from "../components/menu.tsx";
 import { ProgressBar } from "../components/progress-bar.tsx";
+import { RadioCards } from "../components/radio-cards.tsx";
 import { RelativeTime } from "../components/relative-time.tsx";
 import { RunStatus } from "../components/run-status.tsx";
 import { Screen } from "../components/screen.tsx";
 import { Segmented } from "../components/segmented.tsx";
 import { Select } from "../components/select.tsx";
+import { ShownOnce } from "../components/shown-once.tsx";
 import { SkeletonRows } from "../components/skeleton.tsx";
 
 const codes: readonly ErrorCode[] = ["PROVIDER_AUTH_FAILED", "DRAFT_EXISTS", "NOT_FOUND"];
@@ -28,6 +31,7 @@ export function GalleryScreen() {
   const [choice, setChoice] = useState<"split" | "inline">("split");
   const [option, setOption] = useState("one");
   const [open, setOpen] = useState(false);
+  const [ticked, setTicked] = useState(true);
   return (
     <Screen title="Components">
       <div className="mx-auto grid max-w-240 gap-6 px-4 py-6 sm:px-8">
@@ -109,6 +113,25 @@ export function GalleryScreen() {
           >
             Its content.
           </Dialog>
+        </Group>
+        <Group title="One of a few, and some of many">
+          <div className="w-80">
+            <RadioCards
+              label="One of a few"
+              value={option === "two" ? "two" : "one"}
+              onChange={setOption}
+              options={[
+                { value: "one", label: "One", note: "A sentence about it." },
+                { value: "two", label: "Two", note: "And about the other." },
+              ]}
+            />
+          </div>
+          <Checkbox label="Ticked or not" note="A word about it." checked={ticked} onChange={setTicked} />
+        </Group>
+        <Group title="Shown once">
+          <div className="w-full max-w-120">
+            <ShownOnce label="An example" secret="bt_example_nobody_sees_it_again" />
+          </div>
         </Group>
         <Group title="Fields">
           <div className="w-70">

@@ -4,7 +4,7 @@ import { ShownOnce } from "../components/shown-once.tsx";
 export function NewKey(props: { readonly secret: string }) {
   return (
     <>
-      <ShownOnce label="API key" secret={props.secret} />
+      <ShownOnce takesFocus label="API key" secret={props.secret} />
       <p className="mt-3 mb-1 text-sm font-medium text-muted">To try it</p>
       <pre
         tabIndex={0}

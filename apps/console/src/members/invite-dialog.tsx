@@ -58,7 +58,7 @@ export function InviteDialog(props: { readonly identity: Identity; readonly onCl
           </Button>
         }
       >
-        <ShownOnce label="Invitation link" secret={url} />
+        <ShownOnce takesFocus label="Invitation link" secret={url} />
         <p className="mt-2 text-sm text-muted">
           Good once, for {expiresInDays === 1 ? "one day" : `${expiresInDays} days`}. It is not shown again; it can be
           taken back.

@@ -27,8 +27,9 @@ export function Entrance(props: { readonly arrival: Arrival | undefined }) {
     // A link that is opened in a tab which is here already changes only the fragment.
     const onHashChange = () => {
       const arrival = takeArrival();
-      if (arrival?.kind === "invitation") setInvitation(arrival.token);
-      else if (arrival !== undefined) void finish(exchange(arrival));
+      if (arrival === undefined) return;
+      setInvitation(invitationOf(arrival));
+      if (arrival.kind !== "invitation") void finish(exchange(arrival));
     };
     addEventListener("hashchange", onHashChange);
     return () => removeEventListener("hashchange", onHashChange);
