@@ -29,6 +29,10 @@ errors go to standard error. Colour is used on terminals only, and not when \`NO
 - **Questions** are asked on a terminal only. In scripts consent is \`--consent once|always\`, deletions are
   \`--confirm-deletions\`, and nothing waits for an answer.
 - **Ctrl-C** aborts the run through the API and waits for its last event; a second one leaves at once.
+- **Which daemon**: the one that \`BENCHTOP_URL\` names, else the one of \`benchtop login\`, else the one of this machine. \`BENCHTOP_TOKEN\`
+  says who you are there. \`login\` keeps tokens in \`benchtop/credentials.json\` of your configuration folder, for you alone (0600).
+- **Which workspace**: \`--workspace NAME\` with any command, else \`BENCHTOP_WORKSPACE\`, else what \`workspaces use\` chose.
+- A daemon that has too many requests is waited for, as long as it asks (at most 30 s, three times).
 - A daemon is **started by itself** where a command needs one (\`status\`, \`down\` and \`up\` excepted). A second \`up\` on the same
   home starts nothing: it prints the running daemon's line and exits with 0.
 
