@@ -463,6 +463,17 @@ export const attacks: readonly Attack[] = [
     refused: "PERMISSION_DENIED",
   },
   {
+    name: "an admin is demoted, and an invitation that they made still lets an admin in",
+    prepare: async ({ daemon, acme }) => {
+      const admin = await accept(daemon, await invite(acme.owner, "admin"), { displayName: "demoted" });
+      const token = await invite(admin, "admin");
+      await acme.owner.ask("PATCH", member(admin.userId), { role: "viewer" });
+      return { ask: () => nobody(daemon).ask("POST", "/api/v1/invitations/accept", { token, displayName: "Eve" }) };
+    },
+    attempt: (_, late) => late.ask("POST", ""),
+    refused: "AUTH_REQUIRED",
+  },
+  {
     name: "a name rewrites the terminal of whoever lists it",
     prepare: async ({ daemon, acme }) => {
       const token = await invite(acme.owner, "viewer");
