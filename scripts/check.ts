@@ -20,6 +20,7 @@ const checks: Record<string, string[]> = {
   layers: script("check-layers.ts"),
   ...generated("operations-reference.ts", "operations reference"),
   ...generated("cli-reference.ts", "CLI reference"),
+  ...generated("mcp-reference.ts", "MCP reference"),
   ...generated("harness-reference.ts", "harness reference"),
   ...generated("proto.ts", "proto"),
 };
