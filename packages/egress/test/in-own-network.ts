@@ -47,7 +47,14 @@ function gate(trusted: boolean) {
 
 const egress = gate(true);
 async function outcome(from: ReturnType<typeof gate>, providerId: string, url: string): Promise<string> {
-  const context = { purpose: "model-call", workspaceId: "ws_1", providerId, local: false, modelId: "m", scopeHash: "s" } as const;
+  const context = {
+    purpose: "model-call",
+    workspaceId: "ws_1",
+    providerId,
+    local: false,
+    modelId: "m",
+    scopeHash: "s",
+  } as const;
   try {
     return await (await from.fetch(url, { method: "POST", body: "words" }, context)).text();
   } catch (error) {

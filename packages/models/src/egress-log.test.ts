@@ -37,7 +37,7 @@ const sent: EgressRecord = {
   errorCode: null,
 };
 
-const shown = ({ workspaceId: _, ...record }: EgressRecord) => record;
+const shown = ({ workspaceId: _whose, ...record }: EgressRecord) => record;
 
 describe("S8 what was sent where", () => {
   test("is listed at once, newest first, as it was recorded", async () => {

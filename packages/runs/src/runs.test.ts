@@ -162,6 +162,8 @@ test("shutting down ends every run and starts no other", async () => {
   await expect(runs.start(start, async () => ({ output: "late" }))).rejects.toMatchObject({ code: "RUN_INTERRUPTED" });
 });
 
+const done = async () => ({ output: "done" });
+
 test("P1.4 what is made of a run stays in its workspace, and runs of before there were several are of the first", async () => {
   for (const [workspaceId, expected] of [
     ["ws_1", "ws_1"],
@@ -172,13 +174,12 @@ test("P1.4 what is made of a run stays in its workspace, and runs of before ther
     const origin = await startRun(
       store.journal,
       { ...before, ...(workspaceId !== undefined && { workspaceId }) },
-      async () => ({ output: "done" }),
+      done,
     );
     await origin.result;
-    const body = async () => ({ output: "done" });
-    const fork = await runs.fork(origin.runId, { body });
+    const fork = await runs.fork(origin.runId, { body: done });
     await fork.result;
-    const { replayRunId } = await runs.replay(origin.runId, body, "owner");
+    const { replayRunId } = await runs.replay(origin.runId, done, "owner");
     const undo = await runs.undo(origin.runId, new ToolRegistry([]), { runId: `undo-${expected}`, userId: "owner" });
     await undo.result;
     for (const runId of [fork.runId, replayRunId, undo.runId]) {

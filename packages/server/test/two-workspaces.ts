@@ -22,9 +22,9 @@ export interface Room {
   readonly workspaceId: string;
   readonly models: ModelServer;
   readonly ask: Ask;
-  upload(content: string): Promise<string>;
+  readonly upload: (content: string) => Promise<string>;
   /** Waits for the end of a run; its status. */
-  ended(runId: string): Promise<string>;
+  readonly ended: (runId: string) => Promise<string>;
 }
 
 /** The operator in one workspace, by the header; or whoever the token is of. */
@@ -51,7 +51,7 @@ export function roomOf(daemon: () => TestDaemon, workspaceId: string, models: Mo
       const query = new URLSearchParams(
         Object.entries(rest).map(([name, value]): [string, string] => [name, String(value)]),
       );
-      const text = await send(`${path}?${query}`, { method });
+      const text = await send(`${path}?${query.toString()}`, { method });
       return (transfer === undefined ? JSON.parse(text) : text) as never;
     }
     const headers = { "content-type": "application/json" };

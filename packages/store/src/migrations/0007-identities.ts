@@ -44,11 +44,7 @@ export async function identities(db: Kysely<unknown>): Promise<void> {
     .addColumn("accepted_by", "text")
     .addColumn("revoked_at", "text")
     .execute();
-  await db.schema
-    .createIndex("invitations_of_workspace")
-    .on("invitations")
-    .columns(["workspace_id", "id"])
-    .execute();
+  await db.schema.createIndex("invitations_of_workspace").on("invitations").columns(["workspace_id", "id"]).execute();
   await db.schema
     .createTable("api_keys")
     .addColumn("id", "text", (column) => column.primaryKey().notNull())
