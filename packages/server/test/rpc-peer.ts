@@ -30,13 +30,16 @@ export class RpcPeer implements AsyncDisposable {
   readonly notifications: Notification[] = [];
   /** Answers that belong to no call of `call`. */
   readonly others: RpcAnswer[] = [];
-  readonly #waiting = new Map<unknown, (answer: RpcAnswer) => void>();
+  readonly #waiting = new Map<unknown, { resolve(answer: RpcAnswer): void; reject(error: Error): void }>();
   readonly #watchers = new Set<() => void>();
   #nextId = 1;
 
   constructor(socket: WebSocket) {
     this.socket = socket;
     socket.setMaxListeners(0);
+    socket.on("close", (code) => {
+      for (const waiting of this.#waiting.values()) waiting.reject(new Error(`The socket closed (${code}).`));
+    });
     socket.on("message", (data: Buffer) => this.#receive(JSON.parse(data.toString()) as RpcAnswer & Notification));
   }
 
@@ -54,8 +57,8 @@ export class RpcPeer implements AsyncDisposable {
 
   /** The whole answer, an error too. */
   ask(method: string, params: Record<string, unknown> = {}, id: string | number = this.#nextId++): Promise<RpcAnswer> {
-    return new Promise((resolve) => {
-      this.#waiting.set(id, resolve);
+    return new Promise((resolve, reject) => {
+      this.#waiting.set(id, { resolve, reject });
       this.send({ jsonrpc: "2.0", id, method, params });
     });
   }
@@ -120,7 +123,7 @@ export class RpcPeer implements AsyncDisposable {
       const waiting = this.#waiting.get(message.id);
       this.#waiting.delete(message.id);
       if (waiting === undefined) this.others.push(message);
-      else waiting(message);
+      else waiting.resolve(message);
     }
     for (const watch of this.#watchers) watch();
   }

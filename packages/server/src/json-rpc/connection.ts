@@ -13,9 +13,12 @@ import {
   resultText,
   type Fault,
   type Id,
+  type Message,
   type Request,
 } from "./envelope.ts";
 import type { Proof } from "../identity/proof.ts";
+import { Batch } from "./batch.ts";
+import type { Load } from "./load.ts";
 import { Outbox } from "./outbox.ts";
 import { Slots } from "./slots.ts";
 import { defaultWindow, maxWindow, Subscription } from "./subscription.ts";
@@ -29,18 +32,12 @@ export interface ConnectionLimits {
   readonly maxFaults: number;
 }
 
-/** What all connections of one identity share. */
-export interface Shared {
-  subscriptions: number;
-  readonly maxSubscriptions: number;
-}
-
 /** What one message comes to: the answer, if it has one, and what begins once the answer is on its way. */
 interface Served {
   readonly answer: string | undefined;
-  /** Whether it is a call, which keeps its slot until its answer has left. */
-  readonly counted?: boolean;
-  readonly start?: () => void;
+  /** To be called when the answer has left. */
+  readonly left?: () => void;
+  readonly start?: (() => void) | undefined;
 }
 
 /** JSON-RPC on one WebSocket: calls in any order, and streams beside them. Ends with the socket. */
@@ -49,7 +46,7 @@ export class Connection {
   readonly #proof: Proof;
   readonly #socket: WebSocket;
   readonly #limits: ConnectionLimits;
-  readonly #shared: Shared;
+  readonly #load: Load;
   readonly #outbox: Outbox;
   /** What is going on; all of it is aborted when the peer goes away. */
   readonly #going = new Set<AbortController>();
@@ -60,12 +57,12 @@ export class Connection {
   #faults = 0;
   #nextSubscription = 1;
 
-  constructor(parts: RpcParts, socket: WebSocket, proof: Proof, limits: ConnectionLimits, shared: Shared) {
+  constructor(parts: RpcParts, socket: WebSocket, proof: Proof, limits: ConnectionLimits, load: Load) {
     this.#parts = parts;
     this.#proof = proof;
     this.#socket = socket;
     this.#limits = limits;
-    this.#shared = shared;
+    this.#load = load;
     this.#outbox = new Outbox(socket, 2 * parts.limits.maxJsonBytes);
     this.#slots = new Slots(limits.maxCalls, 10 * limits.maxCalls);
     socket.on("message", (data: Buffer, isBinary: boolean) => {
@@ -88,22 +85,28 @@ export class Connection {
 
   async #receive(text: string): Promise<void> {
     const held = this.#outbox.hold(text);
-    const message = parseMessage(text);
-    const items = message.kind === "single" ? [message.item] : message.items;
-    if (message.kind === "batch" || !isFault(message.item)) this.#faults = 0;
-    else if (++this.#faults > this.#limits.maxFaults) this.#socket.close(1008, "This is not JSON-RPC.");
-    const served = await Promise.all(items.map((item) => this.#serve(item, message.kind === "batch")));
-    const answers = served.flatMap(({ answer }) => (answer === undefined ? [] : [answer]));
-    const sent =
-      answers.length > 0 && this.#outbox.send(message.kind === "single" ? answers[0]! : `[${answers.join(",")}]`);
-    for (const { start } of served) start?.();
+    const { sent, left } = await this.#answer(parseMessage(text));
     // A call is over when its answer has left, so that a peer who does not read cannot ask for ever more.
     await sent;
-    if (served.some(({ counted }) => counted)) this.#slots.give();
+    for (const isLeft of left) isLeft();
     held.served();
   }
 
-  async #serve(item: Request | Fault, inBatch: boolean): Promise<Served> {
+  async #answer(message: Message): Promise<{ sent: Promise<void> | undefined; left: readonly (() => void)[] }> {
+    if (message.kind === "batch" || !isFault(message.item)) this.#faults = 0;
+    else if (++this.#faults > this.#limits.maxFaults) this.#socket.close(1008, "This is not JSON-RPC.");
+    const served =
+      message.kind === "single"
+        ? [await this.#serve(message.item, undefined)]
+        : await new Batch().run(message.items, (item, batch) => this.#serve(item, batch));
+    const answers = served.flatMap(({ answer }) => (answer === undefined ? [] : [answer]));
+    const text = message.kind === "single" ? answers[0] : `[${answers.join(",")}]`;
+    const sent = answers.length === 0 || text === undefined ? undefined : this.#outbox.send(text);
+    for (const { start } of served) start?.();
+    return { sent, left: served.flatMap(({ left }) => (left === undefined ? [] : [left])) };
+  }
+
+  async #serve(item: Request | Fault, batch: Batch | undefined): Promise<Served> {
     if (isFault(item)) return { answer: faultText(item) };
     if (item.method.startsWith("$/")) return answered(item, this.#control(item));
     if (item.id != null && this.#pending.has(item.id)) {
@@ -111,21 +114,35 @@ export class Connection {
     }
     const slot = this.#slots.take();
     if (slot === undefined) return answered(item, tooMany("calls", 11 * this.#limits.maxCalls));
+    const operation = this.#parts.registry.byRpc(item.method)?.operation;
+    const isRead = operation?.method === "GET" && operation.transfer !== "stream";
     const abort = this.#begin(item.id);
     await slot;
-    const served = await this.#carryOut(item, abort, inBatch);
-    if (!inBatch) return { ...served, counted: true };
+    const handedOver = isRead
+      ? await this.#load.turn(this.#outbox, operation.transfer === "download", abort.signal)
+      : undefined;
+    const refusal = isRead ? batch?.refusal : undefined;
+    const served = await this.#carryOut(item, operation, abort, batch !== undefined, refusal);
+    const left = (): void => this.#slots.give();
+    if (batch === undefined) return { ...served, start: served.start ?? handedOver, left };
     // The answers of a batch leave together: were each to keep its slot till then, two batches could wait for each other.
-    this.#slots.give();
+    left();
+    handedOver?.();
     return served;
   }
 
-  async #carryOut(request: Request, abort: AbortController, inBatch: boolean): Promise<Served> {
-    const operation = this.#parts.registry.byRpc(request.method)?.operation;
+  async #carryOut(
+    request: Request,
+    operation: Operation | undefined,
+    abort: AbortController,
+    inBatch: boolean,
+    refusal: Outcome | undefined,
+  ): Promise<Served> {
     let opened: Subscription | undefined;
     try {
       // It was canceled while it waited, so nothing of it is done.
       if (abort.signal.aborted) return answered(request, canceled());
+      if (refusal !== undefined) return answered(request, refusal);
       if (operation?.transfer !== "stream")
         return answered(request, await this.#call(request, operation, abort, inBatch));
       const outcome = await this.#open(request, abort, inBatch);
@@ -168,9 +185,9 @@ export class Connection {
     }
     const open = this.#subscriptions.size + this.#opening;
     if (open >= this.#limits.maxSubscriptions) return tooMany("streams", open);
-    const { maxSubscriptions, subscriptions } = this.#shared;
+    const { maxSubscriptions, subscriptions } = this.#load;
     if (subscriptions >= maxSubscriptions) return tooMany("streams", maxSubscriptions);
-    this.#shared.subscriptions++;
+    this.#load.subscriptions++;
     this.#opening++;
     const context = { proof: this.#proof, signal: abort.signal, canStream: true, inBatch };
     const outcome = await unlessAborted(callMethod(this.#parts, request, context), abort.signal);
@@ -180,7 +197,7 @@ export class Connection {
       return new Subscription({ id, operation, source, outbox: this.#outbox, window: window as number | null, abort });
     }
     this.#opening--;
-    this.#shared.subscriptions--;
+    this.#load.subscriptions--;
     return outcome;
   }
 
@@ -190,7 +207,7 @@ export class Connection {
       errorOf(await toFailure(this.#parts, thrown, { operation: subscription.operation.id }));
     const ended = subscription.run(describe, this.#parts.stopping).finally(() => {
       this.#subscriptions.delete(subscription.id);
-      this.#shared.subscriptions--;
+      this.#load.subscriptions--;
       this.#going.delete(abort);
     });
     this.#subscriptions.set(subscription.id, { subscription, ended });
@@ -256,7 +273,7 @@ function tooMany(what: string, limit: number): Outcome {
   return failed(
     new BenchtopError("RATE_LIMITED", `There are ${limit} ${what} on this connection already.`, {
       phase: "settings",
-      detail: { limit },
+      detail: { limit, ...(what === "calls" && { retry_after_ms: 100 }) },
     }),
   );
 }

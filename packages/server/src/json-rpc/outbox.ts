@@ -30,22 +30,23 @@ export class Outbox {
 
   /** Resolves once the text was taken, or the connection is over. */
   send(text: string): Promise<void> {
-    return new Promise((resolve) => {
-      this.#socket.send(text, () => {
-        resolve();
-        this.#drained();
-      });
-      this.#regulate();
+    // Nothing here keeps the text itself until then: the socket has its bytes.
+    const { promise, resolve } = Promise.withResolvers<void>();
+    this.#socket.send(text, () => {
+      resolve();
+      this.#drained();
     });
+    this.#regulate();
+    return promise;
   }
 
   /** A message came in; `served` is called once nothing is left of it. */
-  hold(text: string): { served(): void } {
-    this.#held += text.length;
+  hold({ length }: string): { served(): void } {
+    this.#held += length;
     this.#regulate();
     return {
       served: () => {
-        this.#held -= text.length;
+        this.#held -= length;
         this.#regulate();
       },
     };

@@ -94,9 +94,29 @@ describe("P1.4 nobody gets a WebSocket who is not known", () => {
     // The sign-in ends: the next call is refused, and at the next heartbeat the connection is over.
     const closed = once(socket, "close") as Promise<[number]>;
     await daemon.fetch("/api/v1/sign-in", { method: "DELETE", token: null, headers: { cookie, origin: daemon.url } });
-    const answer = await Promise.race([peer.ask("IdentityWhoami"), closed.then(() => undefined)]);
+    const answer = await Promise.race([
+      peer.ask("IdentityWhoami").catch(() => undefined),
+      closed.then(() => undefined),
+    ]);
     expect(answer?.error?.data.error_code ?? "AUTH_REQUIRED").toBe("AUTH_REQUIRED");
     expect((await closed)[0]).toBe(4401);
+  });
+
+  test("a key that is revoked is good for no further call, and its connection and streams end", async () => {
+    const headers = { ...bearer(), "content-type": "application/json" };
+    const body = JSON.stringify({ name: "for a socket", scopes: ["runs:read", "workbenches:read"] });
+    const made = await daemon.fetch("/api/v1/keys", { method: "POST", headers, body });
+    const { key, secret } = (await made.json()) as { key: { keyId: string }; secret: string };
+    await using peer = await RpcPeer.open({ url: daemon.url, token: secret });
+    expect(await peer.call("WorkbenchList")).toMatchObject({ items: [] });
+    const denied = await peer.ask("WorkbenchCreate", { name: "not mine to make" });
+    expect(denied.error?.data.error_code).toBe("PERMISSION_DENIED");
+    const closed = once(peer.socket, "close") as Promise<[number]>;
+    expect((await daemon.fetch(`/api/v1/keys/${key.keyId}`, { method: "DELETE" })).status).toBe(200);
+    const answer = await Promise.race([peer.ask("WorkbenchList").catch(() => undefined), closed.then(() => undefined)]);
+    expect(answer?.error?.data.error_code ?? "AUTH_REQUIRED").toBe("AUTH_REQUIRED");
+    expect((await closed)[0]).toBe(4401);
+    expect((await refused({ authorization: `Bearer ${secret}` })).status).toBe(401);
   });
 
   test("what is no handshake at all is answered and closed", async () => {

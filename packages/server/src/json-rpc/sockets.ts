@@ -10,7 +10,8 @@ import { commonHeaders, errorBody, failureHeaders } from "../http/answer.ts";
 import { checkAddress, type OwnAddresses } from "../identity/origin.ts";
 import { proofOf, type Proof } from "../identity/proof.ts";
 import type { RpcParts } from "./call-method.ts";
-import { Connection, type ConnectionLimits, type Shared } from "./connection.ts";
+import { Connection, type ConnectionLimits } from "./connection.ts";
+import { Load } from "./load.ts";
 
 export interface SocketParts extends RpcParts {
   readonly addresses: () => OwnAddresses;
@@ -50,7 +51,7 @@ interface Open {
 export class RpcSockets {
   readonly #parts: SocketParts;
   readonly #open = new Set<Open>();
-  readonly #shared = new Map<string, Shared & { connections: number }>();
+  readonly #loads = new Map<string, Load>();
   #server: Promise<WebSocketServer> | undefined;
   #heartbeat: NodeJS.Timeout | undefined;
 
@@ -109,7 +110,7 @@ export class RpcSockets {
 
   #checkConnections(key: string): void {
     const { maxConnections } = this.#parts.socketLimits;
-    if ((this.#shared.get(key)?.connections ?? 0) < maxConnections) return;
+    if ((this.#loads.get(key)?.sockets.size ?? 0) < maxConnections) return;
     throw new Refusal(429, "RATE_LIMITED", `There are ${maxConnections} connections of this identity already.`, {
       detail: { limit: maxConnections },
     });
@@ -132,22 +133,18 @@ export class RpcSockets {
 
   #accept(socket: WebSocket, proof: Proof, identity: Identity, key: string): void {
     const { socketLimits } = this.#parts;
-    const shared = this.#shared.get(key) ?? {
-      connections: 0,
-      subscriptions: 0,
-      maxSubscriptions: socketLimits.maxStreams,
-    };
-    shared.connections++;
-    this.#shared.set(key, shared);
-    const connection = new Connection(this.#parts, socket, proof, socketLimits, shared);
+    const load = this.#loads.get(key) ?? new Load(socketLimits.maxStreams);
+    this.#loads.set(key, load);
+    load.sockets.add(socket);
+    const connection = new Connection(this.#parts, socket, proof, socketLimits, load);
     const open: Open = { socket, connection, proof, identity, heard: true };
     this.#open.add(open);
     socket.on("pong", () => (open.heard = true));
     socket.on("message", () => (open.heard = true));
     socket.once("close", () => {
       this.#open.delete(open);
-      shared.connections--;
-      if (shared.connections === 0) this.#shared.delete(key);
+      load.sockets.delete(socket);
+      if (load.sockets.size === 0) this.#loads.delete(key);
     });
     this.#heartbeat ??= setInterval(() => {
       for (const each of this.#open) void this.#look(each);
