@@ -3,8 +3,12 @@ import { tmpdir } from "node:os";
 import { join } from "node:path";
 import { BenchtopError } from "@benchtop/protocol";
 import { afterEach, beforeEach, describe, expect, test } from "vitest";
-import { catalogueOf, entryFor, factsOf, loadCatalogue } from "./catalogue.ts";
+import { catalogueOf, entryFor, factsOf, type Catalogue } from "./catalogue.ts";
+import { parseSources } from "./parse.ts";
 import { withPreset } from "./preset.ts";
+import { sourcesOf } from "./sources.ts";
+
+const loadCatalogue = async (home: string): Promise<Catalogue> => await parseSources(await sourcesOf(home));
 
 let home: string;
 beforeEach(async () => {
@@ -64,9 +68,21 @@ describe("W3 what ships", () => {
     expect(factsOf(openai, "gpt-unheard-of")).toBeUndefined();
   });
 
-  test("W3 it is parsed by nobody who does not ask, and once for all who do", async () => {
-    const catalogue = await catalogueOf(home);
-    expect(await catalogue()).toBe(await catalogue());
+  test("W3 it is parsed once for the same files, and again when one of them has changed", async () => {
+    const first = await catalogueOf(home);
+    expect(await first()).toBe(await first());
+    expect(await first()).toEqual(await loadCatalogue(home));
+    const kept = join(home, "cache/provider-catalogue.json");
+    const text = await readFile(kept, "utf8");
+    const marked = text.replace('"displayName":"OpenAI"', '"displayName":"Kept"');
+    await writeFile(kept, marked);
+    const nameOf = async (): Promise<string | undefined> =>
+      (await (await catalogueOf(home))()).providers.find(({ id }) => id === "openai")?.displayName;
+    expect(await nameOf()).toBe("Kept");
+    await own("version: 1\nproviders:\n  - { id: ollama, displayName: Mine }\n");
+    expect(await nameOf()).toBe("OpenAI");
+    await writeFile(kept, "{ damaged");
+    expect(await nameOf()).toBe("OpenAI");
   });
 });
 
