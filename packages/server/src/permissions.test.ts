@@ -5,7 +5,14 @@ import { operation, operations, type Operation } from "@benchtop/operations";
 import { afterAll, beforeAll, expect, test } from "vitest";
 import { z } from "zod";
 import { startModelServer, type ModelServer } from "../../../test/model-server.ts";
-import { restCarrier, rpcPostCarrier, rpcWebSocketCarrier, type Carrier } from "../test/permissions/carriers.ts";
+import {
+  grpcCarrier,
+  mcpCarrier,
+  restCarrier,
+  rpcPostCarrier,
+  rpcWebSocketCarrier,
+  type Carrier,
+} from "../test/permissions/carriers.ts";
 import { fingerprint } from "../test/permissions/fingerprint.ts";
 import { seed, type Seeded } from "../test/permissions/seeds.ts";
 import { sweepOperation, type Sweep } from "../test/permissions/sweep.ts";
@@ -35,7 +42,15 @@ beforeAll(async () => {
   daemon = await startTestDaemon({ home, extensions: [unprotected, forgetful] });
   victim = await seed(daemon, "aardvark", models.url);
   stranger = await seed(daemon, "bandicoot", models.url);
-  carriers = [restCarrier(daemon), rpcPostCarrier(daemon), rpcWebSocketCarrier(daemon)];
+  carriers = [
+    restCarrier(daemon),
+    rpcPostCarrier(daemon),
+    rpcWebSocketCarrier(daemon),
+    await grpcCarrier(daemon, "grpc"),
+    await grpcCarrier(daemon, "grpc-web"),
+    await grpcCarrier(daemon, "connect-json"),
+    mcpCarrier(daemon),
+  ];
 }, 60_000);
 afterAll(async () => {
   console.log(

@@ -37,7 +37,7 @@ export async function connect(kind: Kind, daemon: TestDaemon, options: ClientOpt
     const { person } = options;
     if (person)
       classic.setRequestHandler(ElicitRequestSchema, async ({ params }) => ({ ...(await person(params.message)) }));
-    await classic.connect(new ClassicTransport(url, { requestInit: { headers } }) as never);
+    await classic.connect(new ClassicTransport(url, { requestInit: { headers } }));
     // The methods that the tests use are the same.
     return { kind, client: classic as unknown as Client, [Symbol.asyncDispose]: () => classic.close() };
   }
@@ -75,7 +75,7 @@ export async function call(
   const classic: unknown = client;
   const answer =
     classic instanceof ClassicClient
-      ? await classic.callTool(params, undefined, options as never)
+      ? await classic.callTool(params, undefined, options)
       : await client.callTool(params, options);
   return answer as unknown as ToolOutcome;
 }

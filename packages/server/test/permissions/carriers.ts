@@ -1,5 +1,9 @@
-import { casingOf, type Operation } from "@benchtop/operations";
+import { casingOf, operations, type Operation } from "@benchtop/operations";
 import { WebSocket } from "ws";
+import { offerOf } from "../../src/mcp/tools/offers.ts";
+import { toolNameOf } from "../../src/mcp/tools/tool-schemas.ts";
+import { grpcClient, type GrpcProtocol } from "../grpc-client.ts";
+import { call as callTool, connect, failureIn, type McpClient, type PersonAnswer } from "../mcp/clients.ts";
 import type { TestDaemon } from "../test-daemon.ts";
 
 /** What a caller shows. Absent means that it shows nothing. */
@@ -18,6 +22,8 @@ export type Outcome =
 /** One way in which the operations of a daemon are reached. */
 export interface Carrier extends AsyncDisposable {
   readonly name: string;
+  /** Whether a browser's cookie is worth anything on it; its callers are programs otherwise. */
+  readonly cookies: boolean;
   /** Whether this way offers the operation at all. */
   offers(operation: Operation): boolean;
   call(operation: Operation, input: Record<string, unknown>, credentials: Credentials): Promise<Outcome>;
@@ -39,6 +45,7 @@ function inAddress(value: unknown): string {
 export function restCarrier(daemon: TestDaemon): Carrier {
   return {
     name: "REST",
+    cookies: true,
     offers: () => true,
     async call(operation, input, credentials) {
       const gone = new AbortController();
@@ -101,6 +108,7 @@ function envelopeOutcome(text: string): Outcome {
 export function rpcPostCarrier(daemon: TestDaemon): Carrier {
   return {
     name: "JSON-RPC by POST",
+    cookies: true,
     // One answer is all that a POST has.
     offers: ({ transfer }) => transfer !== "stream",
     async call(operation, input, credentials) {
@@ -145,6 +153,7 @@ export function rpcWebSocketCarrier(daemon: TestDaemon): Carrier {
   };
   return {
     name: "JSON-RPC by WebSocket",
+    cookies: true,
     offers: () => true,
     async call(operation, input, credentials) {
       const socket = await connect(credentials);
@@ -168,4 +177,80 @@ export function rpcWebSocketCarrier(daemon: TestDaemon): Carrier {
       for (const socket of open.values()) socket.terminate();
     },
   };
+}
+
+/** gRPC by Connect's own clients; `connect-json` is what a browser or a script speaks. */
+export async function grpcCarrier(daemon: TestDaemon, protocol: GrpcProtocol): Promise<Carrier> {
+  const client = await grpcClient(daemon.url, protocol);
+  return {
+    name: { grpc: "gRPC", "grpc-web": "gRPC-Web", connect: "Connect", "connect-json": "Connect in JSON" }[protocol],
+    cookies: true,
+    // The service is fixed in its .proto files: what an embedding program adds is not in them.
+    offers: ({ id }) => Object.hasOwn(operations, id),
+    async call(operation, input, credentials) {
+      const gone = new AbortController();
+      const body = [Buffer.from("bytes")];
+      const headers = {
+        ...headersOf(credentials),
+        ...(credentials.cookie !== undefined && { origin: daemon.url }),
+      };
+      if (operation.transfer === "stream") setTimeout(() => gone.abort(), 2000);
+      const answer = await client.call(operation.id, input, { headers, body, signal: gone.signal });
+      if (answer.ok) return { ok: true, text: JSON.stringify(answer.output) };
+      return { ok: false, code: String(answer.info?.["error_code"] ?? answer.status) };
+    },
+    async [Symbol.asyncDispose]() {},
+  };
+}
+
+/** MCP by the official client, with a person beside it who agrees to everything: only permissions are in the way. */
+export function mcpCarrier(daemon: TestDaemon): Carrier {
+  const open = new Map<string, McpClient>();
+  const person = (): PersonAnswer => ({ action: "accept", content: { confirm: true } });
+  const connected = async ({ token, workspace }: Credentials): Promise<McpClient | Outcome> => {
+    const key = JSON.stringify({ token, workspace });
+    const known = open.get(key);
+    if (known !== undefined) return known;
+    if (token === undefined) return await refusalOf(daemon, {});
+    try {
+      const client = await connect("MCP 2025-11-25", daemon, {
+        token,
+        ...(workspace !== undefined && { workspace }),
+        person,
+      });
+      open.set(key, client);
+      return client;
+    } catch {
+      return await refusalOf(daemon, { token, ...(workspace !== undefined && { workspace }) });
+    }
+  };
+  return {
+    name: "MCP",
+    cookies: false,
+    offers: (operation) => offerOf(operation).kind !== "none",
+    async call(operation, input, credentials) {
+      const client = await connected(credentials);
+      if ("ok" in client) return client;
+      const result = await callTool(client, toolNameOf(operation.id), input);
+      if (result.isError !== true) return { ok: true, text: JSON.stringify(result.content) };
+      return { ok: false, code: failureIn(result)?.error_code ?? JSON.stringify(result.content) };
+    },
+    async [Symbol.asyncDispose]() {
+      for (const client of open.values()) await client[Symbol.asyncDispose]();
+    },
+  };
+}
+
+/** What the endpoint says to somebody whom it lets begin nothing. */
+async function refusalOf(daemon: TestDaemon, credentials: Credentials): Promise<Outcome> {
+  const response = await fetch(`${daemon.url}/mcp`, {
+    method: "POST",
+    headers: {
+      ...headersOf(credentials),
+      "content-type": "application/json",
+      accept: "application/json, text/event-stream",
+    },
+    body: JSON.stringify({ jsonrpc: "2.0", id: 1, method: "ping" }),
+  });
+  return envelopeOutcome(await response.text());
 }

@@ -37,6 +37,7 @@ export async function sweepOperation(
   const input = example.input(victim) as Record<string, unknown>;
   for (const carrier of carriers.filter((each) => each.offers(operation))) {
     for (const attempt of attemptsOn(operation, example.about, victim, stranger)) {
+      if (attempt.credentials.cookie !== undefined && !carrier.cookies) continue;
       sweep.attempts += 1;
       const outcome = await carrier.call(operation, input, attempt.credentials);
       const got = outcome.ok ? "it was done" : outcome.code;
