@@ -70,7 +70,11 @@ export async function beginCall(parts: CallsParts, entry: Entry, context: Handle
   answer.catch(() => undefined);
   message.promise.catch(() => undefined);
   await Promise.race([allowed.promise, answer]);
-  context.values.set(callKey, { answer, sent: message.resolve });
+  const sent = (whole: Sent): void => {
+    context.signal.removeEventListener("abort", abandon);
+    message.resolve(whole);
+  };
+  context.values.set(callKey, { answer, sent });
 }
 
 /** Goes on with a call that was begun. Throws what `callOperation` throws. */

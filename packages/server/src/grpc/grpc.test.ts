@@ -1,5 +1,8 @@
+import { execFile } from "node:child_process";
 import { createRequire } from "node:module";
+import { join } from "node:path";
 import { setTimeout as sleep } from "node:timers/promises";
+import { promisify } from "node:util";
 import type * as GrpcJs from "@grpc/grpc-js";
 import type * as ProtoLoader from "@grpc/proto-loader";
 import { afterAll, beforeAll, describe, expect, test } from "vitest";
@@ -302,6 +305,15 @@ describe("@grpc/grpc-js", () => {
 
 const post = (path: string, headers: Record<string, string>, body?: string) =>
   daemon.fetch(path, { method: "POST", headers, ...(body !== undefined && { body }) });
+
+test("a program that has never seen our descriptors calls by reflection", async () => {
+  const buf = join(import.meta.dirname, "../../../../node_modules/.bin/buf");
+  const header = `authorization: ${authorization}`;
+  const how = ["--http2-prior-knowledge", "--protocol", "grpc", "-H", header, "--reflect-header", header];
+  const url = `${daemon.url}/benchtop.v1.IdentityService/IdentityWhoami`;
+  const { stdout } = await promisify(execFile)(buf, ["curl", ...how, "-d", "{}", url]);
+  expect(JSON.parse(stdout)).toMatchObject({ identity: { userId: "owner" } });
+});
 
 describe("what is no proper call", () => {
   test("a page of another origin gets nothing, with or without the cookie", async () => {
