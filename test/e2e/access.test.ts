@@ -282,6 +282,7 @@ describe("P1.4 a daemon with a certificate of its own", () => {
     const { stdout } = await home.ok("status");
     expect(stdout).toContain("TLS, with a certificate of its own");
     expect(stdout).toContain("! Nobody has to prove who they are");
+    expect(stdout).toContain("(not asked to prove it)");
 
     // Another machine does not know the authority: it says so, and has sent no token.
     const refused = await runWith(here, ["login", secured, "--json"], "some-token");

@@ -94,3 +94,14 @@ test("Ctrl-C at a terminal aborts the run", async () => {
   expect(stdout).toContain("Stopping the run");
   expect(stdout).toContain("[USER_CANCELED]");
 });
+
+test("P1.4 a token that is typed to log in is not shown, and Ctrl-C keeps nothing", async () => {
+  const { url, token } = (await home.ok("up", "--json", "--no-open")).json as { url: string; token: string };
+  const canceled = await atTerminal(["login", url], "Token (it is not shown):", "\u0003");
+  expect([canceled.code, canceled.stdout]).toEqual([130, expect.stringContaining("[USER_CANCELED]")]);
+  const { code, stdout } = await atTerminal(["login", url], "Token (it is not shown):", `${token}\r`);
+  expect(code).toBe(0);
+  expect(stdout).toContain(`Logged in at ${url} as `);
+  expect(stdout).not.toContain(token);
+  await home.ok("logout");
+});

@@ -1,6 +1,6 @@
 import type { Command } from "commander";
 import type { Client } from "@benchtop/client";
-import type { SystemStatus } from "@benchtop/operations";
+import type { Identity, SystemStatus } from "@benchtop/operations";
 import { BenchtopError } from "@benchtop/protocol/errors";
 import { openBrowser } from "../daemon/browser.ts";
 import { chosenDaemon, findDaemon, isLoopback, type ChosenDaemon, type FoundDaemon } from "../daemon/find.ts";
@@ -101,8 +101,9 @@ async function status(invocation: Invocation): Promise<void> {
     terminal.line(`Benchtop is not running (home ${home}). \`benchtop up\` starts it.`);
     return;
   }
-  const state = await readStatus(await invocation.client());
-  if (state === undefined) return await shortStatus(invocation, daemon.url);
+  const client = await invocation.client();
+  const [state, identity] = await Promise.all([readStatus(client), client.call("identity.whoami", {})]);
+  if (state === undefined) return await shortStatus(invocation, daemon.url, identity);
   if (invocation.json) return invocation.printJson({ running: true, ...state });
   terminal.line(terminal.colours.bold(`Benchtop ${state.version} runs at ${state.url}`));
   if (chosen !== undefined) terminal.line(terminal.colours.dim(chosenLine(chosen)));
@@ -113,6 +114,7 @@ async function status(invocation: Invocation): Promise<void> {
       `${state.pid}, up ${formatDuration(Date.now() - Date.parse(state.startedAt))}, ${formatBytes(state.memoryBytes)}, Node ${state.nodeVersion}`,
     ],
     ["Network", networkLine(state.url)],
+    ["You", youLine(identity)],
     ["Home", state.home],
     ["Database", `${state.database.dialect}, ${state.database.location} (schema ${state.database.migration})`],
     ["Runs", `${state.runs.active} active, ${state.runs.total} in all`],
@@ -143,17 +145,20 @@ async function readStatus(client: Client): Promise<SystemStatus | undefined> {
 }
 
 /** What anybody may know who may use it at all. */
-async function shortStatus(invocation: Invocation, url: string): Promise<void> {
-  const client = await invocation.client();
-  const [health, identity] = await Promise.all([client.call("system.health", {}), client.call("identity.whoami", {})]);
-  const { version, uptimeSeconds } = health;
+async function shortStatus(invocation: Invocation, url: string, identity: Identity): Promise<void> {
+  const { version, uptimeSeconds } = await (await invocation.client()).call("system.health", {});
   if (invocation.json) return invocation.printJson({ running: true, url, version, uptimeSeconds });
   const { terminal } = invocation;
   terminal.line(terminal.colours.bold(`Benchtop ${version} runs at ${url}`));
   printFacts(terminal, [
     ["Up", formatDuration(uptimeSeconds * 1000)],
-    ["You", `${identity.displayName}, ${identity.role ?? "operator"} of ${identity.workspaceName}`],
+    ["You", youLine(identity)],
   ]);
+}
+
+function youLine({ displayName, operator, role, workspaceName, via }: Identity): string {
+  const standing = operator ? "operator" : (role ?? "no member");
+  return `${displayName}, ${standing}, in ${workspaceName}${via === "none" ? " (not asked to prove it)" : ""}`;
 }
 
 function networkLine(url: string): string {

@@ -41,7 +41,7 @@ interface LoginOptions {
 
 /** Nothing is kept until the daemon has said whose token it is. */
 async function login(invocation: Invocation, given: string | undefined, options: LoginOptions): Promise<void> {
-  const url = given === undefined ? (await invocation.daemon()).url : daemonAddress(given, "What to log in to");
+  const url = await whereTo(invocation, given);
   if (url.startsWith("http:") && !isLoopback(url) && options.allowHttp !== true) {
     throw new BenchtopError(
       "VALIDATION_FAILED",
@@ -67,6 +67,14 @@ async function login(invocation: Invocation, given: string | undefined, options:
   const { terminal } = invocation;
   terminal.line(`Logged in at ${url} as ${describe(identity)}.`);
   terminal.line("Commands go there from now on; `benchtop logout` ends that.");
+}
+
+/** The one that is named, else the one that commands go to anyway, whether the token for it is any good or not. */
+async function whereTo(invocation: Invocation, given: string | undefined): Promise<string> {
+  if (given !== undefined) return daemonAddress(given, "What to log in to");
+  const { BENCHTOP_URL: named } = process.env;
+  if (named !== undefined && named !== "") return daemonAddress(named, "BENCHTOP_URL");
+  return readCredentials().current ?? (await invocation.daemon()).url;
 }
 
 async function logout(invocation: Invocation, given: string | undefined): Promise<void> {

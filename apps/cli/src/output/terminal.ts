@@ -64,10 +64,12 @@ export function openTerminal(options: { json: boolean; noInput?: boolean }): Ter
       return answer !== undefined && answer !== "" && letters.includes(answer) ? answer : undefined;
     },
     secret: async (question) => {
+      // The terminal stops echoing before anybody is asked to type.
+      const answer = ask("", new Writable({ write: (_chunk, _encoding, done) => done() }));
       stderr.write(`${question} `);
-      const answer = await ask("", new Writable({ write: (_chunk, _encoding, done) => done() }));
+      const typed = await answer;
       stderr.write("\n");
-      return answer;
+      return typed;
     },
   };
 }
