@@ -79,7 +79,11 @@ function useDefaultHandlers(failure: Failure): ErrorHandlers {
   const navigate = useNavigate();
   const { run_id: runId, workbench_id: workbenchId } = failure;
   return {
-    open_settings: () => navigate({ to: "/settings", search: { section: "providers" } }),
+    // No setting of their own gives somebody a permission.
+    ...(failure.error_code !== "PERMISSION_DENIED" &&
+      failure.error_code !== "AUTH_REQUIRED" && {
+        open_settings: () => navigate({ to: "/settings", search: { section: "providers" } }),
+      }),
     free_disk_space: () => navigate({ to: "/settings", search: { section: "about" } }),
     ...(runId !== undefined && { view_report: () => navigate({ to: "/runs/$runId", params: { runId } }) }),
     ...(workbenchId !== undefined && {
