@@ -1,6 +1,6 @@
 import type { Prices } from "@benchtop/harness";
 import { filled, type CatalogueModel, type CatalogueProvider } from "./entry.ts";
-import { parseInThread, sourcesOf } from "./sources.ts";
+import { parseElsewhere, sourcesOf } from "./sources.ts";
 import { keepCatalogue, keptCatalogue, keyOf } from "./kept.ts";
 
 /** What is known of inference providers: the one source of their addresses, hosts, models, prices and abilities. */
@@ -19,8 +19,8 @@ export interface ModelFacts {
 
 /**
  * The catalogue of a home, read when first asked for; only where the operator has descriptions of their own is it read now, so
- * that a mistake in them stops the start. Parsing takes longer than most of a start and its memory stays with the process that
- * does it, so it is done in a thread, and once for the same files: what was found right is kept in the home.
+ * that a mistake in them stops the start. Parsing takes longer than most of a start, and its memory would stay with the daemon, so
+ * another process does it, and once for the same files: what was found right is kept in the home.
  */
 export async function catalogueOf(home: string): Promise<() => Promise<Catalogue>> {
   let loading: Promise<Catalogue> | undefined;
@@ -39,7 +39,7 @@ async function readCatalogue(home: string): Promise<Catalogue> {
   const key = keyOf(sources);
   const kept = await keptCatalogue(home, key);
   if (kept) return kept;
-  const catalogue = await parseInThread(sources);
+  const catalogue = await parseElsewhere(sources);
   await keepCatalogue(home, key, catalogue);
   return catalogue;
 }

@@ -1,6 +1,6 @@
+import { fork } from "node:child_process";
 import { readdir, readFile, stat } from "node:fs/promises";
 import { join } from "node:path";
-import { Worker } from "node:worker_threads";
 import { BenchtopError } from "@benchtop/protocol";
 import type { Catalogue } from "./catalogue.ts";
 import { maxFileBytes } from "./provider-file.ts";
@@ -15,7 +15,7 @@ export interface Source {
   readonly text: string;
 }
 
-/** What a thread that parses answers. */
+/** What a process that parses answers. */
 export type ParseReply =
   | { readonly catalogue: Catalogue }
   | { readonly failure: { readonly message: string } & BenchtopError["info"] };
@@ -33,16 +33,20 @@ export async function sourcesOf(home: string, shippedFolder = shipped): Promise<
   );
 }
 
-/** Parses and checks, in a thread that ends with it. Throws what `parseSources` throws. */
-export async function parseInThread(sources: Sources): Promise<Catalogue> {
+/** Parses and checks, in a process that ends with it. Throws what `parseSources` throws. */
+export async function parseElsewhere(sources: Sources): Promise<Catalogue> {
   const reply = await new Promise<ParseReply>((resolve, reject) => {
-    const worker = new Worker(new URL("./parse-thread.ts", import.meta.url), {
-      workerData: sources,
-      name: "benchtop-catalogue",
+    const { NODE_COMPILE_CACHE: compiled } = process.env;
+    const child = fork(new URL("./parse-process.ts", import.meta.url), {
+      // Nothing of ours: the environment may hold keys.
+      env: compiled === undefined ? {} : { NODE_COMPILE_CACHE: compiled },
+      execArgv: [],
+      stdio: ["ignore", "ignore", "ignore", "ipc"],
     });
-    worker.once("message", resolve);
-    worker.once("error", reject);
-    worker.once("exit", () => reject(new Error("The thread that reads the catalogue ended without an answer.")));
+    child.once("message", (message) => resolve(message as ParseReply));
+    child.once("error", reject);
+    child.once("exit", () => reject(new Error("The process that reads the catalogue ended without an answer.")));
+    child.send(sources, (error) => error && reject(error));
   });
   if ("failure" in reply) throw BenchtopError.of(reply.failure);
   return reply.catalogue;
