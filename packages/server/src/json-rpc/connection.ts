@@ -209,6 +209,8 @@ export class Connection {
       this.#subscriptions.delete(subscription.id);
       this.#load.subscriptions--;
       this.#going.delete(abort);
+      // Whatever else was open for it goes, too.
+      abort.abort();
     });
     this.#subscriptions.set(subscription.id, { subscription, ended });
   }

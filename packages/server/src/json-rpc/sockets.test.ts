@@ -2,14 +2,23 @@ import { once } from "node:events";
 import { connect } from "node:net";
 import { afterAll, afterEach, beforeAll, describe, expect, test } from "vitest";
 import { WebSocket } from "ws";
+import { startModelServer, type ModelServer } from "../../../../test/model-server.ts";
 import { startTestDaemon, type TestDaemon } from "../../test/test-daemon.ts";
 import { RpcPeer } from "../../test/rpc-peer.ts";
 
 let daemon: TestDaemon;
+let models: ModelServer;
 beforeAll(async () => {
-  daemon = await startTestDaemon({ socketLimits: { maxConnections: 5, maxFaults: 10, maxCalls: 2, heartbeatMs: 50 } });
+  models = await startModelServer();
+  daemon = await startTestDaemon({ socketLimits: { maxConnections: 5, maxFaults: 10, maxCalls: 2 } });
+  const provider = { name: "loop", kind: "openai-chat", baseUrl: models.url, local: true };
+  const headers = { "content-type": "application/json" };
+  await daemon.fetch("/api/v1/providers", { method: "POST", headers, body: JSON.stringify(provider) });
 });
-afterAll(() => daemon[Symbol.asyncDispose]());
+afterAll(async () => {
+  await daemon[Symbol.asyncDispose]();
+  await models.close();
+});
 
 interface Refused {
   readonly status: number;
@@ -91,14 +100,10 @@ describe("P1.4 nobody gets a WebSocket who is not known", () => {
     await once(socket, "open");
     expect(await peer.call("IdentityWhoami")).toMatchObject({ via: "sign-in" });
 
-    // The sign-in ends: the next call is refused, and at the next heartbeat the connection is over.
+    // The sign-in ends, and with it what was opened by it.
     const closed = once(socket, "close") as Promise<[number]>;
     await daemon.fetch("/api/v1/sign-in", { method: "DELETE", token: null, headers: { cookie, origin: daemon.url } });
-    const answer = await Promise.race([
-      peer.ask("IdentityWhoami").catch(() => undefined),
-      closed.then(() => undefined),
-    ]);
-    expect(answer?.error?.data.error_code ?? "AUTH_REQUIRED").toBe("AUTH_REQUIRED");
+    expect((await peer.ask("IdentityWhoami")).error?.data.error_code).toBe("AUTH_REQUIRED");
     expect((await closed)[0]).toBe(4401);
   });
 
@@ -111,11 +116,23 @@ describe("P1.4 nobody gets a WebSocket who is not known", () => {
     expect(await peer.call("WorkbenchList")).toMatchObject({ items: [] });
     const denied = await peer.ask("WorkbenchCreate", { name: "not mine to make" });
     expect(denied.error?.data.error_code).toBe("PERMISSION_DENIED");
+    const { runId } = (await (
+      await daemon.fetch("/api/v1/runs", {
+        method: "POST",
+        headers,
+        body: JSON.stringify({ model: "loop/slow", prompt: "say a lot, slowly" }),
+      })
+    ).json()) as { runId: string };
+    const stream = await peer.subscribe("RunsEvents", { run_id: runId });
     const closed = once(peer.socket, "close") as Promise<[number]>;
     expect((await daemon.fetch(`/api/v1/keys/${key.keyId}`, { method: "DELETE" })).status).toBe(200);
-    const answer = await Promise.race([peer.ask("WorkbenchList").catch(() => undefined), closed.then(() => undefined)]);
-    expect(answer?.error?.data.error_code ?? "AUTH_REQUIRED").toBe("AUTH_REQUIRED");
+    expect((await peer.ask("WorkbenchList")).error?.data.error_code).toBe("AUTH_REQUIRED");
+    expect(await peer.end(stream)).toMatchObject({
+      reason: "failed",
+      error: { data: { error_code: "AUTH_REQUIRED" } },
+    });
     expect((await closed)[0]).toBe(4401);
+    await daemon.fetch(`/api/v1/runs/${runId}/abort`, { method: "POST", headers, body: "{}" });
     expect((await refused({ authorization: `Bearer ${secret}` })).status).toBe(401);
   });
 
@@ -202,14 +219,15 @@ describe("limits of connections", () => {
     await peer.until(() => peer.others.length > 0);
     expect(peer.others[0]).toMatchObject({ id: null, error: { code: -32_600 } });
   });
+});
 
-  test("a peer that does not answer pings is dropped, and one that does is kept", async () => {
-    const alive = await open();
-    const socket = new WebSocket(`${daemon.url.replace("http", "ws")}/rpc`, { headers: bearer(), autoPong: false });
-    const [code] = (await once(socket, "close")) as [number];
-    expect(code).toBe(1006);
-    expect(await alive.call("SystemHealth")).toMatchObject({ status: "ok" });
-  });
+test("a peer that does not answer pings is dropped, and one that does is kept", async () => {
+  await using other = await startTestDaemon({ socketLimits: { heartbeatMs: 300 } });
+  await using alive = await RpcPeer.open(other);
+  const headers = { authorization: `Bearer ${other.token}` };
+  const socket = new WebSocket(`${other.url.replace("http", "ws")}/rpc`, { headers, autoPong: false });
+  expect(await once(socket, "close")).toMatchObject({ 0: 1006 });
+  expect(await alive.call("SystemHealth")).toMatchObject({ status: "ok" });
 });
 
 test("H8 the daemon tells its peers when it stops", async () => {

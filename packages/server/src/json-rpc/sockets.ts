@@ -23,7 +23,7 @@ export interface SocketLimits extends ConnectionLimits {
   readonly maxConnections: number;
   /** Open streams of one identity, on all its connections. */
   readonly maxStreams: number;
-  /** How often a connection is looked at: whether its peer lives, and may still be here. */
+  /** How often a connection is asked whether its peer lives. */
   readonly heartbeatMs: number;
 }
 
@@ -36,14 +36,14 @@ export const defaultSocketLimits: SocketLimits = {
   heartbeatMs: 30_000,
 };
 
-/** Application close codes (RFC 6455, section 7.4.2). */
+/** An application's close code (RFC 6455, section 7.4.2): whoever opened the connection is not known any more. */
 const noLongerKnown = 4401;
+/** Calls are refused and streams end at once; the answer to the call that ended it all has so long to leave. */
+const lastAnswersMs = 500;
 
 interface Open {
   readonly socket: WebSocket;
   readonly connection: Connection;
-  readonly proof: Proof;
-  readonly identity: Identity;
   heard: boolean;
 }
 
@@ -137,36 +137,31 @@ export class RpcSockets {
     this.#loads.set(key, load);
     load.sockets.add(socket);
     const connection = new Connection(this.#parts, socket, proof, socketLimits, load);
-    const open: Open = { socket, connection, proof, identity, heard: true };
+    const open: Open = { socket, connection, heard: true };
     this.#open.add(open);
     socket.on("pong", () => (open.heard = true));
     socket.on("message", () => (open.heard = true));
+    const watch = this.#parts.identities.watch(identity, "self");
+    watch.signal.addEventListener("abort", () => {
+      setTimeout(() => socket.close(noLongerKnown, "AUTH_REQUIRED"), lastAnswersMs).unref();
+    });
     socket.once("close", () => {
+      watch.end();
       this.#open.delete(open);
       load.sockets.delete(socket);
       if (load.sockets.size === 0) this.#loads.delete(key);
     });
     this.#heartbeat ??= setInterval(() => {
-      for (const each of this.#open) void this.#look(each);
+      for (const each of this.#open) look(each);
     }, socketLimits.heartbeatMs).unref();
   }
+}
 
-  /** Drops a peer that is dead, or whose key, sign-in or membership ended; its streams end with it. */
-  async #look(open: Open): Promise<void> {
-    const { socket, proof, identity } = open;
-    if (!open.heard) return socket.terminate();
-    open.heard = false;
-    socket.ping();
-    try {
-      const now = await this.#parts.identities.identify(proof);
-      const isSame = now.workspaceId === identity.workspaceId && now.userId === identity.userId;
-      const hasAll = identity.permissions.every((permission) => now.permissions.includes(permission));
-      if (!isSame || !hasAll) socket.close(noLongerKnown, "What this connection may do has changed.");
-    } catch (thrown) {
-      const failure = await toFailure(this.#parts, thrown, {});
-      if (errorOf(failure).code === "AUTH_REQUIRED") socket.close(noLongerKnown, "AUTH_REQUIRED");
-    }
-  }
+/** Drops a peer that has been silent since it was asked the last time. */
+function look(open: Open): void {
+  if (!open.heard) return open.socket.terminate();
+  open.heard = false;
+  open.socket.ping();
 }
 
 /** A peer that leaves before it is answered has nothing to be told. */
