@@ -34,11 +34,11 @@ type Environment = Record<string, string>;
 
 interface Spoken {
   readonly shown: string[];
-  call(
+  readonly call: (
     name: string,
     args: Record<string, unknown>,
     options?: { signal?: AbortSignal; onprogress?: () => void },
-  ): Promise<{
+  ) => Promise<{
     readonly isError?: boolean;
     readonly structuredContent?: Record<string, unknown>;
     readonly _meta?: { readonly "benchtop/error"?: Record<string, unknown> };
@@ -110,7 +110,7 @@ describe.each(["2026-07-28", "2025-11-25", "classic"] as const)("an official cli
         onprogress: () => canceling.abort("enough"),
       },
     );
-    await expect(calling).rejects.toThrow();
+    await expect(calling).rejects.toThrow("enough");
     const client = await home.client();
     const runs = async () => (await client.call("runs.list", { workbenchId })).items.map(({ errorCode }) => errorCode);
     await expect.poll(runs, { timeout: 10_000 }).toEqual(["USER_CANCELED"]);

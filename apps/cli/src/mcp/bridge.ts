@@ -86,7 +86,9 @@ async function take(
 async function fail(options: BridgeOptions, message: Message, error: BenchtopError): Promise<void> {
   const isRequest = message.id !== undefined && message.method !== undefined;
   if (!isRequest)
-    return options.complain(`${message.method ?? "An answer"} did not reach the daemon: ${error.message}`);
+    return options.complain(
+      `${typeof message.method === "string" ? message.method : "An answer"} did not reach the daemon: ${error.message}`,
+    );
   const data: { message: string } & ErrorInfo = { message: error.message, ...error.info };
   await write(options, { jsonrpc: "2.0", id: message.id, error: { code: -32_000, message: error.message, data } });
 }
@@ -112,7 +114,7 @@ function parse(bytes: Buffer): Message | "empty" | undefined {
     const text = utf8.decode(bytes);
     if (text.trim() === "") return "empty";
     const value = JSON.parse(text) as unknown;
-    return typeof value === "object" && value !== null && !Array.isArray(value) ? (value as Message) : undefined;
+    return typeof value === "object" && value !== null && !Array.isArray(value) ? value : undefined;
   } catch {
     return undefined;
   }

@@ -193,7 +193,8 @@ export class McpConnection {
     const { signal } = this.#closing;
     const session = this.#session;
     let last = "";
-    while (!signal.aborted && session !== undefined && session === this.#session) {
+    const isOurs = (): boolean => session !== undefined && session === this.#session;
+    while (!signal.aborted && isOurs()) {
       try {
         const headers = {
           ...this.#headers({}),

@@ -30,25 +30,23 @@ test.each([
   { timeout: 60_000 },
   async (revision, required) => {
     const output = join(folder, revision);
-    const { log } = await runScenarios(`${daemon.url}/mcp`, revision, output);
+    await runScenarios(`${daemon.url}/mcp`, revision, output);
     const outcomes = await readOutcomes(output);
-    expect(outcomes.size, log.slice(-2000)).toBeGreaterThanOrEqual(required);
+    expect(outcomes.size).toBeGreaterThanOrEqual(required);
     const failed = [...outcomes].filter(([, failures]) => failures.length > 0);
-    // Both ways: nothing fails that is not justified there, and nothing is justified that does not fail.
-    expect(failed.map(([scenario]) => scenario).toSorted(), JSON.stringify(failed, null, 2)).toEqual(
-      Object.keys(baseline[revision]).toSorted(),
-    );
+    const justified = Object.keys(baseline[revision]);
+    const unexpected = failed.filter(([scenario]) => !justified.includes(scenario));
+    const stale = justified.filter((scenario) => !failed.some(([name]) => name === scenario));
+    expect({ unexpected, stale }).toEqual({ unexpected: [], stale: [] });
   },
 );
 
-function runScenarios(url: string, revision: string, output: string): Promise<{ readonly log: string }> {
+function runScenarios(url: string, revision: string, output: string): Promise<void> {
   const main = join(import.meta.dirname, "../../../../node_modules/@modelcontextprotocol/conformance/dist/index.js");
   const words = ["server", "--url", url, "--requirements", revision, "--output-dir", output];
   return new Promise((resolve) => {
     // The exit code tells of failures too, which are judged by what they are.
-    execFile(process.execPath, [main, ...words], { maxBuffer: 10_000_000 }, (_, out, errors) =>
-      resolve({ log: `${out}${errors}` }),
-    );
+    execFile(process.execPath, [main, ...words], { maxBuffer: 10_000_000 }, () => resolve());
   });
 }
 

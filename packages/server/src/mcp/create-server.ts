@@ -1,4 +1,4 @@
-import { BenchtopError } from "@benchtop/protocol";
+import type { BenchtopError } from "@benchtop/protocol";
 import {
   CLIENT_CAPABILITIES_META_KEY,
   ProtocolError,
@@ -9,6 +9,7 @@ import {
   type RequestStateCodec,
   type ServerContext,
 } from "@modelcontextprotocol/server";
+import { z } from "zod";
 import { errorOf, toFailure } from "../api/failure.ts";
 import { version } from "../version.ts";
 import type { Caller, CallerParts } from "./caller.ts";
@@ -45,11 +46,12 @@ export function createMcpServer(parts: McpServerParts): Server {
   );
   const requestOf = (context: ServerContext): McpRequest => toRequest(parts, server, context);
   const subscriptions = new Subscriptions(features, (uri) => server.sendResourceUpdated({ uri }));
+  // oxlint-disable-next-line unicorn/prefer-add-event-listener -- the SDK's server is no event target
   server.onclose = () => subscriptions.close();
 
   server.setRequestHandler("tools/list", async ({ params }, context) => {
     const request = requestOf(context);
-    const lists = await Promise.all(features.map((feature) => feature.tools?.(request) ?? []));
+    const lists = await Promise.all(features.map(async (feature) => (await feature.tools?.(request)) ?? []));
     const { items, nextCursor } = pageOf(lists.flat(), params?.cursor, toolsPerPage);
     return { tools: items, ...nextCursor };
   });
@@ -139,14 +141,13 @@ function toRequest(parts: McpServerParts, server: Server, context: ServerContext
 
 /** With each request in the newer protocol, at the greeting in the older. */
 function capabilitiesOf(server: Server, { mcpReq }: ServerContext): ClientCapabilities {
-  const envelope = mcpReq.envelope as { readonly [CLIENT_CAPABILITIES_META_KEY]?: ClientCapabilities } | undefined;
-  return envelope?.[CLIENT_CAPABILITIES_META_KEY] ?? server.getClientCapabilities() ?? {};
+  const envelope: Readonly<Record<string, unknown>> | undefined = mcpReq.envelope;
+  const declared = envelope?.[CLIENT_CAPABILITIES_META_KEY] as ClientCapabilities | undefined;
+  return declared ?? server.getClientCapabilities() ?? {};
 }
 
-interface ListPlace {
-  readonly feature: number;
-  readonly cursor?: string;
-}
+const ListPlace = z.object({ feature: z.int().nonnegative(), cursor: z.string().max(4000).exactOptional() });
+type ListPlace = z.infer<typeof ListPlace>;
 
 /** One feature after the other; the cursor says whose turn it is. */
 async function listResources(features: readonly McpFeature[], text: string | undefined, request: McpRequest) {
@@ -167,12 +168,13 @@ async function listResources(features: readonly McpFeature[], text: string | und
 }
 
 function readPlace(text: string): ListPlace {
-  const [, feature, cursor] =
-    /^\{"feature":(\d{1,3})(?:,"cursor":"([\w-]{1,2000})")?\}$/.exec(
-      Buffer.from(text.slice(0, 4000), "base64url").toString("utf8"),
-    ) ?? [];
-  if (feature === undefined) throw wrongCursor();
-  return { feature: Number(feature), ...(cursor !== undefined && { cursor }) };
+  try {
+    const place = ListPlace.safeParse(JSON.parse(Buffer.from(text, "base64url").toString("utf8")));
+    if (place.success) return place.data;
+  } catch (error) {
+    if (!(error instanceof SyntaxError)) throw error;
+  }
+  throw wrongCursor();
 }
 
 function pageOf<Item>(items: readonly Item[], cursor: string | undefined, size: number) {

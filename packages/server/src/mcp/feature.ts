@@ -21,22 +21,29 @@ import type { Caller } from "./caller.ts";
  * in the shape that MCP has for it, or a `ProtocolError` of the SDK.
  */
 export interface McpFeature {
-  tools?(request: McpRequest): readonly Tool[] | Promise<readonly Tool[]>;
-  callTool?(name: string, args: Record<string, unknown>, request: McpRequest): Promise<ToolAnswer> | undefined;
+  readonly tools?: (request: McpRequest) => readonly Tool[] | Promise<readonly Tool[]>;
+  readonly callTool?: (
+    name: string,
+    args: Record<string, unknown>,
+    request: McpRequest,
+  ) => Promise<ToolAnswer> | undefined;
   /** One page; `cursor` is what the page before said. */
-  resources?(cursor: string | undefined, request: McpRequest): Promise<ResourcePage>;
-  resourceTemplates?(request: McpRequest): readonly ResourceTemplateType[];
-  readResource?(uri: string, request: McpRequest): Promise<ReadResourceResult | InputRequiredResult> | undefined;
+  readonly resources?: (cursor: string | undefined, request: McpRequest) => Promise<ResourcePage>;
+  readonly resourceTemplates?: (request: McpRequest) => readonly ResourceTemplateType[];
+  readonly readResource?: (
+    uri: string,
+    request: McpRequest,
+  ) => Promise<ReadResourceResult | InputRequiredResult> | undefined;
   /** Rejects for who may not read it. What it resolves with brings something whenever the resource has changed, until it cannot any more. */
-  watchResource?(uri: string, watch: Watch): Promise<AsyncIterable<unknown>> | undefined;
-  prompts?(request: McpRequest): readonly Prompt[];
-  getPrompt?(
+  readonly watchResource?: (uri: string, watch: Watch) => Promise<AsyncIterable<unknown>> | undefined;
+  readonly prompts?: (request: McpRequest) => readonly Prompt[];
+  readonly getPrompt?: (
     name: string,
     args: Readonly<Record<string, string>>,
     request: McpRequest,
-  ): Promise<GetPromptResult | InputRequiredResult> | undefined;
+  ) => Promise<GetPromptResult | InputRequiredResult> | undefined;
   /** What an argument of a prompt or of a resource template may be, best first. */
-  complete?(params: CompleteRequestParams, request: McpRequest): Promise<readonly string[]> | undefined;
+  readonly complete?: (params: CompleteRequestParams, request: McpRequest) => Promise<readonly string[]> | undefined;
 }
 
 export type ToolAnswer = CallToolResult | InputRequiredResult;
@@ -64,9 +71,9 @@ export interface McpRequest {
    * Signs what a tool wants to find again when the client comes back with a person's answer (`inputRequired`). Good for this
    * caller and ten minutes; read it with `context.mcpReq.requestState()`, which refuses what was not signed here.
    */
-  seal(state: unknown): Promise<string>;
+  readonly seal: (state: unknown) => Promise<string>;
   /** Tells the client how far a call has come, where it asked to be told. */
-  progress(done: number, message: string, total?: number): Promise<void>;
+  readonly progress: (done: number, message: string, total?: number) => Promise<void>;
   /** True the first time: for what a person agreed to once. */
-  once(nonce: string): boolean;
+  readonly once: (nonce: string) => boolean;
 }

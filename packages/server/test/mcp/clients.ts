@@ -33,7 +33,7 @@ export async function connect(kind: Kind, daemon: TestDaemon, options: ClientOpt
   const headers = headersOf(daemon, options);
   const capabilities = options.capabilities ?? (options.person ? { elicitation: { form: {} } } : {});
   if (kind === "the classic client") {
-    const classic = new ClassicClient({ name: "test", version: "1" }, { capabilities: capabilities as object });
+    const classic = new ClassicClient({ name: "test", version: "1" }, { capabilities });
     const { person } = options;
     if (person)
       classic.setRequestHandler(ElicitRequestSchema, async ({ params }) => ({ ...(await person(params.message)) }));

@@ -70,17 +70,20 @@ test("who shows no token or a wrong one is told so as RFC 6750 has it, before an
 });
 
 test("a page of another origin, and a name that is not ours, are refused", async () => {
-  const { raw } = furnished.daemon;
   const headers = { ...headersOf(furnished.daemon, {}), "content-type": "application/json" };
   const body = JSON.stringify(initialize);
   const host = `127.0.0.1:${furnished.daemon.port}`;
-  const page = await raw("/mcp", {
+  const page = await furnished.daemon.raw("/mcp", {
     method: "POST",
     headers: { ...headers, host, origin: "https://evil.example" },
     body,
   });
   expect(page.status).toBe(403);
-  const rebound = await raw("/mcp", { method: "POST", headers: { ...headers, host: "evil.example" }, body });
+  const rebound = await furnished.daemon.raw("/mcp", {
+    method: "POST",
+    headers: { ...headers, host: "evil.example" },
+    body,
+  });
   expect(rebound.status).toBe(421);
 });
 
@@ -117,7 +120,7 @@ test("another workspace's workbenches and runs are not there", async () => {
   const { resources } = await mcp.client.listResources();
   expect(JSON.stringify(resources)).not.toContain(workbenchId);
   expect((await call(mcp, "runs_get", { runId })).isError).toBe(true);
-  await expect(mcp.client.listen({ resourceSubscriptions: [`benchtop://runs/${runId}`] })).rejects.toThrow();
+  await expect(mcp.client.listen({ resourceSubscriptions: [`benchtop://runs/${runId}`] })).rejects.toThrow("not there");
 });
 
 test("a key that is revoked ends what its session still reads", async () => {
@@ -180,7 +183,7 @@ test("garbage is answered as garbage, and the next request as ever", async () =>
     [Buffer.from([0xff, 0xfe]).toString("latin1"), 400],
   ] as const) {
     const response = await send(body, { session });
-    expect(response.status, JSON.stringify(body.slice(0, 40))).toBe(status);
+    expect([body.slice(0, 40), response.status]).toEqual([body.slice(0, 40), status]);
     expect(await response.json()).toMatchObject({ error: { code: expect.any(Number) as unknown } });
   }
   const unknown = await send({ jsonrpc: "2.0", id: 9, method: "no/such" }, { session });

@@ -53,6 +53,7 @@ export class Sessions {
     const session: Session = { owner, transport, server, busy: 0, usedAt: Date.now() };
     await server.connect(transport);
     const closeServer = server.onclose;
+    // oxlint-disable-next-line unicorn/prefer-add-event-listener -- the SDK's server is no event target
     server.onclose = () => {
       closeServer?.();
       memory.forget();

@@ -1,7 +1,7 @@
 import type { IncomingMessage, ServerResponse } from "node:http";
 
 /** The headers that MCP gives a meaning; nothing else of a request reaches the SDK. */
-const passedOn = [
+const passedOn: ReadonlySet<string> = new Set([
   "accept",
   "content-type",
   "last-event-id",
@@ -9,13 +9,13 @@ const passedOn = [
   "mcp-protocol-version",
   "mcp-method",
   "mcp-name",
-];
+]);
 
 /** A request as the SDK takes it, without its body, which is read and parsed before. Aborts when the client goes away. */
 export function toWebRequest(request: IncomingMessage, response: ServerResponse): Request {
   const headers = new Headers();
   for (const [name, value] of Object.entries(request.headers)) {
-    const isOurs = passedOn.includes(name) || name.startsWith("mcp-param-");
+    const isOurs = passedOn.has(name) || name.startsWith("mcp-param-");
     if (isOurs && typeof value === "string") headers.set(name, value);
   }
   const gone = new AbortController();

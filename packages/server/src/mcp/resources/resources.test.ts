@@ -34,7 +34,7 @@ test("an address of ours says what it names, and comes back the same", () => {
     "benchtop://runs/%zz",
     "benchtop://x/y",
   ]) {
-    expect(parseUri(wrong), wrong).toBeUndefined();
+    expect([wrong, parseUri(wrong)]).toEqual([wrong, undefined]);
   }
 });
 
@@ -69,7 +69,7 @@ describe.each(kinds)("with %s", (kind) => {
       "benchtop://runs/run_nothing",
       "file:///etc/passwd",
     ]) {
-      await expect(mcp.client.readResource({ uri }), uri).rejects.toMatchObject({
+      await expect(mcp.client.readResource({ uri })).rejects.toMatchObject({
         code: expect.any(Number) as unknown,
       });
     }
@@ -174,7 +174,7 @@ test.each(["MCP 2025-11-25", "the classic client"] as const)(
     await expect.poll(() => told, { timeout: 10_000 }).toContain(uri);
     await mcp.client.unsubscribeResource({ uri });
     await furnished.ask("POST", `/api/v1/runs/${watched}/abort`, {});
-    await expect(mcp.client.subscribeResource({ uri: "benchtop://runs/run_nothing" })).rejects.toThrow();
+    await expect(mcp.client.subscribeResource({ uri: "benchtop://runs/run_nothing" })).rejects.toThrow("no run");
     await expect(mcp.client.subscribeResource({ uri: "benchtop://workbenches/budget" })).rejects.toThrow("Only runs");
   },
 );
@@ -194,5 +194,7 @@ test("a client of the newer protocol watches a run with a stream, and only one t
   await expect.poll(() => told, { timeout: 10_000 }).toContain(uri);
   await subscription.close();
   await furnished.ask("POST", `/api/v1/runs/${watched}/abort`, {});
-  await expect(mcp.client.listen({ resourceSubscriptions: ["benchtop://runs/run_nothing"] })).rejects.toThrow();
+  await expect(mcp.client.listen({ resourceSubscriptions: ["benchtop://runs/run_nothing"] })).rejects.toThrow(
+    "not there",
+  );
 });

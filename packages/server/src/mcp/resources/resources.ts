@@ -168,28 +168,29 @@ function readCursor(text: string): Cursor {
 }
 
 async function read(uri: string, named: Named, { caller, signal }: McpRequest): Promise<ReadResourceResult> {
-  switch (named.kind) {
-    case "workbench": {
-      const overview = await readOverview(caller, named.workbenchId, signal);
-      return { contents: [{ uri, mimeType: "application/json", text: JSON.stringify(overview), _meta: untrusted }] };
-    }
-    case "file": {
-      const { workbenchId, side, path } = named;
-      const content = await readContent(await caller.download("files.read", { workbenchId, side, path }, signal));
-      const about = { uri, mimeType: content.mediaType, _meta: untrusted };
-      return {
-        contents: [content.kind === "text" ? { ...about, text: content.text } : { ...about, blob: content.base64 }],
-      };
-    }
-    case "review": {
-      const { text } = await reviewText(caller, named.workbenchId, signal);
-      return { contents: [{ uri, mimeType: "text/x-diff", text, _meta: untrusted }] };
-    }
-    case "run": {
-      const journal = await readJournal(caller, named.runId, signal);
-      return { contents: [{ uri, mimeType: "application/json", text: JSON.stringify(journal), _meta: untrusted }] };
-    }
+  if (named.kind === "file") {
+    const { workbenchId, side, path } = named;
+    const content = await readContent(await caller.download("files.read", { workbenchId, side, path }, signal));
+    const about = { uri, mimeType: content.mediaType, _meta: untrusted };
+    return {
+      contents: [content.kind === "text" ? { ...about, text: content.text } : { ...about, blob: content.base64 }],
+    };
   }
+  const [mimeType, text] = await describeNamed(named, caller, signal);
+  return { contents: [{ uri, mimeType, text, _meta: untrusted }] };
+}
+
+async function describeNamed(
+  named: Exclude<Named, { kind: "file" }>,
+  caller: Caller,
+  signal: AbortSignal,
+): Promise<readonly [mimeType: string, text: string]> {
+  if (named.kind === "review") return ["text/x-diff", (await reviewText(caller, named.workbenchId, signal)).text];
+  const value =
+    named.kind === "workbench"
+      ? await readOverview(caller, named.workbenchId, signal)
+      : await readJournal(caller, named.runId, signal);
+  return ["application/json", JSON.stringify(value)];
 }
 
 /** A journal says by itself when it grows. Files do not, and nobody looks at them all the time for a client that may be asleep. */

@@ -14,19 +14,12 @@ export const templates = {
 } as const;
 
 export function uriOf(named: Named): string {
-  switch (named.kind) {
-    case "workbench":
-      return `benchtop://workbenches/${encodeURIComponent(named.workbenchId)}`;
-    case "file": {
-      const side = named.side === "draft" ? "draft/files" : "files";
-      const path = named.path.split("/").map(encodeURIComponent).join("/");
-      return `benchtop://workbenches/${encodeURIComponent(named.workbenchId)}/${side}/${path}`;
-    }
-    case "review":
-      return `benchtop://workbenches/${encodeURIComponent(named.workbenchId)}/draft`;
-    case "run":
-      return `benchtop://runs/${encodeURIComponent(named.runId)}`;
-  }
+  if (named.kind === "run") return `benchtop://runs/${encodeURIComponent(named.runId)}`;
+  const bench = `benchtop://workbenches/${encodeURIComponent(named.workbenchId)}`;
+  if (named.kind === "workbench") return bench;
+  if (named.kind === "review") return `${bench}/draft`;
+  const path = named.path.split("/").map(encodeURIComponent).join("/");
+  return `${bench}/${named.side === "draft" ? "draft/files" : "files"}/${path}`;
 }
 
 /** Undefined for an address that is none of ours. What it names need not be there. */

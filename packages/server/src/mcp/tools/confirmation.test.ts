@@ -59,7 +59,7 @@ describe.each(kinds)("with %s", (kind) => {
     for (const capabilities of [{}, { elicitation: { url: {} } }]) {
       await using mcp = await connect(kind, furnished.daemon, { capabilities });
       for (const name of ["draft_publish", "draft_discard", "workbenches_delete", "memory_clear"]) {
-        expect(failureIn(await call(mcp, name, { workbenchId })), name).toMatchObject({
+        expect(failureIn(await call(mcp, name, { workbenchId }))).toMatchObject({
           error_code: "PERMISSION_DENIED",
           subphase: "confirmation",
           detail: { instead: expect.stringContaining(`benchtop`) as unknown },
@@ -117,8 +117,8 @@ describe.each(kinds)("with %s", (kind) => {
     ];
     for (const [name, args, said] of calls) {
       const failure = failureIn(await call(mcp, name, args));
-      expect(failure, name).toMatchObject({ error_code: "USER_CANCELED" });
-      expect(shown.at(-1), name).toContain(said);
+      expect({ name, ...failure }).toMatchObject({ name, error_code: "USER_CANCELED" });
+      expect(shown.at(-1)).toContain(said);
     }
     expect(await furnished.ask("GET", `/api/v1/runs/${runId}`)).toMatchObject({ deletedAt: null });
     expect(await furnished.ask("GET", `/api/v1/workbenches/${workbenchId}/draft`)).toMatchObject({ exists: true });
@@ -168,18 +168,18 @@ async function raw(token: string, params: Record<string, unknown>): Promise<Reco
 
 const confirmation = { confirmation: { action: "accept", content: { confirm: true } } };
 
+async function asked(name: string): Promise<{ workbenchId: string; state: string }> {
+  const workbenchId = await furnished.workbench(name, budget);
+  const question = await raw(furnished.daemon.token, { name: "workbenches_delete", arguments: { workbenchId } });
+  const { resultType, requestState } = question["result"] as { resultType: string; requestState: string };
+  expect(resultType).toBe("input_required");
+  return { workbenchId, state: requestState };
+}
+
+const isThere = async (workbenchId: string) =>
+  (await furnished.daemon.fetch(`/api/v1/workbenches/${workbenchId}`)).status === 200;
+
 describe("an answer that nobody gave", () => {
-  async function asked(name: string): Promise<{ workbenchId: string; state: string }> {
-    const workbenchId = await furnished.workbench(name, budget);
-    const question = await raw(furnished.daemon.token, { name: "workbenches_delete", arguments: { workbenchId } });
-    const { resultType, requestState } = question["result"] as { resultType: string; requestState: string };
-    expect(resultType).toBe("input_required");
-    return { workbenchId, state: requestState };
-  }
-
-  const isThere = async (workbenchId: string) =>
-    (await furnished.daemon.fetch(`/api/v1/workbenches/${workbenchId}`)).status === 200;
-
   test("P1 a confirmation without the question's own state asks again", async () => {
     const { workbenchId } = await asked("no state");
     const name = "workbenches_delete";

@@ -52,7 +52,7 @@ describe.each(kinds)("with %s", (kind) => {
         onprogress: ({ message }) => message?.includes("characters") && canceling.abort("enough"),
       },
     );
-    await expect(calling).rejects.toThrow();
+    await expect(calling).rejects.toThrow("enough");
     await expect.poll(() => runsOf(workbenchId), { timeout: 10_000 }).toMatchObject([{ errorCode: "USER_CANCELED" }]);
     await expect.poll(() => furnished.models.requests.at(-1)?.outcome).toBe("canceled");
   });

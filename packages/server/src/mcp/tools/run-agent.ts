@@ -1,5 +1,5 @@
 import { operations, type OutputOf, type Operations, type Run } from "@benchtop/operations";
-import { BenchtopError, type RunEvent } from "@benchtop/protocol";
+import { BenchtopError, type EventOf, type RunEvent } from "@benchtop/protocol";
 import type { CallToolResult, Tool } from "@modelcontextprotocol/server";
 import { z } from "zod";
 import { parseInput } from "../../api/input.ts";
@@ -108,22 +108,21 @@ class Told {
   }
 
   #say({ event, body }: StoredEvent): string[] {
-    const of = <Type extends RunEvent["type"]>(_: Type) => JSON.parse(body) as Extract<RunEvent, { type: Type }>;
     switch (event.type) {
       case "StepStarted":
-        this.#step = of("StepStarted").step;
+        this.#step = read<"StepStarted">(body).step;
         return [`Step ${this.#step}`];
       case "OutputDelta":
-        this.#characters += of("OutputDelta").text.length;
+        this.#characters += read<"OutputDelta">(body).text.length;
         return [];
       case "ToolCallRequested":
-        return [`Step ${this.#step}: calls ${inWords(of("ToolCallRequested").name, 60)}`];
+        return [`Step ${this.#step}: calls ${inWords(read<"ToolCallRequested">(body).name, 60)}`];
       case "DraftChanged": {
-        const { change, path } = of("DraftChanged");
+        const { change, path } = read<"DraftChanged">(body);
         return [`Step ${this.#step}: ${change} ${inWords(path)}`];
       }
       case "ProviderCallFinished": {
-        const { usage } = of("ProviderCallFinished");
+        const { usage } = read<"ProviderCallFinished">(body);
         return usage === undefined
           ? []
           : [`Step ${this.#step}: ${usage.inputTokens} tokens read, ${usage.outputTokens} written`];
@@ -134,6 +133,10 @@ class Told {
         return [];
     }
   }
+}
+
+function read<Type extends RunEvent["type"]>(body: string): EventOf<Type> {
+  return JSON.parse(body) as EventOf<Type>;
 }
 
 async function report(

@@ -1,6 +1,6 @@
 import { isUtf8 } from "node:buffer";
 import { buffer } from "node:stream/consumers";
-import { BenchtopError, errorRules } from "@benchtop/protocol";
+import { BenchtopError } from "@benchtop/protocol";
 import type { CallToolResult, ContentBlock } from "@modelcontextprotocol/server";
 import type { Answer } from "../../api/call-operation.ts";
 import type { Download } from "../../api/handler.ts";
@@ -17,14 +17,10 @@ export const maxBinaryBytes = 4_000_000;
 
 /** The answer of an operation: as text, and as it is. */
 export async function toToolResult(answer: Answer): Promise<CallToolResult> {
-  switch (answer.kind) {
-    case "value":
-      return { content: [text(JSON.stringify(answer.output))], structuredContent: answer.output };
-    case "download":
-      return { content: [await toContent(answer.download)], _meta: untrusted };
-    case "events":
-      throw new TypeError("A stream is no tool.");
-  }
+  if (answer.kind === "value")
+    return { content: [text(JSON.stringify(answer.output))], structuredContent: answer.output };
+  if (answer.kind === "download") return { content: [await toContent(answer.download)], _meta: untrusted };
+  throw new TypeError("A stream is no tool.");
 }
 
 /** A failure as a result that the model reads: what happened in words, and its `ErrorInfo`. */
@@ -77,9 +73,4 @@ function tooLarge(bytes: number, limit: number): BenchtopError {
     `This file has ${bytes} bytes; over MCP it may have ${limit}. \`benchtop workbench cat\` and REST read it.`,
     { phase: "workbench", detail: { bytes, limit } },
   );
-}
-
-/** Anything thrown, as an error of the taxonomy. */
-export function isOurs(thrown: unknown): thrown is BenchtopError {
-  return BenchtopError.is(thrown) && Object.hasOwn(errorRules, thrown.code);
 }

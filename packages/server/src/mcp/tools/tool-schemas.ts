@@ -39,9 +39,10 @@ export const withheldFields: readonly string[] = ["consent"];
 
 /** The input as JSON Schema 2020-12, with a word on each field that models often get wrong. */
 export function inputSchemaOf(operation: Pick<Operation, "input">): Tool["inputSchema"] {
-  const { properties = {}, ...rest } = plain(operation.input, "input") as Schema & {
-    properties?: Record<string, Schema>;
-  };
+  const { properties = {}, ...rest }: Schema & { properties?: Record<string, Schema> } = plain(
+    operation.input,
+    "input",
+  );
   const offered = Object.entries(properties).filter(([name]) => !withheldFields.includes(name));
   return {
     ...rest,
@@ -55,7 +56,7 @@ function outputSchemaOf(operation: Operation): Tool["outputSchema"] {
   if (operation.transfer !== undefined) return undefined;
   const schema = plain(operation.output, "output");
   if (schema["type"] !== "object" || JSON.stringify(schema).length > maxOutputSchema) return undefined;
-  return schema as Tool["outputSchema"];
+  return schema;
 }
 
 const maxOutputSchema = 6000;

@@ -184,7 +184,7 @@ export const questions: { readonly [Id in OperationId]?: (asking: Asking) => Pro
     const after = input["after"];
     return {
       title: `Take back what the run ${run.runId} changed in the Draft?`,
-      lines: [quoted(run.title), ...(after === undefined ? [] : [`Its changes up to event ${String(after)} stay.`])],
+      lines: [quoted(run.title), ...(typeof after !== "number" ? [] : [`Its changes up to event ${after} stay.`])],
       pinned: input,
     };
   },
