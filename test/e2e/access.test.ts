@@ -1,4 +1,5 @@
 import { chmod, readFile, stat, writeFile } from "node:fs/promises";
+import { createServer as createHttpServer } from "node:http";
 import { createServer } from "node:net";
 import { join } from "node:path";
 import { afterAll, beforeAll, describe, expect, test } from "vitest";
@@ -101,6 +102,33 @@ describe("P1.4 logging in to a daemon elsewhere", () => {
     }
     expect(connections).toBe(0);
     await new Promise((done) => thief.close(done));
+  });
+
+  test("what another daemon calls itself and says cannot steer the terminal", async () => {
+    const hostile = "\u001B]0;owned\u0007\u202E";
+    const fake = createHttpServer((request, response) => {
+      const refused = { message: hostile, error_code: "NOT_FOUND", phase: "settings", retryable: false, actions: [] };
+      const names = { userId: hostile, displayName: hostile, workspaceId: hostile, workspaceName: hostile };
+      const identity = { ...names, email: hostile, kind: "person", role: hostile, operator: false, via: hostile };
+      const ok = request.url === "/api/v1/whoami";
+      response.writeHead(ok ? 200 : 404, { "content-type": "application/json" });
+      response.end(
+        JSON.stringify(ok ? { ...identity, permissions: [hostile], keyId: null, signInId: null } : { error: refused }),
+      );
+    });
+    await new Promise<void>((done) => fake.listen(0, "127.0.0.1", done));
+    const { port } = fake.address() as { port: number };
+    const shown = [
+      await runWith(here, ["login", `http://127.0.0.1:${port}`], "some-token"),
+      await here.ok("whoami"),
+      await here.run(["workspaces", "list"]),
+      await here.ok("logout"),
+    ];
+    await new Promise((done) => fake.close(done));
+    expect(shown[0]?.stdout).toContain("Logged in at");
+    expect(shown[2]?.code).toBe(1);
+    for (const { stdout, stderr } of shown)
+      expect((stdout + stderr).replaceAll("\n", "")).not.toMatch(/[\p{Cc}\u202E]/u);
   });
 
   test("what BENCHTOP_URL names comes before what was logged in to, and this machine last", async () => {

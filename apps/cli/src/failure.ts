@@ -1,5 +1,6 @@
 import { BenchtopError, type ErrorCode } from "@benchtop/protocol/errors";
 import { nextSteps, type Subject } from "./next-steps.ts";
+import { printableText } from "./output/format.ts";
 import type { Terminal } from "./output/terminal.ts";
 
 /** What scripts can rely on. */
@@ -56,8 +57,9 @@ export function reportFailure(thrown: unknown, terminal: Terminal, json: boolean
     return exitCodeOf(error);
   }
   const { red, dim } = terminal.errorColours;
-  terminal.errorLine(`${red("✗")} ${error.message} ${dim(`[${error.code}]`)}`);
-  for (const step of nextSteps(error, subject)) terminal.errorLine(`  → ${step}`);
+  // What a daemon elsewhere says, and names in it, must not steer this terminal.
+  terminal.errorLine(`${red("✗")} ${printableText(error.message)} ${dim(`[${error.code}]`)}`);
+  for (const step of nextSteps(error, subject)) terminal.errorLine(`  → ${printableText(step)}`);
   if (error.code === "INTERNAL" && process.env["BENCHTOP_DEBUG"] !== undefined) terminal.errorLine(stackOf(thrown));
   return exitCodeOf(error);
 }

@@ -3,7 +3,7 @@ import type { ApiKey, Scope } from "@benchtop/operations";
 import { rolePermissions, roles, scopes as allScopes, type Role } from "@benchtop/operations/permissions";
 import { BenchtopError } from "@benchtop/protocol/errors";
 import type { Invocation } from "../invocation.ts";
-import { formatAge } from "../output/format.ts";
+import { formatAge, printable } from "../output/format.ts";
 import { printTable } from "../output/table.ts";
 import { addCommand, addGroup, daysOrNever, positiveNumber } from "./command.ts";
 import { allItems, oneOf } from "./names.ts";
@@ -65,9 +65,9 @@ async function create(invocation: Invocation, name: string, options: CreateOptio
   const { terminal } = invocation;
   const { key, secret } = answer;
   if (invocation.json) invocation.printJson(answer);
-  else terminal.line(secret);
+  else terminal.line(printable(secret));
   const end = key.expiresAt === null ? "does not expire" : `expires on ${key.expiresAt.slice(0, 10)}`;
-  const note = `This is the key ${key.name} (${key.keyId}). It is not shown again, and ${end}.`;
+  const note = `This is the key ${printable(key.name)} (${printable(key.keyId)}). It is not shown again, and ${end}.`;
   if (!invocation.json) terminal.errorLine(terminal.errorColours.dim(note));
 }
 
@@ -120,7 +120,7 @@ async function revoke(invocation: Invocation, word: string): Promise<void> {
   const key = await findKey(word, () => allItems((cursor) => client.call("keys.list", { limit: 1000, ...cursor })));
   await client.call("keys.revoke", { keyId: key.keyId });
   if (invocation.json) return invocation.printJson({ revoked: key.keyId });
-  invocation.terminal.line(`Revoked ${key.name}: it is refused from now on.`);
+  invocation.terminal.line(`Revoked ${printable(key.name)}: it is refused from now on.`);
 }
 
 /** By its id whatever became of it; by its name only while it is good for something. */

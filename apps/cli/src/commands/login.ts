@@ -5,6 +5,7 @@ import { changeCredentials, readCredentials, type Credentials } from "../daemon/
 import { chosenDaemon, checkedToken, daemonAddress, isLoopback } from "../daemon/find.ts";
 import { trustFor } from "../daemon/trust.ts";
 import type { Invocation } from "../invocation.ts";
+import { printable } from "../output/format.ts";
 import { printFacts } from "../output/table.ts";
 import { findWorkspace } from "../workspace.ts";
 import { addCommand } from "./command.ts";
@@ -111,7 +112,7 @@ async function whoami(invocation: Invocation): Promise<void> {
 }
 
 function describe(identity: Identity): string {
-  return `${identity.displayName} (${roleOf(identity)}) in ${identity.workspaceName}`;
+  return printable(`${identity.displayName} (${roleOf(identity)}) in ${identity.workspaceName}`);
 }
 
 function roleOf({ operator, role }: Identity): string {

@@ -4,7 +4,7 @@ import type { Client } from "@benchtop/client";
 import { roles, type Role } from "@benchtop/operations/permissions";
 import { BenchtopError } from "@benchtop/protocol/errors";
 import type { Invocation } from "../invocation.ts";
-import { formatAge } from "../output/format.ts";
+import { formatAge, printable } from "../output/format.ts";
 import { printTable } from "../output/table.ts";
 import { addCommand, addGroup, days, positiveNumber } from "./command.ts";
 import { allItems, oneOf } from "./names.ts";
@@ -92,8 +92,8 @@ async function invite(
   if (invocation.json) return invocation.printJson(answer);
   const { terminal } = invocation;
   const { invitation, url } = answer;
-  terminal.line(url);
-  const whose = invitation.email === null ? "whoever has it" : `who signs in as ${invitation.email}`;
+  terminal.line(printable(url));
+  const whose = invitation.email === null ? "whoever has it" : `who signs in as ${printable(invitation.email)}`;
   const until = invitation.expiresAt.slice(0, 10);
   terminal.errorLine(
     terminal.errorColours.dim(
@@ -107,19 +107,19 @@ async function setRole(invocation: Invocation, word: string, role: Role): Promis
   const { userId } = await findMember(client, word);
   const member = await client.call("members.setRole", { userId, role });
   if (invocation.json) return invocation.printJson(member);
-  invocation.terminal.line(`${member.displayName} is ${member.role} now.`);
+  invocation.terminal.line(`${printable(member.displayName)} is ${member.role} now.`);
 }
 
 async function remove(invocation: Invocation, word: string, yes: boolean): Promise<void> {
   const client = await invocation.client();
   const { userId, displayName, role } = await findMember(client, word);
   const { terminal } = invocation;
-  if (terminal.isInteractive && !yes && !(await terminal.confirm(`Remove ${displayName} (${role})?`))) {
+  if (terminal.isInteractive && !yes && !(await terminal.confirm(`Remove ${printable(displayName)} (${role})?`))) {
     throw new BenchtopError("USER_CANCELED", "Nobody was removed.");
   }
   await client.call("members.remove", { userId });
   if (invocation.json) return invocation.printJson({ removed: userId });
-  terminal.line(`Removed ${displayName}. What they made stays.`);
+  terminal.line(`Removed ${printable(displayName)}. What they made stays.`);
 }
 
 async function link(invocation: Invocation, word: string): Promise<void> {
@@ -128,8 +128,10 @@ async function link(invocation: Invocation, word: string): Promise<void> {
   const answer = await client.call("members.createLink", { userId });
   if (invocation.json) return invocation.printJson(answer);
   const { terminal } = invocation;
-  terminal.line(answer.url);
-  terminal.errorLine(terminal.errorColours.dim(`Signs one browser in as ${displayName}: once, within ten minutes.`));
+  terminal.line(printable(answer.url));
+  terminal.errorLine(
+    terminal.errorColours.dim(`Signs one browser in as ${printable(displayName)}: once, within ten minutes.`),
+  );
 }
 
 async function invitations(invocation: Invocation, options: PageOptions): Promise<void> {

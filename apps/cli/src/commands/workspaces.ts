@@ -3,7 +3,7 @@ import { BenchtopError } from "@benchtop/protocol/errors";
 import { changeCredentials, type ChosenWorkspace } from "../daemon/credentials.ts";
 import { chosenDaemon, givenToken } from "../daemon/find.ts";
 import type { Invocation } from "../invocation.ts";
-import { formatAge } from "../output/format.ts";
+import { formatAge, printable } from "../output/format.ts";
 import { printTable } from "../output/table.ts";
 import { findWorkspace } from "../workspace.ts";
 import { addCommand, addGroup, positiveNumber } from "./command.ts";
@@ -65,7 +65,7 @@ async function use(invocation: Invocation, word: string): Promise<void> {
   await (await invocation.clientIn(workspaceId)).call("identity.whoami", {});
   await choose(invocation, { id: workspaceId, name });
   if (invocation.json) return invocation.printJson({ workspaceId, name });
-  invocation.terminal.line(`Commands work in ${name} from now on.`);
+  invocation.terminal.line(`Commands work in ${printable(name)} from now on.`);
 }
 
 /** Kept beside the token it was chosen with. */
@@ -88,21 +88,23 @@ async function choose({ home }: Invocation, workspace: ChosenWorkspace): Promise
 async function create(invocation: Invocation, name: string): Promise<void> {
   const created = await (await invocation.client()).call("workspaces.create", { name });
   if (invocation.json) return invocation.printJson(created);
-  invocation.terminal.line(`Created ${created.name}. Work in it: \`benchtop workspaces use ${quoted(created.name)}\``);
+  invocation.terminal.line(
+    `Created ${printable(created.name)}. Work in it: \`benchtop workspaces use ${printable(quoted(created.name))}\``,
+  );
 }
 
 async function rename(invocation: Invocation, word: string, name: string): Promise<void> {
   const { workspaceId } = await findWorkspace(await invocation.clientIn(undefined), word);
   const renamed = await (await invocation.clientIn(workspaceId)).call("workspaces.rename", { name });
   if (invocation.json) return invocation.printJson(renamed);
-  invocation.terminal.line(`${word} is now ${renamed.name}.`);
+  invocation.terminal.line(`${printable(word)} is now ${printable(renamed.name)}.`);
 }
 
 async function remove(invocation: Invocation, word: string, yes: boolean): Promise<void> {
   const client = await invocation.clientIn(undefined);
   const { workspaceId, name } = await findWorkspace(client, word);
   const { terminal } = invocation;
-  const question = `Delete ${name} with its memberships, keys and providers? It cannot be brought back.`;
+  const question = `Delete ${printable(name)} with its memberships, keys and providers? It cannot be brought back.`;
   if (terminal.isInteractive && !yes && !(await terminal.confirm(question))) {
     throw new BenchtopError("USER_CANCELED", "Nothing was deleted.");
   }
@@ -112,5 +114,5 @@ async function remove(invocation: Invocation, word: string, yes: boolean): Promi
     homes: Object.fromEntries(Object.entries(homes).filter(([, { workspace }]) => workspace.id !== workspaceId)),
   }));
   if (invocation.json) return invocation.printJson({ deleted: workspaceId });
-  terminal.line(`Deleted ${name}.`);
+  terminal.line(`Deleted ${printable(name)}.`);
 }
