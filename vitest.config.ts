@@ -6,6 +6,8 @@ export default defineConfig({
     pool: "forks",
     testTimeout: 30_000,
     hookTimeout: 60_000,
+    // One second, the usual patience of polling, is too little for a machine that runs other files beside.
+    expect: { poll: { timeout: 15_000 } },
     coverage: {
       provider: "v8",
       include: ["packages/*/src/**/*.ts", "apps/cli/src/**/*.ts"],

@@ -18,9 +18,14 @@ const limits = {
   streamResetRate: 33,
 };
 
-/** A connection without a request is closed after this time; one with requests is asked whether it still lives. */
-const idleMs = 65_000;
-const pingTimeoutMs = 20_000;
+export interface Http2Patience {
+  /** A connection on which nothing happens for so long is closed; one with requests is asked first whether it still lives. */
+  readonly idleMs: number;
+  /** It has so long to say so. */
+  readonly pingMs: number;
+}
+
+const usualPatience: Http2Patience = { idleMs: 65_000, pingMs: 20_000 };
 
 export interface Http2Part {
   /** Made at the first connection that asks for it: most daemons never see one. */
@@ -30,18 +35,18 @@ export interface Http2Part {
 }
 
 /** HTTP/2 on sockets that another server has accepted. Requests reach `listener` as those of HTTP/1 do. */
-export function createHttp2(listener: RequestListener): Http2Part {
+export function createHttp2(listener: RequestListener, patience: Http2Patience = usualPatience): Http2Part {
   const sessions = new Set<ServerHttp2Session>();
   let server: Http2Server | undefined;
   return {
-    server: () => (server ??= create(listener, sessions)),
+    server: () => (server ??= create(listener, sessions, patience)),
     stop() {
       for (const session of sessions) session.close();
     },
   };
 }
 
-function create(listener: RequestListener, sessions: Set<ServerHttp2Session>): Http2Server {
+function create(listener: RequestListener, sessions: Set<ServerHttp2Session>, patience: Http2Patience): Http2Server {
   const { createServer } = process.getBuiltinModule("node:http2");
   const server = createServer(limits, (request, response) => {
     // HTTP/2 has `:authority` in place of Host, and it wins where both are sent (RFC 9113, section 8.3.1).
@@ -53,22 +58,23 @@ function create(listener: RequestListener, sessions: Set<ServerHttp2Session>): H
   server.on("session", (session) => {
     sessions.add(session);
     session.once("close", () => sessions.delete(session));
-    closeWhenDead(session);
+    closeWhenDead(session, patience);
   });
   // A peer that breaks the protocol loses its connection; there is nobody else to tell.
   server.on("sessionError", (_, session) => session.destroy());
   return server;
 }
 
-function closeWhenDead(session: ServerHttp2Session): void {
+function closeWhenDead(session: ServerHttp2Session, { idleMs, pingMs }: Http2Patience): void {
   let open = 0;
   session.on("stream", (stream) => {
     open++;
     stream.once("close", () => open--);
   });
-  session.setTimeout(idleMs, () => {
+  session.setTimeout(idleMs);
+  session.on("timeout", () => {
     if (open === 0) return session.close();
-    const timer = setTimeout(() => session.destroy(), pingTimeoutMs);
+    const timer = setTimeout(() => session.destroy(), pingMs);
     timer.unref();
     const sent = session.ping((error) => {
       clearTimeout(timer);
