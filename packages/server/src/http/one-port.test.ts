@@ -234,7 +234,7 @@ describe("how a connection begins", () => {
 const authority = () => `127.0.0.1:${daemon.port}`;
 
 async function alive(): Promise<void> {
-  expect((await daemon.fetch("/healthz")).status).toBe(200);
+  expect((await daemon.fetch("/api/v1/whoami")).status).toBe(200);
 }
 
 async function requestsLogged(): Promise<number> {
@@ -249,7 +249,7 @@ function answered(peer: Awaited<ReturnType<typeof openConnection>>): Promise<unk
 /** How the answer to a request with these headers as well begins. */
 async function statusByte(extra: Buffer): Promise<number | undefined> {
   const peer = await openConnection(daemon.port);
-  const block = Buffer.concat([requestHeaders(authority(), "/healthz"), extra]);
+  const block = Buffer.concat([requestHeaders(authority(), "/openapi.json"), extra]);
   await peer.send(frame(frameTypes.headers, flags.endHeaders | flags.endStream, 1, block));
   await Promise.race([peer.closed, new Promise((resolve) => peer.socket.once("end", resolve)), answered(peer)]);
   const answer = peer.received.get(frameTypes.headers)?.[0];
@@ -346,7 +346,7 @@ describe("a peer that abuses HTTP/2", () => {
     expect(peer.received.get(frameTypes.data)?.every(({ length }) => length === 9) ?? true).toBe(true);
     expect(process.memoryUsage().rss - before).toBeLessThan(150_000_000);
     const answer = await new Promise<number | undefined>((resolve, reject) => {
-      get(`${daemon.url}/healthz`, ({ statusCode }) => resolve(statusCode)).on("error", reject);
+      get(`${daemon.url}/openapi.json`, ({ statusCode }) => resolve(statusCode)).on("error", reject);
     });
     expect(answer).toBe(200);
     peer.socket.destroy();
