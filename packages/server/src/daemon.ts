@@ -231,7 +231,7 @@ export async function startDaemon(options: DaemonOptions): Promise<Daemon> {
     mounts.set("/mcp", mcp.mount);
     const tls = options.tls ?? config.tls;
     const http = await listen(
-      { port, host, publicUrls, proxies: config.listen.proxies, tls, warn: log.warn },
+      { port, host, publicUrls, proxies: config.listen.proxies, tls, warn: (event, fields) => log.warn(event, fields) },
       (request, response) => {
         void serveRequest(parts, request, response);
       },

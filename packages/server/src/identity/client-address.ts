@@ -12,7 +12,7 @@ export function clientAddress(
   let address = socket.remoteAddress ?? "";
   if (!proxies.has(plain(address))) return address;
   const forwarded = [headers["x-forwarded-for"] ?? []].flat().join(",").slice(-2000).split(",");
-  for (const hop of forwarded.reverse().map((text) => text.trim())) {
+  for (const hop of forwarded.toReversed().map((text) => text.trim())) {
     if (isIP(hop) === 0) break;
     address = hop;
     if (!proxies.has(plain(hop))) break;

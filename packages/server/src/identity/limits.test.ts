@@ -51,10 +51,12 @@ describe("rate limits", () => {
 
   test("are not forgotten for who keeps asking, however many others come once", () => {
     for (let count = 0; count < 4; count++) taken("busy", "identity", 0);
+    const asked: boolean[] = [];
     for (let other = 0; other < 30_000; other++) {
       taken(`other ${other}`, "identity", 0);
-      if (other % 1000 === 0) expect(taken("busy", "identity", 0)).toBe(false);
+      if (other % 1000 === 0) asked.push(taken("busy", "identity", 0));
     }
+    expect(asked).not.toContain(true);
   });
 });
 

@@ -31,14 +31,13 @@ export function refusalOf(
   finding: Finding & { readonly found: false },
   what: "token" | "key" | "browser",
 ): BenchtopError {
-  switch (finding.why) {
-    case "no-workspace":
-      return noSuchWorkspace();
-    case "expired":
-      return authRequired(what === "browser" ? "This browser is not signed in any more." : "This API key has expired.");
-    case "revoked":
-      return authRequired(what === "browser" ? "This browser is not signed in any more." : "This API key was revoked.");
-    case "unknown":
-      return authRequired(what === "browser" ? "This browser is not signed in any more." : "The token is wrong.");
-  }
+  if (finding.why === "no-workspace") return noSuchWorkspace();
+  if (what === "browser") return authRequired("This browser is not signed in any more.");
+  return authRequired(wrongToken[finding.why]);
 }
+
+const wrongToken = {
+  unknown: "The token is wrong.",
+  expired: "This API key has expired.",
+  revoked: "This API key was revoked.",
+} as const;

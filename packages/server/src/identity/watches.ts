@@ -26,7 +26,7 @@ export class Watches {
   readonly #log: Log;
   readonly #watched = new Set<Watched>();
   #timer: NodeJS.Timeout | undefined;
-  #checking: Promise<void> | undefined;
+  #isChecking = false;
   #again = false;
 
   constructor(parts: { readonly db: Database; readonly log: Log }) {
@@ -54,11 +54,7 @@ export class Watches {
     if (this.#watched.size === 0) return;
     // However many changes come while it looks, it looks once more.
     this.#again = true;
-    this.#checking ??= this.#checkUntilQuiet()
-      .catch((cause: unknown) => this.#log.error("watch-failed", { name: (cause as Error).name }))
-      .finally(() => {
-        this.#checking = undefined;
-      });
+    if (!this.#isChecking) void this.#checkUntilQuiet();
   }
 
   close(): void {
@@ -66,10 +62,18 @@ export class Watches {
     this.#timer = undefined;
   }
 
+  /** What cannot be looked at now (the database is away) is looked at the next time. Never rejects. */
   async #checkUntilQuiet(): Promise<void> {
-    while (this.#again) {
-      this.#again = false;
-      await this.#checkAll();
+    this.#isChecking = true;
+    try {
+      while (this.#again) {
+        this.#again = false;
+        await this.#checkAll();
+      }
+    } catch (cause) {
+      this.#log.error("watch-failed", { name: (cause as Error).name });
+    } finally {
+      this.#isChecking = false;
     }
   }
 

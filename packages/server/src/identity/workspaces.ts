@@ -134,12 +134,14 @@ function selectWorkspaces(db: Database, userId: string) {
     .selectFrom("workspaces as w")
     .leftJoin("memberships as m", (join) => join.onRef("m.workspace_id", "=", "w.id").on("m.user_id", "=", userId))
     .select(["w.id", "w.name", "w.created_at", "m.role"])
-    .select(({ selectFrom }) => [
-      selectFrom("memberships as c")
+    .select((query) => [
+      query
+        .selectFrom("memberships as c")
         .select(({ fn }) => fn.countAll<number | string>().as("count"))
         .whereRef("c.workspace_id", "=", "w.id")
         .as("members"),
-      selectFrom("workbenches as b")
+      query
+        .selectFrom("workbenches as b")
         .select(({ fn }) => fn.countAll<number | string>().as("count"))
         .whereRef("b.workspace_id", "=", "w.id")
         .as("workbenches"),

@@ -123,7 +123,7 @@ export const attacks: readonly Attack[] = [
     name: "an admin revokes an owner's key",
     attempt: async ({ acme }) => {
       const { body } = await acme.owner.ask("GET", "/api/v1/keys");
-      const [key] = (body["items"] as { keyId: string; userId: string }[]).filter(
+      const key = (body["items"] as { keyId: string; userId: string }[]).find(
         ({ userId }) => userId === acme.owner.userId,
       );
       return await acme.admin.ask("DELETE", `/api/v1/keys/${key?.keyId ?? ""}`);

@@ -31,8 +31,6 @@ export function identitySuite(start: () => Promise<TestDaemon>): void {
 
   test("a workspace of others looks exactly like one that does not exist", async () => {
     const { acme, rival } = scene;
-    const asked = async (asker: Asker, workspace: string) =>
-      (await asker.ask("GET", "/api/v1/whoami", undefined, { "benchtop-workspace": workspace })).body;
     const key = byToken(scene.daemon, (await makeKey(acme.owner, ["runs:read"])).secret);
     for (const asker of [acme.owner, key]) {
       expect(await asked(asker, rival.workspaceId)).toEqual(await asked(asker, "ws_no_such"));
@@ -240,6 +238,10 @@ async function signInsOf(person: Person): Promise<unknown> {
   return (await pages(person, "sign-ins", 1000)).map(({ signInId }) => signInId);
 }
 
+async function asked(asker: Asker, workspace: string): Promise<unknown> {
+  return (await asker.ask("GET", "/api/v1/whoami", undefined, { "benchtop-workspace": workspace })).body;
+}
+
 async function names(owner: Asker): Promise<string[]> {
   return (await pages(owner, "members", 1000)).map(({ displayName }) => String(displayName));
 }
@@ -250,6 +252,6 @@ async function pages(asker: Asker, path: string, limit: number): Promise<Record<
     const { body } = await asker.ask("GET", `/api/v1/${path}?limit=${limit}${cursor && `&cursor=${cursor}`}`);
     items.push(...(body["items"] as Record<string, unknown>[]));
     if (body["nextCursor"] === null) return items;
-    cursor = String(body["nextCursor"]);
+    cursor = body["nextCursor"] as string;
   }
 }
