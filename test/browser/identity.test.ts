@@ -125,6 +125,36 @@ describe.skipIf(!hasBrowser)("people in a browser (needs /usr/bin/chromium)", ()
     expect(workbenches.items.map(({ name }) => name)).not.toContain("Too late");
   });
 
+  test("W22 a link made for a member signs one browser in, and removing them signs it out", async () => {
+    await using member = await bench.browser();
+    await bench.join(member, "Barbara Liskov", "viewer");
+    await using owner = await bench.browser();
+    await bench.signIn(owner);
+    await owner.goto(`${bench.url}/settings?section=members`);
+    const more = owner.getByRole("button", { name: "More about Barbara Liskov" });
+    await more.click();
+    await owner.getByRole("menuitem", { name: "One-time sign-in link…" }).click();
+    await owner.getByRole("button", { name: "Make the link" }).click();
+    const link = (await owner.getByLabel("Sign-in link", { exact: true }).textContent()) ?? "";
+    await owner.getByRole("button", { name: "I have sent it" }).click();
+
+    await using another = await bench.browser();
+    await another.goto(link);
+    await another.getByRole("button", { name: "Default, Barbara Liskov: workspaces and account" }).waitFor();
+
+    await more.click();
+    await owner.getByRole("menuitem", { name: "Remove…" }).click();
+    const dialog = owner.getByRole("dialog");
+    await dialog.getByText("Their API keys and browser sessions for Default end at once").waitFor();
+    await dialog.getByRole("button", { name: "Remove" }).click();
+    await more.waitFor({ state: "detached" });
+    await another.getByText("This browser is signed out.").waitFor();
+    await member.getByText("This browser is signed out.").waitFor();
+    expect((await bench.client.call("members.list", {})).items.map(({ displayName }) => displayName)).not.toContain(
+      "Barbara Liskov",
+    );
+  });
+
   test("W22 a session that was ended elsewhere leads to the sign-in form, and from there back", async () => {
     await using here = await bench.browser();
     await bench.signIn(here);

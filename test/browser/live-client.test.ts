@@ -20,7 +20,7 @@ describe.skipIf(!hasBrowser)("the client in a browser (needs /usr/bin/chromium)"
     let sockets = 0;
     page.on("websocket", () => sockets++);
     await page.evaluate(script);
-    const followed = (await page.evaluate(`(async () => {
+    const followed = await page.evaluate<{ via: string; events: RunEvent[][] }>(`(async () => {
       const live = benchtop.connect({ url: location.origin });
       const { via } = await live.call("identity.whoami", {});
       const runs = await Promise.all(
@@ -29,7 +29,7 @@ describe.skipIf(!hasBrowser)("the client in a browser (needs /usr/bin/chromium)"
       const events = await Promise.all(runs.map(({ runId }) => Array.fromAsync(live.follow(runId))));
       live.close();
       return { via, events };
-    })()`)) as { via: string; events: RunEvent[][] };
+    })()`);
     expect([followed.via, sockets]).toEqual(["sign-in", 1]);
     for (const events of followed.events) {
       const { items } = await bench.client.call("runs.eventPage", { runId: events[0]!.runId });

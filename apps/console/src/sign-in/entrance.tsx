@@ -2,7 +2,7 @@ import type { Identity } from "@benchtop/operations";
 import { useQuery } from "@tanstack/react-query";
 import { RouterProvider } from "@tanstack/react-router";
 import { useEffect, useState } from "react";
-import { client, failureOf, isCode, type Failure } from "../api/client.ts";
+import { client, failureOf, isCode, live, type Failure } from "../api/client.ts";
 import { forgetModels, queryClient } from "../api/queries.ts";
 import { whoami } from "../identity/identity.ts";
 import { router } from "../router.tsx";
@@ -101,6 +101,8 @@ async function exchange(arrival: Arrival): Promise<Failure | undefined> {
 /** Nothing that somebody else was shown is shown to this person, not even while their own is being loaded. */
 async function enter(identity: Identity): Promise<void> {
   const before = queryClient.getQueryData(whoami.queryKey);
+  // The connection is of whoever opened it.
+  live.close();
   if (before?.userId !== identity.userId || before.workspaceId !== identity.workspaceId) forgetModels();
   await queryClient.resetQueries({ predicate: ({ queryKey }) => queryKey[0] !== "identity.whoami" });
   queryClient.setQueryData(whoami.queryKey, identity);
