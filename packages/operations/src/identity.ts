@@ -8,7 +8,10 @@ export const RoleName = z.enum(roles);
 export const Scope = z.enum(scopes as [(typeof scopes)[number], ...(typeof scopes)[number][]]);
 export type Scope = z.infer<typeof Scope>;
 
-const Id = z.string().min(1).max(100);
+const Id = z
+  .string()
+  .max(100)
+  .regex(/^[\w.-]+$/, "an id");
 /** Names of people and things are shown in terminals, too: no control characters, and none that turn text around. */
 const Name = z
   .string()
@@ -21,7 +24,7 @@ const Email = z
   .trim()
   .toLowerCase()
   .max(254)
-  .regex(/^[^\s@]+@[^\s@]+$/, "an e-mail address");
+  .regex(/^[\x21-\x3f\x41-\x7e\u00a1-\uffff]+@[\x21-\x3f\x41-\x7e\u00a1-\uffff]+$/, "an e-mail address");
 /** A secret that proves something once or for long. Never logged, kept as a hash alone. */
 const Secret = z.string().min(1).max(500);
 

@@ -32,7 +32,7 @@ export function positionOf(cursor: string | undefined, length: 2): readonly [str
 export function positionOf(cursor: string | undefined, length: number): unknown {
   if (cursor === undefined) return undefined;
   const position = parse(cursor);
-  if (Array.isArray(position) && position.length === length && position.every((part) => typeof part === "string")) {
+  if (Array.isArray(position) && position.length === length && position.every(isText)) {
     return position;
   }
   throw new BenchtopError(
@@ -42,6 +42,11 @@ export function positionOf(cursor: string | undefined, length: number): unknown 
       phase: "settings",
     },
   );
+}
+
+/** PostgreSQL keeps no NUL in a text, so no list has given one. */
+function isText(part: unknown): part is string {
+  return typeof part === "string" && !part.includes("\0");
 }
 
 function parse(cursor: string): unknown {

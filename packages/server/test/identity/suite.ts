@@ -166,6 +166,20 @@ export function identitySuite(start: () => Promise<TestDaemon>): void {
     expect((await operator.ask("DELETE", path)).code).toBe("NOT_FOUND");
   });
 
+  test("what no database keeps as text is refused before one is asked", async () => {
+    const { owner } = scene.acme;
+    const invite = async (email: string) =>
+      (await owner.ask("POST", "/api/v1/invitations", { role: "viewer", email })).code;
+    for (const email of ["a\0@example.com", "a@b\0", "a b@example.com", "a@b@c", "a\u001b@b", "@b", "a@"]) {
+      expect(await invite(email)).toBe("VALIDATION_FAILED");
+    }
+    expect(await invite("Zoë+x@Example.com")).toBe("ok");
+    for (const path of ["members/%00", "keys/%00", "invitations/a%00", "sign-ins/%00"]) {
+      expect((await owner.ask("DELETE", `/api/v1/${path}`)).code).toBe("VALIDATION_FAILED");
+    }
+    expect((await owner.ask("GET", "/api/v1/audit?userId=%00")).code).toBe("VALIDATION_FAILED");
+  });
+
   test("lists come in pages that miss nobody and show nobody twice", async () => {
     const { daemon } = scene;
     const { owner } = await startTeam(daemon, "pages");
@@ -184,7 +198,16 @@ export function identitySuite(start: () => Promise<TestDaemon>): void {
         expect(whole.length).toBeGreaterThan(2);
         expect(await pages(owner, path, 2)).toEqual(whole);
       });
-      expect((await owner.ask("GET", `/api/v1/${path}?cursor=nonsense`)).code).toBe("VALIDATION_FAILED");
+      for (const cursor of [
+        "nonsense",
+        encoded([]),
+        encoded(["\0"]),
+        encoded(["\0", "\0"]),
+        encoded([1]),
+        encoded({}),
+      ]) {
+        expect((await owner.ask("GET", `/api/v1/${path}?cursor=${cursor}`)).code).toBe("VALIDATION_FAILED");
+      }
     }
   });
 
@@ -244,6 +267,10 @@ async function asked(asker: Asker, workspace: string): Promise<unknown> {
 
 async function names(owner: Asker): Promise<string[]> {
   return (await pages(owner, "members", 1000)).map(({ displayName }) => String(displayName));
+}
+
+function encoded(position: unknown): string {
+  return Buffer.from(JSON.stringify(position)).toString("base64url");
 }
 
 async function pages(asker: Asker, path: string, limit: number): Promise<Record<string, unknown>[]> {
