@@ -1,4 +1,4 @@
-import { createServer, type RequestListener, type Server } from "node:http";
+import { createServer, type IncomingMessage, type RequestListener, type Server } from "node:http";
 import type { AddressInfo, Socket } from "node:net";
 import type { TLSSocket } from "node:tls";
 import { BenchtopError } from "@benchtop/protocol";
@@ -45,6 +45,8 @@ const http1Options = {
   connectionsCheckingInterval: 5000,
   // Node would answer a missing Host by itself, outside our envelope; `checkAddress` refuses it.
   requireHostHeader: false,
+  // Whoever offers another protocol (HTTP/2 in clear: `curl --http2`) is answered in this one.
+  shouldUpgradeCallback: ({ headers }: IncomingMessage) => headers.upgrade?.toLowerCase() === "websocket",
 };
 
 /**

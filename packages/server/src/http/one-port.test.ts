@@ -180,7 +180,7 @@ describe("how a connection begins", () => {
 
   test("one of HTTP/2 on which nothing happens is closed, unless it has requests and says that it lives", async () => {
     const waiting: { end(text: string): void }[] = [];
-    const http2 = createHttp2((_, response) => waiting.push(response), { idleMs: 50, pingMs: 200 });
+    const http2 = createHttp2((_, response) => waiting.push(response), { idleMs: 50, pingMs: 1500 });
     const server = createServer();
     takeHttp1Listener(server, "connection");
     server.on("connection", (socket) => http2.server().emit("connection", socket));
