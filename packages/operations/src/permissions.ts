@@ -23,7 +23,7 @@ export const permissions = [
   "system:read",
   /** Workspaces of the installation. */
   "installation:write",
-  /** Reads or writes folders of the daemon's own machine, outside any workbench. */
+  /** Reads or writes folders of the daemon's own machine, outside any workbench, and lets a workspace reach its loopback. */
   "host:files",
 ] as const;
 export type Permission = (typeof permissions)[number];

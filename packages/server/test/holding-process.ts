@@ -12,7 +12,7 @@ const held = { planted, bytes: Buffer.from(planted) };
 
 if (mode === "daemon") {
   const daemon = await startDaemon({ home: join(folder, "home"), configDir: join(folder, "config"), port: 0 });
-  const response = await fetch(`${daemon.url}/api/v1/providers`, {
+  const response = await globalThis.fetch(`${daemon.url}/api/v1/providers`, {
     method: "POST",
     headers: { "content-type": "application/json", authorization: `Bearer ${daemon.token}` },
     body: JSON.stringify({

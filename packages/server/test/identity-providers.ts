@@ -1,7 +1,7 @@
 import { createHash, generateKeyPairSync, randomBytes, sign, type KeyObject } from "node:crypto";
-import { createServer, type IncomingMessage, type Server } from "node:http";
+import { createServer, type IncomingMessage, type Server, type ServerResponse } from "node:http";
 import type { AddressInfo } from "node:net";
-import Provider from "oidc-provider";
+import { Provider } from "oidc-provider";
 
 /** A person as the identity provider knows them; what they are called there is their subject. */
 export interface Account {
@@ -56,7 +56,7 @@ export async function signInAt(url: string, login: string): Promise<string> {
   const cookies = new Map<string, string>();
   let [address, body]: [string, string | undefined] = [url, undefined];
   for (let step = 0; step < 12; step++) {
-    const response = await fetch(address, {
+    const response = await globalThis.fetch(address, {
       method: body === undefined ? "GET" : "POST",
       redirect: "manual",
       headers: {
@@ -131,12 +131,8 @@ export async function startScriptedIssuer(): Promise<ScriptedIssuer> {
     void (async () => {
       const path = request.url?.split("?")[0] ?? "";
       self.requests.push(`${request.method} ${path}`);
-      const send = (body: unknown): void => {
-        response.setHeader("content-type", "application/json");
-        response.end(JSON.stringify(body));
-      };
       if (path === "/.well-known/openid-configuration") {
-        return send({
+        return sendJson(response, {
           issuer,
           authorization_endpoint: `${issuer}/auth`,
           token_endpoint: `${issuer}/token`,
@@ -150,7 +146,7 @@ export async function startScriptedIssuer(): Promise<ScriptedIssuer> {
         });
       }
       if (path === "/jwks") {
-        return send({
+        return sendJson(response, {
           keys: [{ ...published.publicKey.export({ format: "jwk" }), kid: published.kid, use: "sig", alg: "RS256" }],
         });
       }
@@ -169,7 +165,7 @@ export async function startScriptedIssuer(): Promise<ScriptedIssuer> {
         .digest("base64url");
       if (!begun || begun.challenge !== verifier) {
         response.statusCode = 400;
-        return send({ error: "invalid_grant" });
+        return sendJson(response, { error: "invalid_grant" });
       }
       const now = Math.floor(Date.now() / 1000);
       const claims = {
@@ -184,7 +180,7 @@ export async function startScriptedIssuer(): Promise<ScriptedIssuer> {
         name: "Mallory",
         ...self.tamper,
       };
-      return send({
+      return sendJson(response, {
         access_token: "at-planted",
         token_type: "Bearer",
         expires_in: 60,
@@ -199,8 +195,14 @@ function newKey(kid: string): { kid: string; publicKey: KeyObject; privateKey: K
   return { kid, ...generateKeyPairSync("rsa", { modulusLength: 2048 }) };
 }
 
+function sendJson(response: ServerResponse, body: unknown): void {
+  response.setHeader("content-type", "application/json");
+  response.end(JSON.stringify(body));
+}
+
+const part = (value: object): string => Buffer.from(JSON.stringify(value)).toString("base64url");
+
 function jwt(claims: object, { key, kid, alg }: ScriptedIssuer["signing"]): string {
-  const part = (value: object): string => Buffer.from(JSON.stringify(value)).toString("base64url");
   const content = `${part({ alg, kid, typ: "JWT" })}.${part(claims)}`;
   const signature = alg === "none" ? "" : sign("sha256", Buffer.from(content), key).toString("base64url");
   return `${content}.${signature}`;

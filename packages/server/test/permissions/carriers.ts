@@ -1,5 +1,6 @@
 import { casingOf, operations, type Operation } from "@benchtop/operations";
 import { WebSocket } from "ws";
+import { pascalCase } from "../../src/grpc/message.ts";
 import { offerOf } from "../../src/mcp/tools/offers.ts";
 import { toolNameOf } from "../../src/mcp/tools/tool-schemas.ts";
 import { grpcClient, type GrpcProtocol } from "../grpc-client.ts";
@@ -253,4 +254,32 @@ async function refusalOf(daemon: TestDaemon, credentials: Credentials): Promise<
     body: JSON.stringify({ jsonrpc: "2.0", id: 1, method: "ping" }),
   });
   return envelopeOutcome(await response.text());
+}
+
+/**
+ * Connect by hand: JSON that no client of ours would write. A failure's code is told as gRPC has it, so that only what is
+ * nobody's fault but the daemon's can be told from the rest.
+ */
+export function connectByHandCarrier(daemon: TestDaemon): Carrier {
+  return {
+    name: "Connect by hand",
+    cookies: true,
+    offers: ({ id, transfer }) => transfer === undefined && Object.hasOwn(operations, id),
+    async call(operation, input, credentials) {
+      const service = `${pascalCase(operation.id.slice(0, operation.id.indexOf(".")))}Service`;
+      const response = await fetch(`${daemon.url}/benchtop.v1.${service}/${operation.rpc}`, {
+        method: "POST",
+        headers: { ...headersOf(credentials), "content-type": "application/json" },
+        body: JSON.stringify(input),
+      });
+      const text = await response.text();
+      if (response.ok) return { ok: true, text };
+      const { code } = JSON.parse(text) as { code: string };
+      return {
+        ok: false,
+        code: ["internal", "unknown", "data_loss"].includes(code) ? "INTERNAL" : "VALIDATION_FAILED",
+      };
+    },
+    async [Symbol.asyncDispose]() {},
+  };
 }

@@ -11,7 +11,7 @@ import {
   renameSync,
   unlinkSync,
 } from "node:fs";
-import { basename, dirname, isAbsolute, join } from "node:path";
+import { basename, dirname, isAbsolute, join, sep } from "node:path";
 import { BenchtopError, type ErrorCode } from "@benchtop/protocol";
 import { codeOf, Folder, FolderStack, openForReading } from "../path/folder.ts";
 import { hashOf } from "../published/content.ts";
@@ -59,6 +59,19 @@ export function writeOut({ destination, home, files, overwrite }: WriteOutInput)
   }
 }
 
+/** One by one: Node's own recursive way never ends where a file system makes no folders and says that there is none (`/proc`). */
+function makeFolders(base: string, rest: string): void {
+  let path = base;
+  for (const name of rest.split(sep).filter((part) => part !== "")) {
+    path = join(path, name);
+    try {
+      mkdirSync(path);
+    } catch (thrown) {
+      if (codeOf(thrown) !== "EEXIST") throw thrown;
+    }
+  }
+}
+
 function openDestination(destination: string, home: string): Folder {
   if (!isAbsolute(destination) || destination.includes("\0")) {
     throw new BenchtopError("VALIDATION_FAILED", "Give the destination folder as an absolute path.", place);
@@ -68,7 +81,7 @@ function openDestination(destination: string, home: string): Folder {
     if (isInside(join(parent.real, parent.rest), realpathSync(home))) {
       throw new BenchtopError("SANDBOX_VIOLATION", "The destination lies in Benchtop's own folder.", place);
     }
-    if (parent.rest !== "") mkdirSync(join(parent.real, parent.rest), { recursive: true });
+    makeFolders(parent.real, parent.rest);
     return Folder.open(join(parent.real, parent.rest));
   } catch (thrown) {
     if (BenchtopError.is(thrown)) throw thrown;
