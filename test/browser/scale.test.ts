@@ -42,7 +42,8 @@ async function writeLongRun(home: string): Promise<void> {
     runId,
     traceId: newTraceId(),
     kind: "prompt",
-    userId: "root",
+    userId: "owner",
+    workspaceId: "default",
     contract: {},
     input: { prompt: "count" },
   });
