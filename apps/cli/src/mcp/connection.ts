@@ -46,6 +46,8 @@ export class McpConnection {
   #address: Address;
   #greeting: Message | undefined;
   #session: { readonly id: string; readonly version: string } | undefined;
+  /** The client was greeted; without a session it has to be greeted again. */
+  #hadSession = false;
   #renewing: Promise<void> | undefined;
 
   constructor(options: ConnectionOptions) {
@@ -75,21 +77,23 @@ export class McpConnection {
 
   /** Throws what kept the message from the daemon. */
   async #post(message: Message, signal: AbortSignal): Promise<Response> {
-    const session = this.#session;
+    const needsSession = this.#hadSession && versionIn(message) === undefined && message.method !== "initialize";
+    const session = this.#session?.id;
     try {
+      if (needsSession && session === undefined) await this.#renew(undefined);
       const response = await this.#request(message, signal);
-      const isForgotten = response.status === 404 && session !== undefined && message.method !== "initialize";
-      if (!isForgotten) return response;
+      if (response.status !== 404 || !needsSession) return response;
       await response.body?.cancel();
     } catch (error) {
+      if (BenchtopError.is(error)) throw error;
       if (signal.aborted || !wasRefused(error)) throw unreachable(this.#address.url, error);
       this.#address = await this.#options.find(true);
     }
-    if (session !== undefined && message.method !== "initialize") await this.#renew(session.id);
     try {
+      if (needsSession) await this.#renew(session);
       return await this.#request(message, signal);
     } catch (error) {
-      throw unreachable(this.#address.url, error);
+      throw BenchtopError.is(error) ? error : unreachable(this.#address.url, error);
     }
   }
 
@@ -124,17 +128,15 @@ export class McpConnection {
   }
 
   async #read(message: Message, response: Response, signal: AbortSignal): Promise<void> {
-    if (!isAnswer(response)) throw await failureOf(response, this.#address.url);
     const pass = async (answer: Message): Promise<void> => {
       if (message.method === "initialize") this.#begin(response, answer);
-      const isNameless = "error" in answer && answer.id == null && message.id !== undefined;
+      const isNameless = "error" in answer && answer.id == null;
+      if (isNameless && message.id === undefined) throw refusedBy(answer);
       await this.#options.onMessage(isNameless ? { ...answer, id: message.id } : answer);
     };
-    if (response.headers.get("content-type")?.startsWith("text/event-stream") === true) {
-      await this.#readStream(message, response, signal, pass);
-    } else if (response.status !== 202 && response.status !== 204) {
-      await pass((await response.json()) as Message);
-    }
+    if (isStream(response)) await this.#readStream(message, response, signal, pass);
+    else if (response.status !== 202 && response.status !== 204)
+      await pass(await readMessage(response, this.#address.url));
     if (message.method === "notifications/initialized") void this.#listen();
   }
 
@@ -186,6 +188,7 @@ export class McpConnection {
     const id = response.headers.get("mcp-session-id");
     if (id === null || typeof result?.protocolVersion !== "string") return;
     this.#session = { id, version: result.protocolVersion };
+    this.#hadSession = true;
   }
 
   /** What the daemon says of itself, beside its answers, as long as the session lasts. */
@@ -216,8 +219,8 @@ export class McpConnection {
     }
   }
 
-  /** A session like the one that was forgotten; once, however many requests notice. */
-  async #renew(forgotten: string): Promise<void> {
+  /** A session in place of the one that was forgotten; once, however many requests notice. */
+  async #renew(forgotten: string | undefined): Promise<void> {
     if (this.#session?.id !== forgotten) return;
     this.#renewing ??= this.#greetAgain().finally(() => (this.#renewing = undefined));
     await this.#renewing;
@@ -227,12 +230,11 @@ export class McpConnection {
     this.#session = undefined;
     const { signal } = this.#closing;
     const response = await this.#request({ ...this.#greeting, id: "benchtop-again" }, signal);
-    if (!isAnswer(response)) throw await failureOf(response, this.#address.url);
-    if (response.headers.get("content-type")?.startsWith("text/event-stream") === true && response.body !== null) {
+    if (isStream(response) && response.body !== null) {
       for await (const batch of readServerSentEvents(response.body)) {
         for (const { data } of batch) if (data !== "") this.#begin(response, JSON.parse(data) as Message);
       }
-    } else this.#begin(response, (await response.json()) as Message);
+    } else this.#begin(response, await readMessage(response, this.#address.url));
     await (await this.#request({ jsonrpc: "2.0", method: "notifications/initialized" }, signal)).body?.cancel();
     void this.#listen();
   }
@@ -257,9 +259,29 @@ function sameId(one: unknown, other: unknown): boolean {
   return other !== undefined && one === other;
 }
 
-/** Failures of MCP are answers, too; those of HTTP alone have our envelope. */
-function isAnswer(response: Response): boolean {
-  return response.ok || response.status === 400 || response.status === 404 || response.status === 409;
+function isStream(response: Response): boolean {
+  return response.headers.get("content-type")?.startsWith("text/event-stream") === true;
+}
+
+/** A message of MCP, failures too. Throws what the envelope of REST says, or that this is no daemon. */
+async function readMessage(response: Response, url: string): Promise<Message> {
+  let value: unknown;
+  try {
+    value = await response.json();
+  } catch (cause) {
+    throw noDaemon(response, url, cause);
+  }
+  const message = value as Message | null;
+  if (message?.jsonrpc === "2.0") return message;
+  const failure = (value as { error?: { message: string } & ErrorInfo } | null)?.error;
+  const isOurs = failure !== undefined && Object.hasOwn(errorRules, failure.error_code);
+  throw isOurs ? BenchtopError.of(failure) : noDaemon(response, url, undefined);
+}
+
+/** What a message without an id was answered, which nobody waits for. */
+function refusedBy({ error }: Message): BenchtopError {
+  const { message } = error as { message?: unknown };
+  return new BenchtopError("VALIDATION_FAILED", typeof message === "string" ? message : "It was refused.");
 }
 
 /** Nothing was listening, so nothing was done. */
@@ -268,23 +290,14 @@ function wasRefused(error: unknown): boolean {
   return cause?.code === "ECONNREFUSED";
 }
 
-async function failureOf(response: Response, url: string): Promise<BenchtopError> {
-  try {
-    const { error } = (await response.json()) as { error?: { message: string } & ErrorInfo };
-    if (error !== undefined && Object.hasOwn(errorRules, error.error_code)) return BenchtopError.of(error);
-  } catch {
-    // Not of ours, then.
-  }
-  return new BenchtopError(
-    "NETWORK_UNAVAILABLE",
-    `What answers at ${url} is not a Benchtop daemon (HTTP ${response.status}).`,
-    {
-      phase: "settings",
-      subphase: "not_a_daemon",
-      retryable: false,
-      actions: [],
-    },
-  );
+function noDaemon({ status }: Response, url: string, cause: unknown): BenchtopError {
+  return new BenchtopError("NETWORK_UNAVAILABLE", `What answers at ${url} speaks no MCP (HTTP ${status}).`, {
+    phase: "settings",
+    subphase: "not_a_daemon",
+    retryable: false,
+    actions: [],
+    cause,
+  });
 }
 
 function unreachable(url: string, cause: unknown, more = ""): BenchtopError {

@@ -112,7 +112,7 @@ describe.each(kinds)("with %s", (kind) => {
       ["egress_revoke_consent", { workbenchId }, "every consent"],
       ["runs_undo", { runId }, runId],
       ["runs_delete", { runId, force: true }, "events"],
-      ["runs_prune", { before: "2020-01-01T00:00:00.000Z" }, "0 runs"],
+      ["runs_prune", { before: "2020-01-01T00:00:00.000Z", kinds: ["agent"] }, "0 runs"],
       ["runs_remove_checkpoint", { runId, name: "start" }, "“start”"],
     ];
     for (const [name, args, said] of calls) {
@@ -120,6 +120,9 @@ describe.each(kinds)("with %s", (kind) => {
       expect({ name, ...failure }).toMatchObject({ name, error_code: "USER_CANCELED" });
       expect(shown.at(-1)).toContain(said);
     }
+    const dry = await call(mcp, "runs_prune", { before: "2020-01-01T00:00:00.000Z", dryRun: true });
+    expect(dry.structuredContent).toMatchObject({ dryRun: true });
+    expect(shown).toHaveLength(calls.length);
     expect(await furnished.ask("GET", `/api/v1/runs/${runId}`)).toMatchObject({ deletedAt: null });
     expect(await furnished.ask("GET", `/api/v1/workbenches/${workbenchId}/draft`)).toMatchObject({ exists: true });
   });

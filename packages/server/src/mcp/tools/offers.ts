@@ -10,14 +10,20 @@ export type Offer =
   /** Works in Drafts and runs. No published file changes, and nothing is lost. */
   | { readonly kind: "draft"; readonly asksModels?: true; readonly idempotent?: true; readonly tool?: "run-agent" }
   /** Runs only after the person at the client was told exactly what will happen, and confirmed it. */
-  | { readonly kind: "gated"; readonly asksModels?: true; readonly instead: (input: Fields) => string }
+  | {
+      readonly kind: "gated";
+      readonly asksModels?: true;
+      /** What a person types where the client cannot ask them. */
+      readonly instead: (input: Fields) => string;
+      /** With such an input it changes nothing, and nobody is asked. */
+      readonly unless?: (input: Fields) => boolean;
+    }
   | { readonly kind: "none"; readonly why: string };
 export type Fields = Readonly<Record<string, unknown>>;
 
 const read = { kind: "read" } as const;
 const draft = { kind: "draft" } as const;
 const none = (why: string) => ({ kind: "none", why }) as const;
-/** `instead`: what a person types where the client cannot ask them. */
 const gated = (instead: (input: Fields) => string) => ({ kind: "gated", instead }) as const;
 
 const signIn = none("Signing in is a person's, in a browser.");
@@ -89,7 +95,10 @@ export const offers: { readonly [Id in OperationId]: Offer } = {
   "runs.removeCheckpoint": gated((input) => `benchtop runs checkpoint remove ${run(input)} ${word(input["name"])}`),
   "runs.verify": read,
   "runs.delete": gated((input) => `benchtop runs delete ${run(input)}`),
-  "runs.prune": gated((input) => `benchtop runs prune --before ${word(input["before"])}`),
+  "runs.prune": {
+    ...gated((input) => `benchtop runs prune --before ${word(input["before"])}`),
+    unless: ({ dryRun }) => dryRun === true,
+  },
 
   "workbenches.create": draft,
   "workbenches.list": read,

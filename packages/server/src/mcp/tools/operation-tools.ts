@@ -53,7 +53,8 @@ async function callOperationTool(
     return await toToolResult(answer);
   };
   // Whoever may not do it gets the operation's own refusal, and nobody is asked.
-  if (offer.kind !== "gated" || !request.caller.may(operation.permission)) return await execute(fields);
+  const isFree = offer.kind !== "gated" || offer.unless?.(fields) === true;
+  if (isFree || !request.caller.may(operation.permission)) return await execute(fields);
   const input = parseInput(operation, fields);
   return await confirmed(
     request,

@@ -1,3 +1,6 @@
+import { mkdir, mkdtemp, rm, writeFile } from "node:fs/promises";
+import { tmpdir } from "node:os";
+import { join } from "node:path";
 import { afterAll, beforeAll, describe, expect, test } from "vitest";
 import { call, connect, failureIn, kinds } from "../../../test/mcp/clients.ts";
 import { budget, furnish, type Furnished } from "../../../test/mcp/furnish.ts";
@@ -70,6 +73,43 @@ describe.each(kinds)("with %s", (kind) => {
     const { items } = await furnished.ask("GET", `/api/v1/egress/events?workbenchId=${workbenchId}`);
     expect((items as { outcome: string }[]).filter((event) => event.outcome === "sent")).toEqual([]);
   });
+});
+
+test("a run that asks a person waits for them, and what the model at the client decides they have to confirm", async () => {
+  const folder = await mkdtemp(join(tmpdir(), "benchtop-approval-"));
+  const home = join(folder, "home");
+  await mkdir(home, { mode: 0o700 });
+  const gates = [{ policy: "approval", mode: "enforcing", options: { tools: [{ tool: "delete_file" }] } }];
+  await writeFile(join(home, "config.json"), JSON.stringify({ gates }));
+  {
+    await using careful = await furnish({ home });
+    const workbenchId = await careful.workbench("careful", budget);
+    const shown: string[] = [];
+    await using mcp = await connect("MCP 2026-07-28", careful.daemon, {
+      person(message) {
+        shown.push(message);
+        return { action: "accept", content: { confirm: true } };
+      },
+    });
+    const args = { workbenchId, model: "loop/gpt-5.2", task: "delete notes.md" };
+    const outcome = await call(mcp, "workshop_run_agent", args);
+    expect(outcome.structuredContent).toMatchObject({ status: "waiting", draft: { exists: false } });
+    const runId = String(outcome.structuredContent?.["runId"]);
+    await using mute = await connect("MCP 2026-07-28", careful.daemon);
+    expect(failureIn(await call(mute, "runs_resume", { runId, decision: "approve" }))).toMatchObject({
+      error_code: "PERMISSION_DENIED",
+      detail: { instead: `benchtop runs resume ${runId} --approve|--deny` },
+    });
+    await call(mcp, "runs_resume", { runId, decision: "approve" });
+    expect(shown).toHaveLength(1);
+    expect(shown[0]).toContain("Decide “approve”");
+    expect(shown[0]).toContain('delete_file {"path":"notes.md"}');
+    await (await careful.daemon.fetch(`/api/v1/runs/${runId}/events`)).text();
+    expect(await careful.ask("GET", `/api/v1/workbenches/${workbenchId}/draft`)).toMatchObject({
+      unconfirmedDeletions: ["notes.md"],
+    });
+  }
+  await rm(folder, { recursive: true, force: true });
 });
 
 test("a run that is not waited for is answered at once, and goes on when the client leaves", async () => {

@@ -31,6 +31,7 @@ export const questions: { readonly [Id in OperationId]?: (asking: Asking) => Pro
       lines: [
         `${added} added, ${modified} modified, ${deleted} deleted:`,
         ...listed(changes.map(({ path, change }) => `${marks[change]} ${inWords(path)}`)),
+        ...(typeof input["message"] === "string" ? [`With the message ${quoted(input["message"])}`] : []),
         "The published files change at once. A checkpoint keeps what is there now.",
       ],
       pinned: { ...input, workbenchId, draftId: draft.draftId, revision: draft.revision },
@@ -80,7 +81,9 @@ export const questions: { readonly [Id in OperationId]?: (asking: Asking) => Pro
   },
   "files.add": async ({ input, caller, signal }) => {
     const { workbenchId, name } = await benchOf(input, caller, signal);
-    const uploads = (input["uploads"] as { path: string }[]).map(({ path }) => `+ ${inWords(path)}`);
+    const uploads = (input["uploads"] as { path: string; sha256: string }[]).map(
+      ({ path, sha256 }) => `+ ${inWords(path)} (the upload ${sha256.slice(0, 12)}…)`,
+    );
     return {
       title: `Add files to the published files of ${quoted(name)}?`,
       lines: [...listed(uploads), ...(input["replace"] === true ? ["Files of the same name are replaced."] : [])],
@@ -172,7 +175,7 @@ export const questions: { readonly [Id in OperationId]?: (asking: Asking) => Pro
       title: `Decide “${decision}” for the run ${run.runId}?`,
       lines: [
         `It asks: ${inWords(suspension.question)}`,
-        `The call: ${inWords(suspension.tool)} ${inWords(JSON.stringify(suspension.arguments), 1500)}`,
+        `The call: ${inWords(suspension.tool)} ${whole(JSON.stringify(suspension.arguments))}`,
         ...(typeof input["note"] === "string" ? [`The model is told: ${quoted(input["note"])}`] : []),
         ...(input["acceptChanges"] === true ? ["Although its instructions, tools or gates were changed since."] : []),
       ],
@@ -204,7 +207,13 @@ export const questions: { readonly [Id in OperationId]?: (asking: Asking) => Pro
     const dry = await caller.call("runs.prune", { ...input, before, dryRun: true }, signal);
     return {
       title: `Delete the journals of ${dry.runs} runs that ended before ${before}?`,
-      lines: [`${dry.events} events. ${dry.kept} runs stay, because something names them.`],
+      lines: [
+        `${dry.events} events. ${dry.kept} runs stay, because something names them.`,
+        ...(Array.isArray(input["kinds"])
+          ? [`Only runs of these kinds: ${inWords(texts(input["kinds"]).join(", "))}`]
+          : []),
+        ...(input["force"] === true ? ["Also runs that a checkpoint or another run names."] : []),
+      ],
       pinned: { ...input, before },
     };
   },
@@ -220,9 +229,21 @@ const marks = { added: "+", modified: "~", deleted: "-" } as const;
 function anyQuestion({ id, summary }: Operation, { input }: Asking): Question {
   return {
     title: `Run ${id}?`,
-    lines: [inWords(summary), inWords(JSON.stringify(input), 1500)],
+    lines: [inWords(summary), whole(JSON.stringify(input))],
     pinned: input,
   };
+}
+
+const maxShown = 3000;
+
+/** Nobody decides about what they were shown a part of. */
+function whole(text: string): string {
+  if (text.length <= maxShown) return inWords(text, maxShown);
+  throw new BenchtopError(
+    "PERMISSION_DENIED",
+    "What this is about is too long to be shown in a question. A person decides it in the console, or on the command line.",
+    { phase: "settings", subphase: "confirmation", actions: [], detail: { characters: text.length, limit: maxShown } },
+  );
 }
 
 async function benchOf({ workbenchId }: Fields, caller: Caller, signal: AbortSignal): Promise<Workbench> {
