@@ -230,6 +230,11 @@ test("a peer that does not answer pings is dropped, and one that does is kept", 
   expect(await alive.call("SystemHealth")).toMatchObject({ status: "ok" });
 });
 
+test("an offer of another protocol than WebSocket is passed over, and the request answered", async () => {
+  const headers = { host: `127.0.0.1:${daemon.port}`, connection: "Upgrade, HTTP2-Settings", upgrade: "h2c" };
+  expect((await daemon.raw("/healthz", { headers: { ...headers, "http2-settings": "AAMAAABk" } })).status).toBe(200);
+});
+
 test("H8 the daemon tells its peers when it stops", async () => {
   await using other = await startTestDaemon();
   const peer = await RpcPeer.open(other);
