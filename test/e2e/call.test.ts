@@ -62,6 +62,16 @@ test("the same idempotency key is carried out once", async () => {
   expect((await call("workbenches.create", { name: "once" }, ...words)).json).toEqual(first.json);
 });
 
+test("a daemon that has too many requests is waited for as long as it asks", async () => {
+  await using busy = await Home.create();
+  await busy.configure({ rateLimits: { identity: { perSecond: 1, burst: 1 } } });
+  await busy.ok("whoami");
+  for (let asked = 0; asked < 3; asked++) {
+    const { code, stderr } = await busy.run(["call", "identity.whoami"]);
+    expect([code, stderr]).toEqual([0, ""]);
+  }
+});
+
 test.each([
   [["call", "workbench.create"], /There is no operation workbench\.create\./],
   [["call", "draft"], /Did you mean draft\.getState, /],

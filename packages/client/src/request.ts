@@ -143,7 +143,8 @@ export async function attempts<Result>(
       if (delayMs === undefined || signal?.aborted === true) throw thrown;
       const askedMs = waitAskedFor(thrown);
       if (askedMs === undefined && !isWorthRepeating(thrown)) throw thrown;
-      await sleep(askedMs ?? delayMs, signal);
+      // Many that were told the same moment do not all come back at it.
+      await sleep(askedMs === undefined ? delayMs : askedMs * (1 + made * Math.random()), signal);
     }
   }
 }

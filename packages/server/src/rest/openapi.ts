@@ -113,6 +113,18 @@ function usedBy(paths: Schema, components: Readonly<Record<string, Schema>>): Re
 
 const failureSchema: Schema = {
   type: "object",
+  examples: [
+    {
+      error: {
+        message: "This workbench has a Draft.",
+        error_code: "DRAFT_EXISTS",
+        phase: "workbench",
+        retryable: false,
+        actions: ["review_draft", "discard_draft"],
+        workbench_id: "wb_01kaz0h6vw8m3n5q7r9t1x2y4z",
+      },
+    },
+  ],
   required: ["error"],
   properties: {
     error: {
