@@ -57,9 +57,8 @@ test.skipIf(process.platform !== "linux")(
 
 /** Reads every process's arguments, over and over, for as long as the command runs. */
 async function watched(child: Running, look: (commandLine: string) => void): Promise<Result> {
-  let running = true;
-  const result = finished(child).finally(() => (running = false));
-  while (running) {
+  const result = finished(child);
+  while (child.exitCode === null && child.signalCode === null) {
     for (const pid of readdirSync("/proc").filter((name) => /^\d+$/.test(name))) {
       try {
         look(readFileSync(`/proc/${pid}/cmdline`, "utf8"));

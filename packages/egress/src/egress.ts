@@ -181,9 +181,10 @@ function checkContentFree(url: URL, method: string, init: RequestInit, context: 
 const maxSignInCharacters = 16_384;
 
 function checkSignInContent(url: URL, method: string, init: RequestInit): void {
-  const content = init.body === undefined || init.body === null ? 0 : String(init.body).length;
-  const isForm = method === "POST" && (init.body instanceof URLSearchParams || typeof init.body === "string");
-  if ((method === "GET" && content === 0) || (isForm && content <= maxSignInCharacters)) return;
+  const { body } = init;
+  if (method === "GET" && (body === undefined || body === null)) return;
+  const form = body instanceof URLSearchParams ? body.toString() : body;
+  if (method === "POST" && typeof form === "string" && form.length <= maxSignInCharacters) return;
   throw new BenchtopError("EGRESS_BLOCKED_BY_POLICY", "A sign-in sends a short form, and nothing else.", {
     detail: { host: url.host },
   });

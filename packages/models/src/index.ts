@@ -1,4 +1,4 @@
-export { catalogueOf, type Catalogue, type ModelFacts } from "./catalogue/catalogue.ts";
+export { openCatalogue, type Catalogue, type ModelFacts } from "./catalogue/catalogue.ts";
 export type { CatalogueModel, CatalogueProvider } from "./catalogue/entry.ts";
 export { withPreset, type AskedProvider } from "./catalogue/preset.ts";
 export { EgressLog, type EgressEvent, type EgressEventPage } from "./egress-log.ts";

@@ -2,7 +2,7 @@ import { flushCompileCache } from "node:module";
 import { join, resolve } from "node:path";
 import { setTimeout as sleep } from "node:timers/promises";
 import { createEgress } from "@benchtop/egress";
-import { catalogueOf, EgressLog, openSecrets, Providers } from "@benchtop/models";
+import { EgressLog, openCatalogue, openSecrets, Providers } from "@benchtop/models";
 import { BenchtopError } from "@benchtop/protocol";
 import { Runs } from "@benchtop/runs";
 import { openStore } from "@benchtop/store";
@@ -103,7 +103,9 @@ export async function startDaemon(options: DaemonOptions): Promise<Daemon> {
     const { port, host = config.listen.host ?? "127.0.0.1", publicUrls = config.listen.publicUrls ?? [] } = options;
     const isOpen = config.auth === "none";
     if (isOpen) checkMayBeOpen(host, publicUrls);
-    const catalogue = await catalogueOf(home);
+    const catalogueReader = await openCatalogue(home);
+    opened.defer(() => catalogueReader.close());
+    const catalogue = () => catalogueReader.read();
     const { token, repaired } = await readBootstrapToken(home);
     if (repaired) log.warn("bootstrap-token.was-open-to-others");
 
@@ -253,9 +255,9 @@ export async function startDaemon(options: DaemonOptions): Promise<Daemon> {
 
     // What ships is checked as well, once nobody waits for it.
     const checking = setTimeout(() => {
-      catalogue().catch((thrown: unknown) =>
-        log.error("provider-catalogue", { message: BenchtopError.from(thrown).message }),
-      );
+      catalogue().catch((thrown: unknown) => {
+        if (!stopping) log.error("provider-catalogue", { message: BenchtopError.from(thrown).message });
+      });
     }, 1000);
     opened.defer(() => clearTimeout(checking));
 

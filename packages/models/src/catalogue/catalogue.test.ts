@@ -1,9 +1,9 @@
-import { mkdir, mkdtemp, readFile, rm, writeFile } from "node:fs/promises";
+import { mkdir, mkdtemp, readdir, readFile, rm, writeFile } from "node:fs/promises";
 import { tmpdir } from "node:os";
 import { join } from "node:path";
 import { BenchtopError } from "@benchtop/protocol";
 import { afterEach, beforeEach, describe, expect, test } from "vitest";
-import { catalogueOf, entryFor, factsOf, type Catalogue } from "./catalogue.ts";
+import { entryFor, factsOf, openCatalogue, type Catalogue } from "./catalogue.ts";
 import { parseSources } from "./parse.ts";
 import { withPreset } from "./preset.ts";
 import { sourcesOf } from "./sources.ts";
@@ -54,7 +54,8 @@ describe("W3 what ships", () => {
     );
     for (const { local, egressHosts, models } of providers) {
       expect(egressHosts.every((host) => local === /^(127\.|localhost)/.test(host))).toBe(true);
-      for (const { prices } of models) if (prices) expect(prices.asOf).toMatch(/^\d{4}-\d\d-\d\d$/);
+      const days = models.flatMap(({ prices }) => prices?.asOf ?? []);
+      expect(days.filter((day) => !/^\d{4}-\d\d-\d\d$/.test(day))).toEqual([]);
     }
     const openai = entryFor(
       { providers },
@@ -69,21 +70,31 @@ describe("W3 what ships", () => {
   });
 
   test("W3 it is parsed once for the same files, and again when one of them has changed", async () => {
-    const first = await catalogueOf(home);
-    expect(await first()).toBe(await first());
-    expect(await first()).toEqual(await loadCatalogue(home));
+    const first = await openCatalogue(home);
+    expect(await first.read()).toBe(await first.read());
+    expect(await first.read()).toEqual(await loadCatalogue(home));
     const kept = join(home, "cache/provider-catalogue.json");
     const text = await readFile(kept, "utf8");
     const marked = text.replace('"displayName":"OpenAI"', '"displayName":"Kept"');
     await writeFile(kept, marked);
     const nameOf = async (): Promise<string | undefined> =>
-      (await (await catalogueOf(home))()).providers.find(({ id }) => id === "openai")?.displayName;
+      (await (await openCatalogue(home)).read()).providers.find(({ id }) => id === "openai")?.displayName;
     expect(await nameOf()).toBe("Kept");
     await own("version: 1\nproviders:\n  - { id: ollama, displayName: Mine }\n");
     expect(await nameOf()).toBe("OpenAI");
     await writeFile(kept, "{ damaged");
     expect(await nameOf()).toBe("OpenAI");
   });
+});
+
+test("W3 a reading that is closed ends, and writes nothing", async () => {
+  const catalogue = await openCatalogue(home);
+  const reading = catalogue.read();
+  const outcome = expect(reading).rejects.toMatchObject({ code: "USER_CANCELED" });
+  await catalogue.close();
+  await outcome;
+  expect(await readdir(home)).toEqual([]);
+  await expect(catalogue.read()).rejects.toMatchObject({ code: "USER_CANCELED" });
 });
 
 describe("W3 an operator's own descriptions", () => {
@@ -124,7 +135,7 @@ providers:
         `${usual}    models:\n      - id: a\n        prices:\n          asOf: 2026-01-01\n          inputPerMillion: cheap\n`,
       ),
     );
-    await expect(catalogueOf(home)).rejects.toMatchObject({ code: "VALIDATION_FAILED" });
+    await expect(openCatalogue(home)).rejects.toMatchObject({ code: "VALIDATION_FAILED" });
     const error = await refusal();
     expect(error.message).toContain(`${file}:15: providers[0].models[0].prices.inputPerMillion must be a number`);
     expect(error.message).toContain("providers[0].models[0].prices.outputPerMillion is missing");

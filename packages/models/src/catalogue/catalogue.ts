@@ -1,4 +1,5 @@
 import type { Prices } from "@benchtop/harness";
+import { BenchtopError } from "@benchtop/protocol";
 import { filled, type CatalogueModel, type CatalogueProvider } from "./entry.ts";
 import { parseElsewhere, sourcesOf } from "./sources.ts";
 import { keepCatalogue, keptCatalogue, keyOf } from "./kept.ts";
@@ -17,29 +18,47 @@ export interface ModelFacts {
   readonly capabilities?: CatalogueModel["capabilities"] | undefined;
 }
 
+/** The catalogue of one home. */
+export interface CatalogueReader {
+  /** Read when first asked for. Throws what `parseSources` throws, and `FILE_READ_FAILED`. */
+  read(): Promise<Catalogue>;
+  /** Ends a reading that is under way; nothing is written afterwards. */
+  close(): Promise<void>;
+}
+
 /**
- * The catalogue of a home, read when first asked for; only where the operator has descriptions of their own is it read now, so
- * that a mistake in them stops the start. Parsing takes longer than most of a start, and its memory would stay with the daemon, so
- * another process does it, and once for the same files: what was found right is kept in the home.
+ * Only where the operator has descriptions of their own are they read now, so that a mistake in them stops the start. Parsing takes
+ * longer than most of a start, and its memory would stay with the daemon, so another process does it, and once for the same
+ * files: what was found right is kept in the home.
  */
-export async function catalogueOf(home: string): Promise<() => Promise<Catalogue>> {
+export async function openCatalogue(home: string): Promise<CatalogueReader> {
+  const closing = new AbortController();
   let loading: Promise<Catalogue> | undefined;
-  const catalogue = (): Promise<Catalogue> =>
-    (loading ??= readCatalogue(home).catch((thrown: unknown) => {
+  const read = (): Promise<Catalogue> =>
+    (loading ??= readCatalogue(home, closing.signal).catch((thrown: unknown) => {
       loading = undefined;
       throw thrown;
     }));
   const { own } = await sourcesOf(home);
-  if (own.length > 0) await catalogue();
-  return catalogue;
+  if (own.length > 0) await read();
+  return {
+    read,
+    async close() {
+      closing.abort(new BenchtopError("USER_CANCELED", "Benchtop is shutting down."));
+      // Whoever waits for it is told.
+      await loading?.catch(() => undefined);
+    },
+  };
 }
 
-async function readCatalogue(home: string): Promise<Catalogue> {
+async function readCatalogue(home: string, signal: AbortSignal): Promise<Catalogue> {
+  signal.throwIfAborted();
   const sources = await sourcesOf(home);
   const key = keyOf(sources);
   const kept = await keptCatalogue(home, key);
   if (kept) return kept;
-  const catalogue = await parseElsewhere(sources);
+  const catalogue = await parseElsewhere(sources, signal);
+  signal.throwIfAborted();
   await keepCatalogue(home, key, catalogue);
   return catalogue;
 }

@@ -34,17 +34,18 @@ export async function sourcesOf(home: string, shippedFolder = shipped): Promise<
 }
 
 /** Parses and checks, in a process that ends with it. Throws what `parseSources` throws. */
-export async function parseElsewhere(sources: Sources): Promise<Catalogue> {
+export async function parseElsewhere(sources: Sources, signal: AbortSignal): Promise<Catalogue> {
   const reply = await new Promise<ParseReply>((resolve, reject) => {
     const { NODE_COMPILE_CACHE: compiled } = process.env;
     const child = fork(new URL("./parse-process.ts", import.meta.url), {
       // Nothing of ours: the environment may hold keys.
       env: compiled === undefined ? {} : { NODE_COMPILE_CACHE: compiled },
       execArgv: [],
+      signal,
       stdio: ["ignore", "ignore", "ignore", "ipc"],
     });
     child.once("message", (message) => resolve(message as ParseReply));
-    child.once("error", reject);
+    child.once("error", (error) => reject(signal.aborted ? (signal.reason as Error) : error));
     child.once("exit", () => reject(new Error("The process that reads the catalogue ended without an answer.")));
     child.send(sources, (error) => error && reject(error));
   });

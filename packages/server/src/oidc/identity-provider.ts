@@ -1,5 +1,5 @@
 import type { Egress } from "@benchtop/egress";
-import { Secret } from "@benchtop/models";
+import type { Secret } from "@benchtop/models";
 import { BenchtopError } from "@benchtop/protocol";
 import type { Configuration, ServerMetadata } from "openid-client";
 import type { Claims } from "../identity/claims.ts";
