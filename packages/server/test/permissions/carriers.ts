@@ -257,8 +257,8 @@ async function refusalOf(daemon: TestDaemon, credentials: Credentials): Promise<
 }
 
 /**
- * Connect by hand: JSON that no client of ours would write. A failure's code is told as gRPC has it, so that only what is
- * nobody's fault but the daemon's can be told from the rest.
+ * Connect by hand: JSON that no client of ours would write. The code of a failure is inside a protobuf message there, so that
+ * only what is nobody's fault but the daemon's is told from the rest, by its words.
  */
 export function connectByHandCarrier(daemon: TestDaemon): Carrier {
   return {
