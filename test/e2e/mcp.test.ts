@@ -1,3 +1,5 @@
+import { createServer } from "node:http";
+import type { AddressInfo } from "node:net";
 import { resolve } from "node:path";
 import { Client } from "@modelcontextprotocol/client";
 import { StdioClientTransport } from "@modelcontextprotocol/client/stdio";
@@ -127,6 +129,35 @@ test("a daemon that was started anew in between is found again, and the session 
   await home.ok("down");
   await home.ok("status").catch(() => undefined);
   expect((await call("identity_whoami", {})).structuredContent).toMatchObject({ userId: "owner" });
+});
+
+test("a daemon that is killed leaves no call without an answer, and the next call starts it anew", async () => {
+  const { call } = await speak("2025-11-25");
+  const { structuredContent } = await call("workbenches_create", { name: "killed" });
+  const workbenchId = String(structuredContent?.["workbenchId"]);
+  let killed = false;
+  const calling = call(
+    "workshop_run_agent",
+    { workbenchId, model: "local/slow", task: "say a lot, slowly" },
+    {
+      onprogress() {
+        if (!killed) process.kill(home.pid, "SIGKILL");
+        killed = true;
+      },
+    },
+  );
+  await expect(calling).rejects.toThrow(/does not answer/);
+  const { structuredContent: after } = await call("runs_list", { workbenchId });
+  expect(after).toMatchObject({ items: [{ workbenchId }] });
+});
+
+test("what answers but is no daemon is said to be none", async () => {
+  const other = createServer((_, response) => response.end("hello"));
+  await new Promise<void>((resolve) => other.listen(0, "127.0.0.1", resolve));
+  const { port } = other.address() as AddressInfo;
+  const env = { BENCHTOP_URL: `http://127.0.0.1:${port}`, BENCHTOP_TOKEN: "any" };
+  await expect(speak("classic", env)).rejects.toThrow("speaks no MCP");
+  other.close();
 });
 
 test("P1.4 a daemon elsewhere is used with the key that the environment gives, and only for what that may do", async () => {
