@@ -4,7 +4,14 @@ import { pascalCase } from "../../src/grpc/message.ts";
 import { offerOf } from "../../src/mcp/tools/offers.ts";
 import { toolNameOf } from "../../src/mcp/tools/tool-schemas.ts";
 import { grpcClient, type GrpcProtocol } from "../grpc-client.ts";
-import { call as callTool, connect, failureIn, type McpClient, type PersonAnswer } from "../mcp/clients.ts";
+import {
+  call as callTool,
+  connect,
+  failureIn,
+  type McpClient,
+  type PersonAnswer,
+  type ToolOutcome,
+} from "../mcp/clients.ts";
 import type { TestDaemon } from "../test-daemon.ts";
 
 /** What a caller shows. Absent means that it shows nothing. */
@@ -232,7 +239,14 @@ export function mcpCarrier(daemon: TestDaemon): Carrier {
     async call(operation, input, credentials) {
       const client = await connected(credentials);
       if ("ok" in client) return client;
-      const result = await callTool(client, toolNameOf(operation.id), input);
+      let result: ToolOutcome;
+      try {
+        result = await callTool(client, toolNameOf(operation.id), input);
+      } catch (thrown) {
+        // What is no call at all is refused by the protocol, before there is a tool to answer.
+        const isDefect = !(thrown instanceof Error) || /-32603|internal error/i.test(thrown.message);
+        return { ok: false, code: isDefect ? "INTERNAL" : "VALIDATION_FAILED" };
+      }
       if (result.isError !== true) return { ok: true, text: JSON.stringify(result.content) };
       return { ok: false, code: failureIn(result)?.error_code ?? JSON.stringify(result.content) };
     },
@@ -274,11 +288,8 @@ export function connectByHandCarrier(daemon: TestDaemon): Carrier {
       });
       const text = await response.text();
       if (response.ok) return { ok: true, text };
-      const { code } = JSON.parse(text) as { code: string };
-      return {
-        ok: false,
-        code: ["internal", "unknown", "data_loss"].includes(code) ? "INTERNAL" : "VALIDATION_FAILED",
-      };
+      const { message = "" } = JSON.parse(text) as { message?: string };
+      return { ok: false, code: /inside Benchtop|internal error/i.test(message) ? "INTERNAL" : "VALIDATION_FAILED" };
     },
     async [Symbol.asyncDispose]() {},
   };
