@@ -26,6 +26,7 @@ import { keepMemoryPrivate } from "./home/private-memory.ts";
 import { FailedAttempts } from "./identity/failed-attempts.ts";
 import { Identities } from "./identity/identities.ts";
 import { RateLimits } from "./identity/rate-limits.ts";
+import { signOperatorOut } from "./identity/sign-ins.ts";
 import { rpcMount } from "./json-rpc/post.ts";
 import { defaultSocketLimits, RpcSockets, type SocketLimits } from "./json-rpc/sockets.ts";
 import { openLog } from "./log/log.ts";
@@ -106,11 +107,11 @@ export async function startDaemon(options: DaemonOptions): Promise<Daemon> {
     const catalogueReader = await openCatalogue(home);
     opened.defer(() => catalogueReader.close());
     const catalogue = () => catalogueReader.read();
-    const { token, repaired } = await readBootstrapToken(home);
-    if (repaired) log.warn("bootstrap-token.was-open-to-others");
 
     const store = await openStore({ home, databaseUrl, soleOwner: databaseUrl === undefined });
     opened.defer(() => store.close());
+    const { token, repaired } = await readBootstrapToken(home, () => signOperatorOut(store));
+    if (repaired) log.warn("bootstrap-token.was-open-to-others");
     const egressLog = new EgressLog({ store });
     opened.defer(() => egressLog.close());
     const secrets = await openSecrets({ home, place: config.secrets, ...(configDir !== undefined && { configDir }) });

@@ -9,9 +9,13 @@ import { syncFolder } from "@benchtop/store";
  * The token that is the owner's identity: `$BENCHTOP_HOME/bootstrap-token`, 32 random bytes, made once.
  *
  * The file appears whole or not at all (written beside, then linked, which fails if the name is taken). A file that
- * others can read is closed to them again (`repaired`); a link, another user's file or a damaged one is refused.
+ * others can read is closed to them again (`repaired`); a link, another user's file or a damaged one is refused. Before a
+ * new one is made, `beforeNew` ends what an old one has opened.
  */
-export async function readBootstrapToken(home: string): Promise<{ token: string; repaired: boolean }> {
+export async function readBootstrapToken(
+  home: string,
+  beforeNew: () => Promise<void> = () => Promise.resolve(),
+): Promise<{ token: string; repaired: boolean }> {
   const path = join(home, "bootstrap-token");
   // What a killed daemon left; the home's lock is held, so nobody else is making one.
   await rm(join(home, unfinished), { force: true });
@@ -19,7 +23,10 @@ export async function readBootstrapToken(home: string): Promise<{ token: string;
   try {
     file = await open(path, constants.O_RDONLY | (constants.O_NOFOLLOW ?? 0));
   } catch (cause) {
-    if ((cause as NodeJS.ErrnoException).code === "ENOENT") return { token: await create(home, path), repaired: false };
+    if ((cause as NodeJS.ErrnoException).code === "ENOENT") {
+      await beforeNew();
+      return { token: await create(home, path), repaired: false };
+    }
     throw unusable(path, "cannot be opened (it must be a plain file of the daemon's user)", cause);
   }
   try {

@@ -1,4 +1,7 @@
+import { rm } from "node:fs/promises";
+import { join } from "node:path";
 import { afterAll, beforeAll, beforeEach, afterEach, describe, expect, test } from "vitest";
+import { startTeam } from "../../test/identity/team.ts";
 import { errorOf, json, startTestDaemon, type TestDaemon } from "../../test/test-daemon.ts";
 import { OneTimeTokens } from "./one-time-tokens.ts";
 
@@ -38,6 +41,26 @@ describe("signing a browser in", () => {
     const { url } = (await link.json()) as { url: string };
     expect(url.startsWith(`${daemon.url}/#token=`)).toBe(true);
     expect((await signIn(tokenOf(url))).status).toBe(200);
+  });
+
+  test("a new bootstrap token signs out whoever came in by the one before, and nobody else", async () => {
+    const operator = cookieOf(await signIn(daemon.token));
+    const { owner } = await startTeam(daemon, "acme");
+    const { home } = daemon;
+    const old = daemon.token;
+    await daemon.close();
+    await rm(join(home, "bootstrap-token"));
+    const again = await startTestDaemon({ home });
+    try {
+      const whoami = async (headers: Record<string, string>) =>
+        (await again.fetch("/api/v1/whoami", { token: null, headers })).status;
+      expect(again.token).not.toBe(old);
+      expect(await whoami({ authorization: `Bearer ${old}` })).toBe(401);
+      expect(await whoami({ cookie: operator })).toBe(401);
+      expect(await whoami({ cookie: `benchtop_session=${owner.cookie}` })).toBe(200);
+    } finally {
+      await again.close();
+    }
   });
 
   test("signing out ends the sign-in, and nothing but it", async () => {

@@ -1,5 +1,6 @@
 import type { Identity, SignIn } from "@benchtop/operations";
 import { newId } from "@benchtop/protocol";
+import type { Store } from "@benchtop/store";
 import type { BrowserSession } from "../api/handler.ts";
 import { recordAccess } from "./access-log.ts";
 import type { AccessChanges } from "./access-changes.ts";
@@ -8,6 +9,7 @@ import { findSignIn, type Database } from "./lookup.ts";
 import { pageOf, positionOf, type Page, type PageInput } from "./page.ts";
 import type { Proof } from "./proof.ts";
 import { denied, invalid, notFound } from "./refused.ts";
+import { operatorId } from "./standing.ts";
 import { hashToken, newToken } from "./token.ts";
 
 /** A browser session that is to be: whose it is, where, and what limits it. */
@@ -150,6 +152,16 @@ export async function openSignIn(
   });
   browser.setCookie(signInCookie(cookie, browser.secure));
   return identity;
+}
+
+/** Every browser of the operator: for when the token that let them in is replaced. Keys stay, and are listed. */
+export async function signOperatorOut(store: Pick<Store, "db" | "flush">): Promise<void> {
+  const { numDeletedRows } = await store.db
+    .deleteFrom("sign_ins")
+    .where("user_id", "=", operatorId)
+    .where("key_id", "is", null)
+    .executeTakeFirst();
+  if (numDeletedRows > 0n) await store.flush();
 }
 
 async function makeRoom(db: Database, userId: string, now: string): Promise<void> {
