@@ -33,7 +33,10 @@ export function systemHandlers(services: Services): HandlersOf<typeof systemOper
       providers: await countRows(store, "providers"),
       otherConnections: otherConnections(services),
       traces: [...services.traces()],
-      secrets: { backend: services.secrets.backend, location: services.secrets.location },
+      secrets: {
+        backend: `${services.secrets.backend}, its key in ${services.secrets.keyLocation}`,
+        location: services.secrets.location,
+      },
     }),
   };
 }
