@@ -248,7 +248,7 @@ export function mcpCarrier(daemon: TestDaemon): Carrier {
         return { ok: false, code: isDefect ? "INTERNAL" : "VALIDATION_FAILED" };
       }
       if (result.isError !== true) return { ok: true, text: JSON.stringify(result.content) };
-      return { ok: false, code: failureIn(result)?.error_code ?? JSON.stringify(result.content) };
+      return { ok: false, code: String(failureIn(result)?.["error_code"] ?? JSON.stringify(result.content)) };
     },
     async [Symbol.asyncDispose]() {
       for (const client of open.values()) await client[Symbol.asyncDispose]();
