@@ -3,9 +3,12 @@ import type { Invocation } from "../invocation.ts";
 import { addCommand } from "./command.ts";
 
 export function addRpcCommand(program: Command, invocation: Invocation): void {
-  addCommand(program, "rpc", "Speak JSON-RPC 2.0 with the daemon over standard input and output, one message a line.", [
-    `echo '{"jsonrpc":"2.0","id":1,"method":"WorkbenchList"}' | benchtop rpc --stdio`,
-  ])
+  addCommand(
+    program,
+    "rpc",
+    "Speak JSON-RPC 2.0 with the daemon over standard input and output, one message a line; ends with the input, once all calls are answered.",
+    [`echo '{"jsonrpc":"2.0","id":1,"method":"WorkbenchList"}' | benchtop rpc --stdio`],
+  )
     .requiredOption("--stdio", "over standard input and output, for a program that embeds Benchtop")
     .action(() => rpc(invocation));
 }

@@ -242,6 +242,19 @@ test("H8 a connection that is cut again and again, anywhere in a message, loses 
   expect(between.cuts).toBeGreaterThan(0);
 });
 
+test("a change whose answer was lost on the way is made once, and answered", async () => {
+  await using between = new Unreliable(Number(new URL(daemon.url).port));
+  const live = open(await between.listen());
+  await live.call("system.health", {});
+  between.cutAfter = 0;
+  const made = live.call("workbenches.create", { name: "made once" });
+  await expect.poll(() => between.cuts).toBeGreaterThan(0);
+  between.cutAfter = Infinity;
+  const { workbenchId } = await made;
+  const { items } = await client.call("workbenches.list", {});
+  expect(items.filter(({ name }) => name === "made once").map((each) => each.workbenchId)).toEqual([workbenchId]);
+});
+
 test("H8 followers and callers go on across kill -9 and restart of the daemon, over one connection each time", async () => {
   const program = join(import.meta.dirname, "../../../server/test/daemon-process.ts");
   const home = join(folder, "killed");
