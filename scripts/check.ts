@@ -23,6 +23,7 @@ const checks: Record<string, string[]> = {
   ...generated("mcp-reference.ts", "MCP reference"),
   ...generated("harness-reference.ts", "harness reference"),
   ...generated("proto.ts", "proto"),
+  ...generated("api-shapes.ts", "API shapes"),
 };
 
 const results = await Promise.all(Object.entries(checks).map(([name, command]) => runCheck(name, command)));
