@@ -142,7 +142,7 @@ describe("the key of the secrets", () => {
 
   test("lies in XDG_CONFIG_HOME unless told", async () => {
     vi.stubEnv("XDG_CONFIG_HOME", join(folder, "xdg"));
-    await (await openSecrets({ home })).set("a", value);
+    await (await openSecrets({ home, place: "file" })).set("a", value);
     expect(mode(join(folder, "xdg", "benchtop", "secrets.key"))).toBe("600");
   });
 
