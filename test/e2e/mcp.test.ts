@@ -1,13 +1,14 @@
 import { createServer } from "node:http";
 import type { AddressInfo } from "node:net";
-import { resolve } from "node:path";
+import { readFile } from "node:fs/promises";
+import { join, resolve } from "node:path";
 import { Client } from "@modelcontextprotocol/client";
 import { StdioClientTransport } from "@modelcontextprotocol/client/stdio";
 import { Client as ClassicClient } from "@modelcontextprotocol/sdk/client/index.js";
 import { StdioClientTransport as ClassicTransport } from "@modelcontextprotocol/sdk/client/stdio.js";
 import { afterAll, afterEach, beforeAll, describe, expect, test } from "vitest";
 import { startModelServer, type ModelServer } from "../model-server.ts";
-import { finished, Home } from "./home.ts";
+import { finished, Home, prints } from "./home.ts";
 
 /** `benchtop mcp`, as a client has it that starts its servers itself. */
 
@@ -209,6 +210,19 @@ test("garbage, half lines and lines without end are left out with a word on stan
   expect(answerTo("c")?.result).toEqual({});
   expect(stderr.match(/no JSON-RPC message/g)).toHaveLength(6);
   expect(stderr).toContain("more than 10000000 bytes");
+});
+
+test("a signal ends it as the end of the input does, with the session at the daemon", async () => {
+  const child = home.start(["mcp"]);
+  const ended = finished(child);
+  child.stdin.write(line(greeting));
+  await prints(child, '"serverInfo"');
+  const deletions = async () =>
+    (await readFile(join(home.home, "logs", "daemon.log"), "utf8")).split('"method":"DELETE"').length - 1;
+  const before = await deletions();
+  child.kill("SIGTERM");
+  expect(await ended).toMatchObject({ code: 0, stderr: "" });
+  await expect.poll(deletions).toBe(before + 1);
 });
 
 test("a request before any greeting is answered with an error, and the greeting still works", async () => {

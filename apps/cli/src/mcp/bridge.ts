@@ -53,7 +53,7 @@ export async function bridge(options: BridgeOptions): Promise<void> {
 interface Open {
   readonly canceling: AbortController;
   readonly exchange: Exchange;
-  done: Promise<void>;
+  readonly done: Promise<void>;
 }
 
 async function take(

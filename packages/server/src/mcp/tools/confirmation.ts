@@ -50,8 +50,10 @@ export async function confirmed(
     inputResponse(answers, "confirmation").kind === "elicit";
   if (!isAnswer) return await ask(request, { asked, shown }, now);
 
+  // A no uses the question up, too.
+  const isFirst = request.once(state.data.nonce);
   if (acceptedContent(answers, "confirmation", Confirmation) === undefined) throw refused(tool);
-  if (!request.once(state.data.nonce)) throw usedUp(tool);
+  if (!isFirst) throw usedUp(tool);
   return await execute(state.data.pinned);
 }
 
