@@ -1,7 +1,8 @@
 import type { identityOperations } from "@benchtop/operations";
-import type { BrowserSession, HandlersOf } from "../api/handler.ts";
+import type { BrowserSession, HandlersOf, RequestContext } from "../api/handler.ts";
 import { isLoopback } from "../http/listen.ts";
 import type { Link } from "../identity/links.ts";
+import type { Caller } from "../identity/access-changes.ts";
 import { listAccess } from "../identity/access-log.ts";
 import type { Services } from "./services.ts";
 import { signInUrl } from "./system.ts";
@@ -15,45 +16,45 @@ export function identityHandlers(services: Services): HandlersOf<typeof identity
     "signIn.startOidc": ({ name, invitation }, { browser }) => oidc.start(name, invitation, browser),
     "signIn.finishOidc": ({ parameters }, { proof, browser }) =>
       identities.signInWithClaims(() => oidc.finish(parameters, browser), proof, browser),
-    "signIn.createLink": async (_, { identity, browser }) => {
-      return linkOutput(ownAddress(services, browser), await links.createForSelf(identity));
+    "signIn.createLink": async (_, context) => {
+      return linkOutput(ownAddress(services, context.browser), await links.createForSelf(caller(context)));
     },
-    "signIn.end": async (_, { identity, browser }) => {
-      await signIns.end(identity, browser);
+    "signIn.end": async (_, context) => {
+      await signIns.end(caller(context), context.browser);
       return {};
     },
     "signIns.list": (input, { identity }) => signIns.list(identity, input),
-    "signIns.revoke": async ({ signInId }, { identity }) => {
-      await signIns.revoke(identity, signInId);
+    "signIns.revoke": async ({ signInId }, context) => {
+      await signIns.revoke(caller(context), signInId);
       return {};
     },
     "identity.whoami": async (_, { identity }) => identity,
     "workspaces.list": (input, { identity }) => workspaces.list(identity, input),
-    "workspaces.create": ({ name }, { identity }) => workspaces.create(identity, name),
-    "workspaces.rename": ({ name }, { identity }) => workspaces.rename(identity, name),
-    "workspaces.delete": async ({ workspaceId }, { identity }) => {
+    "workspaces.create": ({ name }, context) => workspaces.create(caller(context), name),
+    "workspaces.rename": ({ name }, context) => workspaces.rename(caller(context), name),
+    "workspaces.delete": async ({ workspaceId }, context) => {
       await workspaces.checkDeletable(workspaceId);
       for (const { name } of await providers.list(workspaceId)) await providers.remove(workspaceId, name);
-      await workspaces.delete(identity, workspaceId);
+      await workspaces.delete(caller(context), workspaceId);
       return {};
     },
     "workspaces.switch": ({ workspaceId }, { identity }) => signIns.switchTo(identity, workspaceId),
     "members.list": (input, { identity }) => members.list(identity, input),
-    "members.setRole": ({ userId, role }, { identity }) => members.setRole(identity, userId, role),
-    "members.remove": async ({ userId }, { identity }) => {
-      await members.remove(identity, userId);
+    "members.setRole": ({ userId, role }, context) => members.setRole(caller(context), userId, role),
+    "members.remove": async ({ userId }, context) => {
+      await members.remove(caller(context), userId);
       return {};
     },
-    "members.createLink": async ({ userId }, { identity, browser }) => {
-      return linkOutput(othersAddress(services, browser), await links.createForMember(identity, userId));
+    "members.createLink": async ({ userId }, context) => {
+      return linkOutput(othersAddress(services, context.browser), await links.createForMember(caller(context), userId));
     },
-    "invitations.create": async (input, { identity, browser }) => {
-      const { invitation, token } = await invitations.create(identity, input);
-      return { invitation, url: `${othersAddress(services, browser)}/#invitation=${token}` };
+    "invitations.create": async (input, context) => {
+      const { invitation, token } = await invitations.create(caller(context), input);
+      return { invitation, url: `${othersAddress(services, context.browser)}/#invitation=${token}` };
     },
     "invitations.list": (input, { identity }) => invitations.list(identity, input),
-    "invitations.revoke": async ({ invitationId }, { identity }) => {
-      await invitations.revoke(identity, invitationId);
+    "invitations.revoke": async ({ invitationId }, context) => {
+      await invitations.revoke(caller(context), invitationId);
       return {};
     },
     "invitations.look": async ({ token }, { proof }) => {
@@ -62,13 +63,18 @@ export function identityHandlers(services: Services): HandlersOf<typeof identity
     },
     "invitations.accept": (input, { proof, browser }) => identities.acceptInvitation(input, proof, browser),
     "keys.list": (input, { identity }) => keys.list(identity, input),
-    "keys.create": (input, { identity }) => keys.create(identity, input),
-    "keys.revoke": async ({ keyId }, { identity }) => {
-      await keys.revoke(identity, keyId);
+    "keys.create": (input, context) => keys.create(caller(context), input),
+    "keys.revoke": async ({ keyId }, context) => {
+      await keys.revoke(caller(context), keyId);
       return {};
     },
     "audit.list": (input, { identity }) => listAccess(store.db, identity, input),
   };
+}
+
+/** Who, and from where: the audit says both. */
+function caller({ identity, proof }: RequestContext): Caller {
+  return { ...identity, address: proof.address };
 }
 
 function linkOutput(address: string, { token, expiresAt }: Link) {

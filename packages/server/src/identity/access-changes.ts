@@ -1,7 +1,16 @@
 import type { Identity, Permission } from "@benchtop/operations";
 import type { Store } from "@benchtop/store";
+import { recordAccess, type AccessEntry } from "./access-log.ts";
 import { findAgain, type Database } from "./lookup.ts";
 import { denied, notFound, refusalOf } from "./refused.ts";
+
+/** Who makes a change, and from where. */
+export type Caller = Identity & { readonly address?: string };
+
+/** Writes the change into the audit: of the caller's workspace, unless another is named. */
+export type RecordAccess = (
+  entry: Omit<AccessEntry, "workspaceId" | "actorId" | "address"> & { readonly workspaceId?: string | null },
+) => Promise<void>;
 
 /**
  * Every change of who may do what: one transaction, in which the one who makes it is looked at again, because what they
@@ -20,9 +29,9 @@ export class AccessChanges {
 
   /** By somebody who is identified, in the workspace that they are in; `actor` is what they are worth now. */
   async by<Result>(
-    identity: Identity,
+    identity: Caller,
     permission: Permission,
-    work: (db: Database, actor: Identity) => Promise<Result>,
+    work: (db: Database, actor: Identity, record: RecordAccess) => Promise<Result>,
   ): Promise<Result> {
     return await this.in(identity.workspaceId, async (db) => {
       const finding = await findAgain(db, identity);
@@ -30,7 +39,9 @@ export class AccessChanges {
       if (!finding.identity.permissions.includes(permission)) {
         throw denied(`This needs the permission ${permission}.`, { permission });
       }
-      return await work(db, finding.identity);
+      const { userId: actorId, workspaceId } = finding.identity;
+      const { address = null } = identity;
+      return await work(db, finding.identity, (entry) => recordAccess(db, { workspaceId, actorId, address, ...entry }));
     });
   }
 

@@ -1,7 +1,6 @@
 import type { ApiKey, Identity, Role, Scope } from "@benchtop/operations";
 import { newId } from "@benchtop/protocol";
-import { recordAccess } from "./access-log.ts";
-import type { AccessChanges } from "./access-changes.ts";
+import type { AccessChanges, Caller, RecordAccess } from "./access-changes.ts";
 import { endKeys } from "./endings.ts";
 import type { Database } from "./lookup.ts";
 import { addMember, beyondYou, memberOf } from "./members.ts";
@@ -37,7 +36,7 @@ export class ApiKeys {
   }
 
   /** One's own; everybody's for who may change members. Newest first. */
-  async list(identity: Identity, { cursor, limit }: PageInput): Promise<Page<ApiKey>> {
+  async list(identity: Caller, { cursor, limit }: PageInput): Promise<Page<ApiKey>> {
     const after = positionOf(cursor, 1);
     let query = selectKeys(this.#db, identity.workspaceId);
     if (!identity.permissions.includes("members:write")) query = query.where("k.user_id", "=", identity.userId);
@@ -50,14 +49,16 @@ export class ApiKeys {
   }
 
   /** The key itself is told this once. Throws `PERMISSION_DENIED` for a scope or a role that the caller does not hold. */
-  async create(identity: Identity, input: NewKey): Promise<{ readonly key: ApiKey; readonly secret: string }> {
-    return await this.#changes.by(identity, "keys:write", async (db, actor) => {
+  async create(identity: Caller, input: NewKey): Promise<{ readonly key: ApiKey; readonly secret: string }> {
+    return await this.#changes.by(identity, "keys:write", async (db, actor, record) => {
       const missing = input.scopes.filter((scope) => !actor.permissions.includes(scope));
       if (missing.length > 0) {
         throw denied("A key cannot do what you may not do at this moment.", { scopes: missing.join(" ") });
       }
       const userId =
-        input.service === undefined ? actor.userId : await addService(db, actor, input.name, input.service.role);
+        input.service === undefined
+          ? actor.userId
+          : await addService(db, actor, record, { name: input.name, role: input.service.role });
       await checkCount(db, actor.workspaceId, userId);
       const secret = newApiKey();
       const keyId = newId("apiKey");
@@ -79,10 +80,8 @@ export class ApiKeys {
           last_used_at: null,
         })
         .execute();
-      await recordAccess(db, {
+      await record({
         event: "key.created",
-        workspaceId: actor.workspaceId,
-        actorId: actor.userId,
         subjectId: keyId,
         subjectName: input.name,
         detail: { scopes: input.scopes.join(" "), ...(actor.keyId !== null && { with: actor.keyId }) },
@@ -95,8 +94,8 @@ export class ApiKeys {
    * At once, with what was made with it: keys, browser sessions, open invitations. Other people's keys need
    * `members:write` and a standing that is not below theirs; to everybody else they do not exist (`NOT_FOUND`).
    */
-  async revoke(identity: Identity, keyId: string): Promise<void> {
-    await this.#changes.by(identity, "keys:write", async (db, actor) => {
+  async revoke(identity: Caller, keyId: string): Promise<void> {
+    await this.#changes.by(identity, "keys:write", async (db, actor, record) => {
       const row = await keyOf(db, actor.workspaceId, keyId);
       const isOwn = row.user_id === actor.userId;
       if (!isOwn && !actor.permissions.includes("members:write")) throw notFound("key");
@@ -107,10 +106,8 @@ export class ApiKeys {
         if (!mayDecideAbout(actor, holder.role)) throw denied("The holder of this key stands above you.");
       }
       const ended = await endKeys(db, [keyId]);
-      await recordAccess(db, {
+      await record({
         event: "key.revoked",
-        workspaceId: actor.workspaceId,
-        actorId: actor.userId,
         subjectId: keyId,
         subjectName: row.name,
         ...(ended.length > 1 && { detail: { "made-with-it": ended.slice(1).join(" ").slice(0, 1000) } }),
@@ -120,7 +117,12 @@ export class ApiKeys {
 }
 
 /** A program of the team's: a user without a person, who outlasts whoever made it. */
-async function addService(db: Database, actor: Identity, name: string, role: Role): Promise<string> {
+async function addService(
+  db: Database,
+  actor: Identity,
+  record: RecordAccess,
+  { name, role }: { readonly name: string; readonly role: Role },
+): Promise<string> {
   if (!actor.permissions.includes("members:write")) throw denied("A service token needs the permission members:write.");
   if (!mayGrant(actor, role)) throw beyondYou(role);
   const userId = newId("user");
@@ -136,10 +138,8 @@ async function addService(db: Database, actor: Identity, name: string, role: Rol
     })
     .execute();
   await addMember(db, { workspaceId: actor.workspaceId, userId, role });
-  await recordAccess(db, {
+  await record({
     event: "member.added",
-    workspaceId: actor.workspaceId,
-    actorId: actor.userId,
     subjectId: userId,
     subjectName: name,
     detail: { role, kind: "service" },

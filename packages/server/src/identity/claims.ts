@@ -71,8 +71,8 @@ async function enterOrReturn(
   const userId = known ?? (await addPerson(db, personOf(claims, email)));
   if (known !== undefined) await refresh(db, known, claims, email);
   const home =
-    (invitation && (await join(db, invitation, userId))) ??
-    (mayEnter && claims.open ? await enter(db, claims.open, userId) : undefined) ??
+    (invitation && (await join(db, invitation, userId, proof.address))) ??
+    (mayEnter && claims.open ? await enter(db, claims.open, userId, proof.address) : undefined) ??
     (await lastWorkspaceOf(db, userId));
   if (home === undefined) throw askForInvitation();
   return await openSignIn(
@@ -113,7 +113,7 @@ async function invitationFor(
 }
 
 /** Members of old who come by an invitation to where they are already just go there. */
-async function join(db: Database, invitation: OpenInvitation, userId: string): Promise<string> {
+async function join(db: Database, invitation: OpenInvitation, userId: string, address: string): Promise<string> {
   const member = await db
     .selectFrom("memberships")
     .select("role")
@@ -121,7 +121,7 @@ async function join(db: Database, invitation: OpenInvitation, userId: string): P
     .where("user_id", "=", userId)
     .executeTakeFirst();
   if (member === undefined || higher(member.role, invitation.role) !== member.role)
-    await takeInvitation(db, invitation, userId);
+    await takeInvitation(db, invitation, userId, address);
   return invitation.workspaceId;
 }
 
@@ -131,13 +131,14 @@ function isOpenTo(open: OpenTo | undefined, email: string | null): boolean {
   return domain !== undefined && (open?.domains.includes(domain) ?? false);
 }
 
-async function enter(db: Database, { workspaceId, role }: OpenTo, userId: string): Promise<string> {
+async function enter(db: Database, { workspaceId, role }: OpenTo, userId: string, address: string): Promise<string> {
   await addMember(db, { workspaceId, userId, role });
   await recordAccess(db, {
     event: "member.added",
     workspaceId,
     actorId: userId,
     subjectId: userId,
+    address,
     detail: { role, by: "domain" },
   });
   return workspaceId;

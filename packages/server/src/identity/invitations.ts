@@ -2,7 +2,7 @@ import type { Identity, Invitation, Role } from "@benchtop/operations";
 import { newId } from "@benchtop/protocol";
 import type { BrowserSession } from "../api/handler.ts";
 import { recordAccess } from "./access-log.ts";
-import type { AccessChanges } from "./access-changes.ts";
+import type { AccessChanges, Caller } from "./access-changes.ts";
 import { expiryOf } from "./api-keys.ts";
 import { findAgain, type Database } from "./lookup.ts";
 import { addMember, beyondYou } from "./members.ts";
@@ -59,10 +59,10 @@ export class Invitations {
 
   /** The token is told this once. Throws `PERMISSION_DENIED` for a role that the caller cannot give. */
   async create(
-    identity: Identity,
+    identity: Caller,
     { role, email, expiresInDays }: NewInvitation,
   ): Promise<{ readonly invitation: Invitation; readonly token: string }> {
-    return await this.#changes.by(identity, "members:write", async (db, actor) => {
+    return await this.#changes.by(identity, "members:write", async (db, actor, record) => {
       if (!mayGrant(actor, role)) throw beyondYou(role);
       await checkCount(db, actor.workspaceId);
       const token = newToken();
@@ -84,10 +84,8 @@ export class Invitations {
           revoked_at: null,
         })
         .execute();
-      await recordAccess(db, {
+      await record({
         event: "invitation.created",
-        workspaceId: actor.workspaceId,
-        actorId: actor.userId,
         subjectId: invitationId,
         subjectName: email ?? null,
         detail: { role },
@@ -100,8 +98,8 @@ export class Invitations {
   }
 
   /** Throws `NOT_FOUND` for one that is not there, or not open any more. */
-  async revoke(identity: Identity, invitationId: string): Promise<void> {
-    await this.#changes.by(identity, "members:write", async (db, actor) => {
+  async revoke(identity: Caller, invitationId: string): Promise<void> {
+    await this.#changes.by(identity, "members:write", async (db, actor, record) => {
       const { numUpdatedRows } = await db
         .updateTable("invitations")
         .set({ revoked_at: new Date().toISOString() })
@@ -111,10 +109,8 @@ export class Invitations {
         .where("revoked_at", "is", null)
         .executeTakeFirst();
       if (numUpdatedRows === 0n) throw notFound("open invitation");
-      await recordAccess(db, {
+      await record({
         event: "invitation.revoked",
-        workspaceId: actor.workspaceId,
-        actorId: actor.userId,
         subjectId: invitationId,
       });
     });
@@ -151,7 +147,7 @@ export class Invitations {
       if (identity === undefined) {
         if (displayName === undefined) throw invalid("Say how you are called.");
         const userId = await addPerson(db, { displayName });
-        await takeInvitation(db, invitation, userId);
+        await takeInvitation(db, invitation, userId, proof.address);
         return await openSignIn(
           db,
           { userId, workspaceId, method: "invitation", keyId: null, confined: false },
@@ -160,14 +156,19 @@ export class Invitations {
         );
       }
       if (identity.confined) throw denied("A key or a confined session cannot join a workspace. Sign in as yourself.");
-      await takeInvitation(db, invitation, identity.userId);
+      await takeInvitation(db, invitation, identity.userId, proof.address);
       return await workIn(db, identity, invitation.workspaceId);
     });
   }
 }
 
 /** Makes who takes it a member, once. Throws `AUTH_REQUIRED` when somebody else was first. */
-export async function takeInvitation(db: Database, invitation: OpenInvitation, userId: string): Promise<void> {
+export async function takeInvitation(
+  db: Database,
+  invitation: OpenInvitation,
+  userId: string,
+  address: string,
+): Promise<void> {
   const { id, workspaceId, role } = invitation;
   if (!(await addMember(db, { workspaceId, userId, role }))) {
     throw invalid("You are a member of this workspace already.");
@@ -187,6 +188,7 @@ export async function takeInvitation(db: Database, invitation: OpenInvitation, u
     event: "member.added",
     workspaceId,
     actorId: userId,
+    address,
     subjectId: userId,
     subjectName: user.display_name,
     detail: { role, invitation: id },
@@ -260,7 +262,7 @@ async function isProved(db: Database, identity: Identity | undefined, email: str
 }
 
 /** Who was there before stays signed in, and goes to the workspace that they have joined. */
-async function workIn(db: Database, identity: Identity, workspaceId: string): Promise<Identity> {
+async function workIn(db: Database, identity: Caller, workspaceId: string): Promise<Identity> {
   const { signInId } = identity;
   if (signInId !== null) {
     await db.updateTable("sign_ins").set({ workspace_id: workspaceId }).where("id", "=", signInId).execute();

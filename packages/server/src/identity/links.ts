@@ -1,7 +1,6 @@
 import type { Identity } from "@benchtop/operations";
 import type { BrowserSession } from "../api/handler.ts";
-import { recordAccess } from "./access-log.ts";
-import type { AccessChanges } from "./access-changes.ts";
+import type { AccessChanges, Caller } from "./access-changes.ts";
 import { findAgain } from "./lookup.ts";
 import { memberOf } from "./members.ts";
 import { OneTimeTokens } from "./one-time-tokens.ts";
@@ -42,13 +41,11 @@ export class Links {
 
   /** For another browser of one's own; one that a key makes is limited by the key. */
   async createForSelf(identity: Identity): Promise<Link> {
-    return await this.#changes.by(identity, "self", async (db, actor) => {
+    return await this.#changes.by(identity, "self", async (_, actor, record) => {
       if (actor.kind === "service") throw denied("A service has no browser.");
       const { userId, workspaceId, keyId, confined } = actor;
-      await recordAccess(db, {
+      await record({
         event: "link.created",
-        workspaceId,
-        actorId: userId,
         subjectId: userId,
         subjectName: actor.displayName,
       });
@@ -60,8 +57,8 @@ export class Links {
    * For a member below the caller: a session that is good in this workspace alone, since in others the caller may be nobody.
    * The operator's links are not confined. Throws `NOT_FOUND` and `PERMISSION_DENIED`.
    */
-  async createForMember(identity: Identity, userId: string): Promise<Link> {
-    return await this.#changes.by(identity, "members:write", async (db, actor) => {
+  async createForMember(identity: Caller, userId: string): Promise<Link> {
+    return await this.#changes.by(identity, "members:write", async (db, actor, record) => {
       const { workspaceId, keyId, operator } = actor;
       const member = await memberOf(db, workspaceId, userId);
       if (member.kind === "service") throw invalid("A service has no browser. Make it an API key instead.");
@@ -69,10 +66,8 @@ export class Links {
       if ((userId === operatorId && !operator) || !isBelow) {
         throw denied("A link can be made for members of a role below yours alone.");
       }
-      await recordAccess(db, {
+      await record({
         event: "link.created",
-        workspaceId,
-        actorId: actor.userId,
         subjectId: userId,
         subjectName: member.displayName,
       });

@@ -1,6 +1,5 @@
 import type { Identity, Member, Role } from "@benchtop/operations";
-import { recordAccess } from "./access-log.ts";
-import type { AccessChanges } from "./access-changes.ts";
+import type { AccessChanges, Caller } from "./access-changes.ts";
 import { endAllOf, endInvitationsBy } from "./endings.ts";
 import type { Database } from "./lookup.ts";
 import { pageOf, positionOf, type Page, type PageInput } from "./page.ts";
@@ -38,8 +37,8 @@ export class Members {
   }
 
   /** Throws `NOT_FOUND`, or `PERMISSION_DENIED` for somebody, or a role, above the caller, and for the last owner. */
-  async setRole(identity: Identity, userId: string, role: Role): Promise<Member> {
-    return await this.#changes.by(identity, "members:write", async (db, actor) => {
+  async setRole(identity: Caller, userId: string, role: Role): Promise<Member> {
+    return await this.#changes.by(identity, "members:write", async (db, actor, record) => {
       const member = await memberOf(db, actor.workspaceId, userId);
       if (!mayDecideAbout(actor, member.role)) throw aboveYou();
       if (member.role === role) return member;
@@ -53,10 +52,8 @@ export class Members {
         .where("user_id", "=", userId)
         .execute();
       if (!isPromotion) await endInvitationsBy(db, actor.workspaceId, userId);
-      await recordAccess(db, {
+      await record({
         event: "member.role-changed",
-        workspaceId: actor.workspaceId,
-        actorId: actor.userId,
         subjectId: userId,
         subjectName: member.displayName,
         detail: { from: member.role, to: role },
@@ -66,8 +63,8 @@ export class Members {
   }
 
   /** With their keys, sign-ins and open invitations for this workspace. Throws as `setRole` does. */
-  async remove(identity: Identity, userId: string): Promise<void> {
-    await this.#changes.by(identity, "members:write", async (db, actor) => {
+  async remove(identity: Caller, userId: string): Promise<void> {
+    await this.#changes.by(identity, "members:write", async (db, actor, record) => {
       const { workspaceId } = actor;
       const member = await memberOf(db, workspaceId, userId);
       if (!mayDecideAbout(actor, member.role)) throw aboveYou();
@@ -78,10 +75,8 @@ export class Members {
         .where("user_id", "=", userId)
         .execute();
       await endAllOf(db, workspaceId, userId);
-      await recordAccess(db, {
+      await record({
         event: "member.removed",
-        workspaceId,
-        actorId: actor.userId,
         subjectId: userId,
         subjectName: member.displayName,
         detail: { role: member.role },

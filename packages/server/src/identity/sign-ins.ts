@@ -3,7 +3,7 @@ import { newId } from "@benchtop/protocol";
 import type { Store } from "@benchtop/store";
 import type { BrowserSession } from "../api/handler.ts";
 import { recordAccess } from "./access-log.ts";
-import type { AccessChanges } from "./access-changes.ts";
+import type { AccessChanges, Caller } from "./access-changes.ts";
 import { noCookie, signInCookie, signInLifetimeMs } from "./cookie.ts";
 import { findSignIn, type Database } from "./lookup.ts";
 import { pageOf, positionOf, type Page, type PageInput } from "./page.ts";
@@ -74,16 +74,16 @@ export class SignIns {
   }
 
   /** Signs one of one's own browsers out. Throws `NOT_FOUND`. */
-  async revoke(identity: Identity, signInId: string): Promise<void> {
+  async revoke(identity: Caller, signInId: string): Promise<void> {
     await this.#changes.by(identity, "self", async (db, actor) => {
       const row = await selectOwn(db, actor).where("s.id", "=", signInId).executeTakeFirst();
       if (row === undefined) throw notFound("sign-in");
-      await endSignIn(db, actor, signInId);
+      await endSignIn(db, { ...identity, ...actor }, signInId);
     });
   }
 
   /** Signs this browser out; nothing for who did not come with one. */
-  async end(identity: Identity, browser: BrowserSession): Promise<void> {
+  async end(identity: Caller, browser: BrowserSession): Promise<void> {
     const { signInId } = identity;
     if (signInId === null) return;
     await this.#changes.anywhere(async (db) => {
@@ -178,7 +178,7 @@ async function makeRoom(db: Database, userId: string, now: string): Promise<void
   if (ids.length > 0) await db.deleteFrom("sign_ins").where("id", "in", ids).execute();
 }
 
-async function endSignIn(db: Database, actor: Identity, signInId: string): Promise<void> {
+async function endSignIn(db: Database, actor: Caller, signInId: string): Promise<void> {
   await db.deleteFrom("sign_ins").where("id", "=", signInId).execute();
   await recordAccess(db, {
     event: "sign-in.ended",
@@ -186,6 +186,7 @@ async function endSignIn(db: Database, actor: Identity, signInId: string): Promi
     actorId: actor.userId,
     subjectId: signInId,
     subjectName: actor.displayName,
+    address: actor.address ?? null,
   });
 }
 

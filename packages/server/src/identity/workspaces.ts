@@ -1,7 +1,6 @@
-import type { Identity, Workspace } from "@benchtop/operations";
+import type { Workspace } from "@benchtop/operations";
 import { newId } from "@benchtop/protocol";
-import { recordAccess } from "./access-log.ts";
-import type { AccessChanges } from "./access-changes.ts";
+import type { AccessChanges, Caller } from "./access-changes.ts";
 import type { Database } from "./lookup.ts";
 import { addMember } from "./members.ts";
 import { pageOf, positionOf, type Page, type PageInput } from "./page.ts";
@@ -19,7 +18,7 @@ export class Workspaces {
   }
 
   /** One's own, by name; all for the operator, and the one that it is good in for what is confined to one. */
-  async list(identity: Identity, { cursor, limit }: PageInput): Promise<Page<Workspace>> {
+  async list(identity: Caller, { cursor, limit }: PageInput): Promise<Page<Workspace>> {
     const after = positionOf(cursor, 2);
     let query = selectWorkspaces(this.#db, identity.userId);
     if (identity.confined) query = query.where("w.id", "=", identity.workspaceId);
@@ -39,27 +38,24 @@ export class Workspaces {
   }
 
   /** Its maker is its first owner. */
-  async create(identity: Identity, name: string): Promise<Workspace> {
-    return await this.#changes.by(identity, "installation:write", async (db, actor) => {
+  async create(identity: Caller, name: string): Promise<Workspace> {
+    return await this.#changes.by(identity, "installation:write", async (db, actor, record) => {
       const workspaceId = newId("workspace");
       await db
         .insertInto("workspaces")
         .values({ id: workspaceId, name, created_at: new Date().toISOString() })
         .execute();
       await addMember(db, { workspaceId, userId: actor.userId, role: "owner" });
-      const entry = { workspaceId, actorId: actor.userId };
-      await recordAccess(db, { ...entry, event: "workspace.created", subjectId: workspaceId, subjectName: name });
+      await record({ event: "workspace.created", workspaceId, subjectId: workspaceId, subjectName: name });
       return toWorkspace(await workspaceOf(db, workspaceId, actor.userId));
     });
   }
 
-  async rename(identity: Identity, name: string): Promise<Workspace> {
-    return await this.#changes.by(identity, "workspace:write", async (db, actor) => {
+  async rename(identity: Caller, name: string): Promise<Workspace> {
+    return await this.#changes.by(identity, "workspace:write", async (db, actor, record) => {
       const { workspaceId } = actor;
       await db.updateTable("workspaces").set({ name }).where("id", "=", workspaceId).execute();
-      const entry = { workspaceId, actorId: actor.userId };
-      await recordAccess(db, {
-        ...entry,
+      await record({
         event: "workspace.renamed",
         subjectId: workspaceId,
         subjectName: name,
@@ -78,8 +74,8 @@ export class Workspaces {
    * With memberships, keys, sign-ins and invitations. The operator's browsers go to the first workspace. Its providers are
    * removed before, by whoever keeps their keys. Throws as `checkDeletable` does.
    */
-  async delete(identity: Identity, workspaceId: string): Promise<void> {
-    await this.#changes.by(identity, "installation:write", async (db, actor) => {
+  async delete(identity: Caller, workspaceId: string): Promise<void> {
+    await this.#changes.by(identity, "installation:write", async (db, _, record) => {
       await this.#changes.lock(db, workspaceId);
       const name = await checkDeletable(db, workspaceId);
       await db
@@ -94,13 +90,7 @@ export class Workspaces {
         await db.deleteFrom(table).where("workspace_id", "=", workspaceId).execute();
       }
       await db.deleteFrom("workspaces").where("id", "=", workspaceId).execute();
-      await recordAccess(db, {
-        event: "workspace.deleted",
-        workspaceId: null,
-        actorId: actor.userId,
-        subjectId: workspaceId,
-        subjectName: name,
-      });
+      await record({ event: "workspace.deleted", workspaceId: null, subjectId: workspaceId, subjectName: name });
     });
   }
 }

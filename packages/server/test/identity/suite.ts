@@ -227,6 +227,7 @@ export function identitySuite(start: () => Promise<TestDaemon>): void {
       { event: "key.created", subjectId: keyId, subjectName: "ci" },
     ]);
     expect(items.at(-1)).toMatchObject({ event: "workspace.created", actorId: "owner" });
+    expect(items.map(({ address }) => address)).toEqual(items.map(() => "127.0.0.1"));
     const theirs = await acme.owner.ask("GET", "/api/v1/audit");
     expect(JSON.stringify(theirs.body)).not.toContain("audited");
     expect((await team.viewer.ask("GET", "/api/v1/audit")).code).toBe("AUTH_REQUIRED");
