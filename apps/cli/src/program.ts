@@ -82,6 +82,10 @@ From nothing to a published change:
 Environment:
   BENCHTOP_HOME        where everything is kept (default ~/.benchtop)
   BENCHTOP_PORT        port of the daemon; 0 takes any that is free
+  BENCHTOP_HOST, BENCHTOP_PUBLIC_URLS
+                       address to listen on (127.0.0.1), and those that others reach the daemon by
+  BENCHTOP_TLS_CERT, BENCHTOP_TLS_KEY
+                       files of the daemon's own certificate and its key (PEM)
   BENCHTOP_DATABASE_URL
                        postgresql:// address to keep runs and rows in, instead of a file
   BENCHTOP_PROXY       http(s):// proxy to reach model providers through
