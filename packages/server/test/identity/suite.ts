@@ -259,7 +259,7 @@ async function holdings(operator: Asker): Promise<unknown> {
 }
 
 async function signInsOf(person: Person): Promise<unknown> {
-  return (await pages(person, "sign-ins", 1000)).map(({ signInId }) => signInId);
+  return (await pages(person, "sign-ins", 1000)).map(({ signInId }) => String(signInId)).toSorted();
 }
 
 async function asked(asker: Asker, workspace: string): Promise<unknown> {
