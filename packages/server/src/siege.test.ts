@@ -47,25 +47,26 @@ afterAll(async () => {
   await rm(folder, { recursive: true, force: true });
 });
 
-async function ask(path: string, init: RequestInit = {}): Promise<Response> {
-  const headers = { authorization: `Bearer ${token}`, "content-type": "application/json", ...init.headers };
+async function ask(path: string, init: Omit<RequestInit, "headers"> = {}): Promise<Response> {
+  const headers = { authorization: `Bearer ${token}`, "content-type": "application/json" };
   return await fetch(`${url}${path}`, { ...init, headers });
 }
 
-/** The siege goes on while a caller who behaves asks again and again; then the daemon has to be what it was. */
-async function besiege(siege: () => Promise<void>): Promise<void> {
-  let over = false;
-  const besieged = siege().finally(() => (over = true));
-  do {
+/**
+ * The siege goes on while a caller who behaves asks again and again; then the daemon has to be there still. Answers what it
+ * has resident, in bytes.
+ */
+async function besiege(siege: () => Promise<void>): Promise<number> {
+  const besieged = siege().then(() => "over" as const);
+  for (;;) {
     const response = await ask("/api/v1/whoami", { signal: AbortSignal.timeout(20_000) });
-    expect(response.status).toBe(200);
+    if (response.status !== 200) throw new Error(`Who behaves was answered ${response.status}.`);
     await response.body?.cancel();
-    await sleep(20);
-  } while (!over);
-  await besieged;
-  expect(child.exitCode).toBeNull();
+    if ((await Promise.race([besieged, sleep(20)])) === "over") break;
+  }
+  if (child.exitCode !== null) throw new Error(`The daemon ended with ${child.exitCode}.`);
   const status = await readFile(`/proc/${child.pid}/status`, "utf8");
-  expect(Number(/VmRSS:\s+(\d+) kB/.exec(status)?.[1] ?? 0) * 1024).toBeLessThan(residentLimit);
+  return Number(/VmRSS:\s+(\d+) kB/.exec(status)?.[1] ?? 0) * 1024;
 }
 
 async function open(): Promise<Socket> {
@@ -99,7 +100,7 @@ const head = (line: string, ...headers: string[]): string =>
   [line, `Host: 127.0.0.1:${port}`, `Authorization: Bearer ${token}`, ...headers, "", ""].join("\r\n");
 
 test("P1.4 connections that say nothing, or say it byte by byte, keep nobody else out", async () => {
-  await besiege(async () => {
+  const resident = await besiege(async () => {
     const silent = await openMany(300);
     const slow = await openMany(300);
     const text = head("GET /api/v1/whoami HTTP/1.1");
@@ -109,10 +110,11 @@ test("P1.4 connections that say nothing, or say it byte by byte, keep nobody els
     }
     for (const socket of [...silent, ...slow]) socket.destroy();
   });
+  expect(resident).toBeLessThan(residentLimit);
 }, 60_000);
 
 test("P1.4 bytes that are no protocol are answered or cut off", async () => {
-  await besiege(async () => {
+  const resident = await besiege(async () => {
     for (let round = 0; round < 5; round += 1) {
       const sockets = await openMany(100);
       for (const [index, socket] of sockets.entries()) {
@@ -123,10 +125,11 @@ test("P1.4 bytes that are no protocol are answered or cut off", async () => {
       for (const socket of sockets) socket.destroy();
     }
   });
+  expect(resident).toBeLessThan(residentLimit);
 }, 60_000);
 
 test("P1.4 bodies that are far too large are refused while they come", async () => {
-  await besiege(async () => {
+  const resident = await besiege(async () => {
     const sockets = await openMany(40);
     const piece = `10000\r\n${"a".repeat(0x1_00_00)}\r\n`;
     await Promise.all(
@@ -141,10 +144,11 @@ test("P1.4 bodies that are far too large are refused while they come", async () 
       }),
     );
   });
+  expect(resident).toBeLessThan(residentLimit);
 }, 120_000);
 
 test("P1.4 bodies that are announced and come byte by byte hold nothing", async () => {
-  await besiege(async () => {
+  const resident = await besiege(async () => {
     const sockets = await openMany(200);
     for (const socket of sockets) {
       socket.write(head("POST /api/v1/runs HTTP/1.1", "Content-Type: application/json", "Content-Length: 9999999"));
@@ -155,6 +159,7 @@ test("P1.4 bodies that are announced and come byte by byte hold nothing", async 
     }
     for (const socket of sockets) socket.destroy();
   });
+  expect(resident).toBeLessThan(residentLimit);
 }, 60_000);
 
 test("H8 readers of a journal who never read cost a cursor each", async () => {
@@ -164,7 +169,7 @@ test("H8 readers of a journal who never read cost a cursor each", async () => {
   const started = await ask("/api/v1/runs", { method: "POST", body: JSON.stringify(run) });
   expect(started.status).toBe(202);
   const { runId } = (await started.json()) as { runId: string };
-  await besiege(async () => {
+  const resident = await besiege(async () => {
     const sockets = await openMany(150);
     for (const socket of sockets) {
       socket.pause();
@@ -173,10 +178,11 @@ test("H8 readers of a journal who never read cost a cursor each", async () => {
     await sleep(3000);
     for (const socket of sockets) socket.destroy();
   });
+  expect(resident).toBeLessThan(residentLimit);
 }, 60_000);
 
 test("P1.4 streams of HTTP/2 that are opened and reset at once are bounded", async () => {
-  await besiege(async () => {
+  const resident = await besiege(async () => {
     for (let round = 0; round < 5; round += 1) {
       const session = connectHttp2(url);
       session.on("error", () => undefined);
@@ -191,6 +197,7 @@ test("P1.4 streams of HTTP/2 that are opened and reset at once are bounded", asy
       await closed;
     }
   });
+  expect(resident).toBeLessThan(residentLimit);
 }, 60_000);
 
 test("S12 WebSockets that are flooded with garbage, huge messages and pings are bounded", async () => {
@@ -204,7 +211,7 @@ test("S12 WebSockets that are flooded with garbage, huge messages and pings are 
     "[".repeat(100_000),
     "a".repeat(200_000),
   ];
-  await besiege(async () => {
+  const resident = await besiege(async () => {
     const sockets = Array.from({ length: 40 }, () => {
       const headers = { authorization: `Bearer ${token}` };
       const socket = new WebSocket(`${url.replace("http", "ws")}/rpc`, { headers });
@@ -229,4 +236,5 @@ test("S12 WebSockets that are flooded with garbage, huge messages and pings are 
     await sleep(1000);
     for (const socket of sockets) socket.terminate();
   });
+  expect(resident).toBeLessThan(residentLimit);
 }, 120_000);

@@ -17,12 +17,7 @@ export class References {
   }
 
   async resolve(kind: Reference["kind"], value: string, workspaceId: string): Promise<string> {
-    switch (kind) {
-      case "workbench":
-        return await this.#workbenches.idOf(value, workspaceId);
-      case "run":
-        return await this.#run(value, workspaceId);
-    }
+    return kind === "run" ? await this.#run(value, workspaceId) : await this.#workbenches.idOf(value, workspaceId);
   }
 
   async #run(runId: string, workspaceId: string): Promise<string> {

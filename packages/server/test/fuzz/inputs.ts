@@ -1,5 +1,5 @@
 import type { Operation, OperationId } from "@benchtop/operations";
-import fc from "fast-check";
+import * as fc from "fast-check";
 import { z } from "zod";
 import { exampleInputs, type Belongings } from "../example-inputs.ts";
 
@@ -19,7 +19,7 @@ interface Schema {
  * of the right type, of a wrong one, or by something that breaks parsers, and to which unknown fields are added.
  */
 export function hostileInputs(operation: Operation, belongings: Belongings): fc.Arbitrary<Input> {
-  const example = exampleInputs[operation.id as OperationId].input(belongings) as Input;
+  const example = exampleInputs[operation.id as OperationId].input(belongings);
   const schema = z.toJSONSchema(operation.input, { io: "input", unrepresentable: "any" }) as Schema;
   const fields = Object.entries(schema.properties ?? {}).filter(([name]) => !onThisMachine.has(name));
   if (fields.length === 0) return fc.tuple(stray).map(([extra]) => ({ ...example, ...extra }));

@@ -45,6 +45,10 @@ export function headersOf({ token, cookie, workspace }: Credentials): Record<str
   };
 }
 
+function textOf(value: unknown): string | undefined {
+  return typeof value === "string" ? value : undefined;
+}
+
 /** Parts of addresses are text; what is not is sent as somebody careless would. */
 function inAddress(value: unknown): string {
   return typeof value === "string" ? value : (JSON.stringify(value) ?? "");
@@ -68,17 +72,20 @@ export function restCarrier(daemon: TestDaemon): Carrier {
       const query = new URLSearchParams(
         Object.entries(rest).map(([name, value]): [string, string] => [name, inAddress(value)]),
       );
-      const response = await fetch(`${daemon.url}${path}${inQuery && query.size > 0 ? `?${query}` : ""}`, {
-        method,
-        signal: gone.signal,
-        headers: {
-          ...headersOf(credentials),
-          ...(credentials.cookie !== undefined && { origin: daemon.url }),
-          ...(!inQuery && { "content-type": "application/json" }),
+      const response = await globalThis.fetch(
+        `${daemon.url}${path}${inQuery && query.size > 0 ? `?${query.toString()}` : ""}`,
+        {
+          method,
+          signal: gone.signal,
+          headers: {
+            ...headersOf(credentials),
+            ...(credentials.cookie !== undefined && { origin: daemon.url }),
+            ...(!inQuery && { "content-type": "application/json" }),
+          },
+          ...(transfer === "upload" && { body: "bytes" }),
+          ...(!inQuery && { body: JSON.stringify(rest) }),
         },
-        ...(transfer === "upload" && { body: "bytes" }),
-        ...(!inQuery && { body: JSON.stringify(rest) }),
-      });
+      );
       if (response.ok && transfer === "stream") {
         gone.abort();
         return { ok: true, text: "" };
@@ -120,7 +127,7 @@ export function rpcPostCarrier(daemon: TestDaemon): Carrier {
     // One answer is all that a POST has.
     offers: ({ transfer }) => transfer !== "stream",
     async call(operation, input, credentials) {
-      const response = await fetch(`${daemon.url}/rpc`, {
+      const response = await globalThis.fetch(`${daemon.url}/rpc`, {
         method: "POST",
         headers: {
           ...headersOf(credentials),
@@ -167,15 +174,17 @@ export function rpcWebSocketCarrier(daemon: TestDaemon): Carrier {
       const socket = await connect(credentials);
       if ("ok" in socket) return socket;
       const answered = new Promise<string | undefined>((resolve) => {
-        socket.once("close", () => resolve(undefined));
+        const end = (text: string | undefined): void => {
+          socket.off("message", hear).off("close", closed);
+          resolve(text);
+        };
+        const closed = (): void => end(undefined);
         const hear = (data: unknown): void => {
           const text = String(data);
           // What is too deep or too much to be a request has no id to answer to.
-          if (!/"id":(1|null)\b/.test(text)) return;
-          socket.off("message", hear);
-          resolve(text);
+          if (/"id":(1|null)\b/.test(text)) end(text);
         };
-        socket.on("message", hear);
+        socket.on("message", hear).on("close", closed);
       });
       socket.send(rpcRequest(operation, input));
       const text = await answered;
@@ -205,16 +214,17 @@ export async function grpcCarrier(daemon: TestDaemon, protocol: GrpcProtocol): P
       if (operation.transfer === "stream") setTimeout(() => gone.abort(), 2000);
       const answer = await client.call(operation.id, input, { headers, body, signal: gone.signal });
       if (answer.ok) return { ok: true, text: JSON.stringify(answer.output) };
-      return { ok: false, code: String(answer.info?.["error_code"] ?? answer.status) };
+      return { ok: false, code: textOf(answer.info?.["error_code"]) ?? answer.status };
     },
     async [Symbol.asyncDispose]() {},
   };
 }
 
+const person = (): PersonAnswer => ({ action: "accept", content: { confirm: true } });
+
 /** MCP by the official client, with a person beside it who agrees to everything: only permissions are in the way. */
 export function mcpCarrier(daemon: TestDaemon): Carrier {
   const open = new Map<string, McpClient>();
-  const person = (): PersonAnswer => ({ action: "accept", content: { confirm: true } });
   const connected = async ({ token, workspace }: Credentials): Promise<McpClient | Outcome> => {
     const key = JSON.stringify({ token, workspace });
     const known = open.get(key);
@@ -248,7 +258,7 @@ export function mcpCarrier(daemon: TestDaemon): Carrier {
         return { ok: false, code: isDefect ? "INTERNAL" : "VALIDATION_FAILED" };
       }
       if (result.isError !== true) return { ok: true, text: JSON.stringify(result.content) };
-      return { ok: false, code: String(failureIn(result)?.["error_code"] ?? JSON.stringify(result.content)) };
+      return { ok: false, code: textOf(failureIn(result)?.["error_code"]) ?? JSON.stringify(result.content) };
     },
     async [Symbol.asyncDispose]() {
       for (const client of open.values()) await client[Symbol.asyncDispose]();
@@ -258,7 +268,7 @@ export function mcpCarrier(daemon: TestDaemon): Carrier {
 
 /** What the endpoint says to somebody whom it lets begin nothing. */
 async function refusalOf(daemon: TestDaemon, credentials: Credentials): Promise<Outcome> {
-  const response = await fetch(`${daemon.url}/mcp`, {
+  const response = await globalThis.fetch(`${daemon.url}/mcp`, {
     method: "POST",
     headers: {
       ...headersOf(credentials),
@@ -281,7 +291,7 @@ export function connectByHandCarrier(daemon: TestDaemon): Carrier {
     offers: ({ id, transfer }) => transfer === undefined && Object.hasOwn(operations, id),
     async call(operation, input, credentials) {
       const service = `${pascalCase(operation.id.slice(0, operation.id.indexOf(".")))}Service`;
-      const response = await fetch(`${daemon.url}/benchtop.v1.${service}/${operation.rpc}`, {
+      const response = await globalThis.fetch(`${daemon.url}/benchtop.v1.${service}/${operation.rpc}`, {
         method: "POST",
         headers: { ...headersOf(credentials), "content-type": "application/json" },
         body: JSON.stringify(input),
