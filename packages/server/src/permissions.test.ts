@@ -1,6 +1,3 @@
-import { mkdir, mkdtemp, rm, writeFile } from "node:fs/promises";
-import { tmpdir } from "node:os";
-import { join } from "node:path";
 import { operation, operations, type Operation } from "@benchtop/operations";
 import { afterAll, beforeAll, expect, test } from "vitest";
 import { z } from "zod";
@@ -16,14 +13,13 @@ import {
 import { fingerprint } from "../test/permissions/fingerprint.ts";
 import { seed, type Seeded } from "../test/permissions/seeds.ts";
 import { sweepOperation, type Sweep } from "../test/permissions/sweep.ts";
-import { startTestDaemon, type TestDaemon } from "../test/test-daemon.ts";
+import { startTestDaemon, unlimited, type TestDaemon } from "../test/test-daemon.ts";
 import type { Entry } from "./api/registry.ts";
 
 /**
  * Generated from the registry: every operation × every transport × everyone who may not call it. The calls are real, the
  * two workspaces hold one of each thing, and after them the home is as it was.
  */
-let folder: string;
 let models: ModelServer;
 let daemon: TestDaemon;
 let victim: Seeded;
@@ -32,14 +28,9 @@ let carriers: readonly Carrier[] = [];
 const sweep: Sweep = { attempts: 0, breaches: [] };
 
 beforeAll(async () => {
-  folder = await mkdtemp(join(tmpdir(), "benchtop-permissions-"));
-  const home = join(folder, "home");
-  const unlimited = { perSecond: 1_000_000, burst: 1_000_000 };
-  await mkdir(home, { mode: 0o700 });
-  const config = { rateLimits: { identity: unlimited, address: unlimited } };
-  await writeFile(join(home, "config.json"), JSON.stringify(config), { mode: 0o600 });
   models = await startModelServer();
-  daemon = await startTestDaemon({ home, extensions: [unprotected, forgetful] });
+  const config = { rateLimits: unlimited };
+  daemon = await startTestDaemon({ config, extensions: [unprotected, forgetful] });
   victim = await seed(daemon, "aardvark", models.url);
   stranger = await seed(daemon, "bandicoot", models.url);
   carriers = [
@@ -59,7 +50,6 @@ afterAll(async () => {
   for (const carrier of carriers) await carrier[Symbol.asyncDispose]();
   await daemon[Symbol.asyncDispose]();
   await models.close();
-  await rm(folder, { recursive: true, force: true });
 });
 
 /** An operation whose author forgot that it needs a permission. */

@@ -22,7 +22,12 @@ export type Seeded = Belongings & {
 };
 
 /** Fills a workspace with one of each thing, through the API alone; only time is turned forward in the database. */
-export async function seed(daemon: TestDaemon, marker: string, modelUrl: string): Promise<Seeded> {
+export async function seed(
+  daemon: TestDaemon,
+  marker: string,
+  modelUrl: string,
+  expire: (home: string, keyId: string) => void = expireInFile,
+): Promise<Seeded> {
   const inDefault = asker(daemon, {});
   const { workspaceId } = (await inDefault("POST", "/api/v1/workspaces", { name: marker })) as Seeded;
   const asOperator = asker(daemon, { "benchtop-workspace": workspaceId });
@@ -137,7 +142,7 @@ async function settled(ask: Ask, runId: string): Promise<void> {
   }
 }
 
-function expire(home: string, keyId: string): void {
+function expireInFile(home: string, keyId: string): void {
   using database = new DatabaseSync(join(home, "ops.db"));
   database.exec("PRAGMA busy_timeout = 5000");
   database.prepare("UPDATE api_keys SET expires_at = '2020-01-01T00:00:00.000Z' WHERE id = ?").run(keyId);
