@@ -30,7 +30,7 @@ export function denial(identity: Identity, permission: Permission): string {
       : identity.role === null
         ? "You"
         : `Your role here, ${identity.role},`;
-  return `${who} may not ${what}.`;
+  return `${who} may not ${what.replaceAll(" and ", " or ")}.`;
 }
 
 /** What a permission lets somebody do, to follow “may”. */

@@ -1,4 +1,4 @@
-import { useQuery } from "@tanstack/react-query";
+import { queryOptions, useQuery } from "@tanstack/react-query";
 import { LogIn } from "lucide-react";
 import { useState } from "react";
 import { client, failureOf, type Failure } from "../api/client.ts";
@@ -7,9 +7,11 @@ import { Button } from "../components/button.tsx";
 import { FailureBox } from "../components/error-notice.tsx";
 import { keepReturnAddress } from "./arrival.ts";
 
+export const signInMethods = queryOptions({ ...query("signIn.methods", {}), staleTime: 5 * 60_000, retry: false });
+
 /** The identity providers that are configured here; none is the common case. */
 export function useIdentityProviders() {
-  return useQuery({ ...query("signIn.methods", {}), staleTime: 5 * 60_000, retry: false }).data?.oidc ?? [];
+  return useQuery(signInMethods).data?.oidc ?? [];
 }
 
 /** A button for each identity provider: it sends this browser there, and it comes back to where it was. */

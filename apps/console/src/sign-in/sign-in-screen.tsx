@@ -1,3 +1,4 @@
+import { useQuery } from "@tanstack/react-query";
 import { KeyRound } from "lucide-react";
 import { useState, type FormEvent } from "react";
 import type { Failure } from "../api/client.ts";
@@ -5,7 +6,7 @@ import { Button } from "../components/button.tsx";
 import { FailureBox } from "../components/error-notice.tsx";
 import { TextField } from "../components/field.tsx";
 import { Doorway, Or } from "./doorway.tsx";
-import { IdentityProviders, useIdentityProviders } from "./identity-providers.tsx";
+import { IdentityProviders, signInMethods } from "./identity-providers.tsx";
 
 export function SignInScreen(props: {
   readonly failure: Failure | undefined;
@@ -17,7 +18,8 @@ export function SignInScreen(props: {
   const [token, setToken] = useState("");
   const [tried, setTried] = useState(false);
   const [busy, setBusy] = useState(false);
-  const withProviders = useIdentityProviders().length > 0;
+  const methods = useQuery(signInMethods);
+  const withProviders = methods.data !== undefined && methods.data.oidc.length > 0;
   const submit = (event: FormEvent) => {
     event.preventDefault();
     if (token.trim() === "" || busy) return;
@@ -25,6 +27,8 @@ export function SignInScreen(props: {
     setTried(true);
     void props.onSignIn(token.trim()).finally(() => setBusy(false));
   };
+  // Nothing moves below a hand that is about to press.
+  if (methods.isPending) return null;
   const wrong = tried && failure?.error_code === "AUTH_REQUIRED";
   return (
     <Doorway
