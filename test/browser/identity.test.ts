@@ -17,39 +17,43 @@ describe.skipIf(!hasBrowser)("people in a browser (needs /usr/bin/chromium)", ()
   }, 90_000);
   afterAll(() => bench[Symbol.asyncDispose]());
 
-  test("W22 an owner invites in one browser, somebody joins in another, and both see each other", async () => {
-    await using owner = await bench.browser();
-    await bench.signIn(owner);
-    await owner.goto(`${bench.url}/settings?section=members`);
-    await owner.getByRole("button", { name: "Invite…" }).click();
-    await owner.getByRole("radio", { name: /Viewer/ }).click();
-    await owner.getByRole("button", { name: "Make the invitation" }).click();
-    const link = await owner.getByLabel("Invitation link", { exact: true }).textContent();
-    // Nothing but its own button closes what is shown once.
-    await owner.keyboard.press("Escape");
-    await owner.getByRole("button", { name: "I have sent it" }).click();
-    await owner.getByRole("list", { name: "Invitations" }).getByText("Whoever has the link").waitFor();
+  test(
+    "W22 an owner invites in one browser, somebody joins in another, and both see each other",
+    { timeout: 60_000 },
+    async () => {
+      await using owner = await bench.browser();
+      await bench.signIn(owner);
+      await owner.goto(`${bench.url}/settings?section=members`);
+      await owner.getByRole("button", { name: "Invite…" }).click();
+      await owner.getByRole("radio", { name: /Viewer/ }).click();
+      await owner.getByRole("button", { name: "Make the invitation" }).click();
+      const link = await owner.getByLabel("Invitation link", { exact: true }).textContent();
+      // Nothing but its own button closes what is shown once.
+      await owner.keyboard.press("Escape");
+      await owner.getByRole("button", { name: "I have sent it" }).click();
+      await owner.getByRole("list", { name: "Invitations" }).getByText("Whoever has the link").waitFor();
 
-    await using guest = await bench.browser();
-    await guest.goto(link ?? "");
-    await guest.getByRole("heading", { name: "Join Default" }).waitFor();
-    expect(guest.url()).toBe(`${bench.url}/`);
-    await guest.getByText("as viewer").waitFor();
-    await guest.getByLabel("Your name").fill("Alan Turing");
-    await guest.keyboard.press("Enter");
-    await guest.getByRole("heading", { name: "Home" }).waitFor();
-    expect(await account(guest).getAttribute("aria-label")).toBe("Default, Alan Turing: workspaces and account");
+      await using guest = await bench.browser();
+      await guest.goto(link ?? "");
+      await guest.getByRole("heading", { name: "Join Default" }).waitFor();
+      expect(guest.url()).toBe(`${bench.url}/`);
+      await guest.getByText("as viewer").waitFor();
+      await guest.getByLabel("Your name").fill("Alan Turing");
+      await guest.keyboard.press("Enter");
+      await guest.getByRole("heading", { name: "Home" }).waitFor();
+      expect(await account(guest).getAttribute("aria-label")).toBe("Default, Alan Turing: workspaces and account");
 
-    await owner.reload();
-    await owner.getByRole("list", { name: "Members" }).getByText("Alan Turing").waitFor();
-    await owner.getByText("Nobody is invited.").waitFor();
-    // A link is good once.
-    await using late = await bench.browser();
-    await late.goto(link ?? "");
-    await late.getByText("This invitation is not open any more.").waitFor();
-    await late.getByRole("button", { name: "Sign in instead" }).click();
-    await late.getByLabel("Token").waitFor();
-  });
+      await owner.reload();
+      await owner.getByRole("list", { name: "Members" }).getByText("Alan Turing").waitFor();
+      await owner.getByText("Nobody is invited.").waitFor();
+      // A link is good once.
+      await using late = await bench.browser();
+      await late.goto(link ?? "");
+      await late.getByText("This invitation is not open any more.").waitFor();
+      await late.getByRole("button", { name: "Sign in instead" }).click();
+      await late.getByLabel("Token").waitFor();
+    },
+  );
 
   test("W22 somebody who is signed in joins as themselves", async () => {
     await using page = await bench.browser();
@@ -125,61 +129,69 @@ describe.skipIf(!hasBrowser)("people in a browser (needs /usr/bin/chromium)", ()
     expect(workbenches.items.map(({ name }) => name)).not.toContain("Too late");
   });
 
-  test("W22 a link made for a member signs one browser in, and removing them signs it out", async () => {
-    await using member = await bench.browser();
-    await bench.join(member, "Barbara Liskov", "viewer");
-    await using owner = await bench.browser();
-    await bench.signIn(owner);
-    await owner.goto(`${bench.url}/settings?section=members`);
-    const more = owner.getByRole("button", { name: "More about Barbara Liskov" });
-    await more.click();
-    await owner.getByRole("menuitem", { name: "One-time sign-in link…" }).click();
-    await owner.getByRole("button", { name: "Make the link" }).click();
-    const link = (await owner.getByLabel("Sign-in link", { exact: true }).textContent()) ?? "";
-    await owner.getByRole("button", { name: "I have sent it" }).click();
+  test(
+    "W22 a link made for a member signs one browser in, and removing them signs it out",
+    { timeout: 60_000 },
+    async () => {
+      await using member = await bench.browser();
+      await bench.join(member, "Barbara Liskov", "viewer");
+      await using owner = await bench.browser();
+      await bench.signIn(owner);
+      await owner.goto(`${bench.url}/settings?section=members`);
+      const more = owner.getByRole("button", { name: "More about Barbara Liskov" });
+      await more.click();
+      await owner.getByRole("menuitem", { name: "One-time sign-in link…" }).click();
+      await owner.getByRole("button", { name: "Make the link" }).click();
+      const link = (await owner.getByLabel("Sign-in link", { exact: true }).textContent()) ?? "";
+      await owner.getByRole("button", { name: "I have sent it" }).click();
 
-    await using another = await bench.browser();
-    await another.goto(link);
-    await another.getByRole("button", { name: "Default, Barbara Liskov: workspaces and account" }).waitFor();
+      await using another = await bench.browser();
+      await another.goto(link);
+      await another.getByRole("button", { name: "Default, Barbara Liskov: workspaces and account" }).waitFor();
 
-    await more.click();
-    await owner.getByRole("menuitem", { name: "Remove…" }).click();
-    const dialog = owner.getByRole("dialog");
-    await dialog.getByText("Their API keys and browser sessions for Default end at once").waitFor();
-    await dialog.getByRole("button", { name: "Remove" }).click();
-    await more.waitFor({ state: "detached" });
-    await another.getByText("This browser is signed out.").waitFor();
-    await member.getByText("This browser is signed out.").waitFor();
-    expect((await bench.client.call("members.list", {})).items.map(({ displayName }) => displayName)).not.toContain(
-      "Barbara Liskov",
-    );
-  });
+      await more.click();
+      await owner.getByRole("menuitem", { name: "Remove…" }).click();
+      const dialog = owner.getByRole("dialog");
+      await dialog.getByText("Their API keys and browser sessions for Default end at once").waitFor();
+      await dialog.getByRole("button", { name: "Remove" }).click();
+      await more.waitFor({ state: "detached" });
+      await another.getByText("This browser is signed out.").waitFor();
+      await member.getByText("This browser is signed out.").waitFor();
+      expect((await bench.client.call("members.list", {})).items.map(({ displayName }) => displayName)).not.toContain(
+        "Barbara Liskov",
+      );
+    },
+  );
 
-  test("W22 a session that was ended elsewhere leads to the sign-in form, and from there back", async () => {
-    await using here = await bench.browser();
-    await bench.signIn(here);
-    await here.goto(`${bench.url}/runs/${runId}?event=10`);
-    await here.getByRole("region", { name: "Event", exact: true }).waitFor();
-    await using other = await bench.browser();
-    await bench.signIn(other);
-    await other.goto(`${bench.url}/settings?section=sign-ins`);
-    await other.getByText("This browser").waitFor();
-    const ends = other.getByRole("button", { name: /^Sign .* out$/ });
-    for (let left = await ends.count(); left > 0; left--) {
-      await ends.first().click();
-      await ends.nth(left - 1).waitFor({ state: "detached" });
-    }
-    // Whatever is asked next is refused: here, a click.
-    await here.getByRole("button", { name: "Verify journal" }).click();
-    await here.getByText("This browser is signed out.").waitFor();
-    expect(await violations(here)).toEqual([]);
-    await here.getByLabel("Token").fill(bench.token);
-    await here.keyboard.press("Enter");
-    await here.getByRole("region", { name: "Event", exact: true }).waitFor();
-    expect(here.url()).toBe(`${bench.url}/runs/${runId}?event=10`);
-  });
+  test(
+    "W22 a session that was ended elsewhere leads to the sign-in form, and from there back",
+    { timeout: 60_000 },
+    async () => {
+      await using here = await bench.browser();
+      await bench.signIn(here);
+      await here.goto(`${bench.url}/runs/${runId}?event=10`);
+      await here.getByRole("region", { name: "Event", exact: true }).waitFor();
+      await using other = await bench.browser();
+      await bench.signIn(other);
+      await other.goto(`${bench.url}/settings?section=sign-ins`);
+      await other.getByText("This browser").waitFor();
+      const ends = other.getByRole("button", { name: /^Sign .* out$/ });
+      for (let left = await ends.count(); left > 0; left--) {
+        await ends.first().click();
+        await ends.nth(left - 1).waitFor({ state: "detached" });
+      }
+      // Whatever is asked next is refused: here, a click.
+      await here.getByRole("button", { name: "Verify journal" }).click();
+      await here.getByText("This browser is signed out.").waitFor();
+      expect(await violations(here)).toEqual([]);
+      await here.getByLabel("Token").fill(bench.token);
+      await here.keyboard.press("Enter");
+      await here.getByRole("region", { name: "Event", exact: true }).waitFor();
+      expect(here.url()).toBe(`${bench.url}/runs/${runId}?event=10`);
+    },
+  );
 
-  test("W22 switching the workspace shows nothing of the other one, in every tab", async () => {
+  test("W22 switching the workspace shows nothing of the other one, in every tab", { timeout: 60_000 }, async () => {
     await using page = await bench.browser();
     await bench.signIn(page);
     const second = await page.context().newPage();
@@ -223,35 +235,45 @@ describe.skipIf(!hasBrowser)("people in a browser (needs /usr/bin/chromium)", ()
 });
 
 describe.skipIf(!hasBrowser)("an identity provider in a browser (needs /usr/bin/chromium)", () => {
-  test("W22 an invitation is taken by signing in elsewhere, which leads back to where one was", async () => {
-    const port = await freePort();
-    await using provider = await startOidcProvider({
-      redirectUri: `http://127.0.0.1:${port}/sign-in/oidc`,
-      accounts: {
-        ada: { email: "ada@team.example", email_verified: true, name: "Ada" },
-        eve: { email: "eve@elsewhere.example", email_verified: true, name: "Eve" },
-      },
-    });
-    const team = { name: "team", displayName: "The Team", issuer: provider.issuer, clientId: "benchtop", local: true };
-    await using bench = await Bench.start({ port, config: { oidc: [team] } });
-    const { url } = await bench.client.call("invitations.create", { role: "editor", email: "ada@team.example" });
+  test(
+    "W22 an invitation is taken by signing in elsewhere, which leads back to where one was",
+    { timeout: 60_000 },
+    async () => {
+      const port = await freePort();
+      await using provider = await startOidcProvider({
+        redirectUri: `http://127.0.0.1:${port}/sign-in/oidc`,
+        accounts: {
+          ada: { email: "ada@team.example", email_verified: true, name: "Ada" },
+          eve: { email: "eve@elsewhere.example", email_verified: true, name: "Eve" },
+        },
+      });
+      const team = {
+        name: "team",
+        displayName: "The Team",
+        issuer: provider.issuer,
+        clientId: "benchtop",
+        local: true,
+      };
+      await using bench = await Bench.start({ port, config: { oidc: [team] } });
+      const { url } = await bench.client.call("invitations.create", { role: "editor", email: "ada@team.example" });
 
-    await using stranger = await bench.browser();
-    await stranger.goto(`${bench.url}/runs?status=error`);
-    await stranger.getByRole("button", { name: "Continue with The Team" }).click();
-    await signInAs(stranger, "eve");
-    await stranger.getByRole("alert").waitFor();
-    expect(stranger.url()).toBe(`${bench.url}/runs?status=error`);
+      await using stranger = await bench.browser();
+      await stranger.goto(`${bench.url}/runs?status=error`);
+      await stranger.getByRole("button", { name: "Continue with The Team" }).click();
+      await signInAs(stranger, "eve");
+      await stranger.getByRole("alert").waitFor();
+      expect(stranger.url()).toBe(`${bench.url}/runs?status=error`);
 
-    await using page = await bench.browser();
-    await page.goto(url);
-    await page.getByText("ada@team.example").waitFor();
-    expect(await violations(page)).toEqual([]);
-    await page.getByRole("button", { name: "Join with The Team" }).click();
-    await signInAs(page, "ada");
-    await page.getByRole("button", { name: "Default, Ada: workspaces and account" }).waitFor();
-    expect(page.url()).toBe(`${bench.url}/`);
-  });
+      await using page = await bench.browser();
+      await page.goto(url);
+      await page.getByText("ada@team.example").waitFor();
+      expect(await violations(page)).toEqual([]);
+      await page.getByRole("button", { name: "Join with The Team" }).click();
+      await signInAs(page, "ada");
+      await page.getByRole("button", { name: "Default, Ada: workspaces and account" }).waitFor();
+      expect(page.url()).toBe(`${bench.url}/`);
+    },
+  );
 });
 
 describe.skipIf(!hasBrowser)("a daemon without sign-in in a browser (needs /usr/bin/chromium)", () => {

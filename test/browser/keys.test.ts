@@ -42,29 +42,33 @@ describe.skipIf(!hasBrowser)("API keys in a browser (needs /usr/bin/chromium)", 
     expect((await ask(secret, "/api/v1/runs")).status).toBe(401);
   });
 
-  test("P1.4 a key signs a browser in with its scopes alone, and out when it is revoked", async () => {
-    const { key, secret } = await bench.client.call("keys.create", { name: "Reader", scopes: ["runs:read"] });
-    await using page = await bench.browser();
-    await page.goto(`${bench.url}/runs`);
-    await page.getByLabel("Token").fill(secret);
-    await page.keyboard.press("Enter");
-    await page.getByText("Nothing has run yet").waitFor();
-    const sections = page.getByRole("navigation", { name: "Sections" }).first();
-    expect(await sections.getByRole("link").allTextContents()).toEqual([
-      "Home",
-      "Runs",
-      "Evals",
-      "Approvals",
-      "API",
-      "Settings",
-    ]);
-    await page.getByRole("link", { name: "Home", exact: true }).click();
-    await page.getByRole("heading", { name: "Home" }).waitFor();
-    expect(await page.getByRole("alert").count()).toBe(0);
-    await bench.client.call("keys.revoke", { keyId: key.keyId });
-    // The console asks for running runs all the time, and hears of it without a click.
-    await page.getByText("This browser is signed out.").waitFor();
-  });
+  test(
+    "P1.4 a key signs a browser in with its scopes alone, and out when it is revoked",
+    { timeout: 60_000 },
+    async () => {
+      const { key, secret } = await bench.client.call("keys.create", { name: "Reader", scopes: ["runs:read"] });
+      await using page = await bench.browser();
+      await page.goto(`${bench.url}/runs`);
+      await page.getByLabel("Token").fill(secret);
+      await page.keyboard.press("Enter");
+      await page.getByText("Nothing has run yet").waitFor();
+      const sections = page.getByRole("navigation", { name: "Sections" }).first();
+      expect(await sections.getByRole("link").allTextContents()).toEqual([
+        "Home",
+        "Runs",
+        "Evals",
+        "Approvals",
+        "API",
+        "Settings",
+      ]);
+      await page.getByRole("link", { name: "Home", exact: true }).click();
+      await page.getByRole("heading", { name: "Home" }).waitFor();
+      expect(await page.getByRole("alert").count()).toBe(0);
+      await bench.client.call("keys.revoke", { keyId: key.keyId });
+      // The console asks for running runs all the time, and hears of it without a click.
+      await page.getByText("This browser is signed out.").waitFor();
+    },
+  );
 
   test("P1.4 a service’s key has an identity of its own", async () => {
     await using page = await bench.browser();

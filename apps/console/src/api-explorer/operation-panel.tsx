@@ -10,6 +10,7 @@ import { classes } from "../components/classes.ts";
 import { ErrorNotice } from "../components/error-notice.tsx";
 import { formatBytes } from "../components/format.ts";
 import { Segmented } from "../components/segmented.tsx";
+import { useMedia } from "../components/use-media.ts";
 import { denial, whoami } from "../identity/identity.ts";
 import type { ApiDocument, ApiOperation } from "./document.ts";
 import { EventView } from "./event-view.tsx";
@@ -39,11 +40,12 @@ export function OperationPanel(props: { readonly document: ApiDocument; readonly
   const fileId = useId();
   useEffect(() => void filledIn.set(operation.id, input), [operation.id, input]);
   const answer = useRef<HTMLElement>(null);
+  const beside = useMedia("(min-width: 1180px)");
   const arrived = response !== undefined || failure !== undefined || stream.state !== "idle";
   useEffect(() => {
-    // Below the form on narrow screens.
-    if (arrived) answer.current?.scrollIntoView({ block: "nearest" });
-  }, [arrived]);
+    // It lies below the form where there is no room beside it.
+    if (arrived && !beside) answer.current?.scrollIntoView({ block: "nearest" });
+  }, [arrived, beside]);
   const leaving = useRef<AbortController>(undefined);
   useEffect(() => {
     leaving.current = sending;

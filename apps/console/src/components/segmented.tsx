@@ -23,7 +23,7 @@ export function Segmented<Value extends string>(props: {
         <Toggle
           key={option.value}
           value={option.value}
-          className="flex h-6 items-center gap-1.5 rounded-sm px-2 text-sm font-medium text-muted transition-colors duration-(--quick) hover:text-ink data-pressed:bg-raised data-pressed:text-ink data-pressed:shadow-raised"
+          className="flex h-6 items-center gap-1.5 rounded-sm px-2 text-sm font-medium text-muted transition-colors duration-(--quick) hover:text-ink data-pressed:bg-raised data-pressed:text-ink data-pressed:shadow-raised data-pressed:ring-1 data-pressed:ring-line-strong"
         >
           {option.icon}
           {option.label}
