@@ -41,8 +41,21 @@ function timePart(milliseconds: number): string {
 
 function randomPart(): string {
   let text = "";
-  for (const byte of globalThis.crypto.getRandomValues(new Uint8Array(16))) text += alphabet.charAt(byte & 31);
+  for (const byte of randomBytes(16)) text += alphabet.charAt(byte & 31);
   return text;
+}
+
+/** Asking the system costs more than the bytes: a few hundred ids' worth are drawn at once, and each is used once. */
+const drawn = new Uint8Array(4096);
+let used = drawn.length;
+
+function randomBytes(count: number): Uint8Array {
+  if (used + count > drawn.length) {
+    globalThis.crypto.getRandomValues(drawn);
+    used = 0;
+  }
+  used += count;
+  return drawn.subarray(used - count, used);
 }
 
 /**
@@ -62,7 +75,5 @@ export function newSpanId(): string {
 }
 
 function hex(bytes: number): string {
-  return Array.from(globalThis.crypto.getRandomValues(new Uint8Array(bytes)), (byte) =>
-    byte.toString(16).padStart(2, "0"),
-  ).join("");
+  return Array.from(randomBytes(bytes), (byte) => byte.toString(16).padStart(2, "0")).join("");
 }

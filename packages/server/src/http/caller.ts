@@ -18,6 +18,9 @@ export function browserOf(addresses: OwnAddresses, request: IncomingMessage, res
 /** Aborts when the caller goes away before the answer is sent. */
 export function goneSignal(response: ServerResponse): AbortSignal {
   const gone = new AbortController();
-  response.once("close", () => gone.abort());
+  response.once("close", () => {
+    // An answer that was sent has nobody left to stop; aborting would only cost an exception.
+    if (!response.writableFinished) gone.abort();
+  });
   return gone.signal;
 }
