@@ -9,8 +9,10 @@ export interface Heard {
   readonly runId: string;
   events: number;
   outOfOrder: number;
-  /** Microseconds from the model's sending of a token to its arrival. */
-  readonly latencies: number[];
+  /** When the first event came, in microseconds of the monotonic clock that all processes share. */
+  since: number;
+  /** Of each token: when the model sent it, and when it came. */
+  readonly tokens: { readonly sentAt: number; readonly heardAt: number }[];
 }
 
 /** Subscribes as often as told to each run, and resolves when every subscription has come to its end. */
@@ -45,16 +47,16 @@ function listen({ url, token }: ServerProcess, runId: string): Promise<Heard> {
 }
 
 export function nothingYet(runId: string): Heard {
-  return { runId, events: 0, outOfOrder: 0, latencies: [] };
+  return { runId, events: 0, outOfOrder: 0, since: 0, tokens: [] };
 }
 
 export function hear(heard: Heard, event: RunEvent): void {
+  const heardAt = Number(process.hrtime.bigint() / 1000n);
+  if (heard.events === 0) heard.since = heardAt;
   if (event.seq !== heard.events) heard.outOfOrder += 1;
   heard.events += 1;
   if (event.type !== "OutputDelta") return;
-  const now = Number(process.hrtime.bigint() / 1000n);
-  for (const sentAt of (event as { text?: string }).text?.match(/\d{6,}/g) ?? [])
-    heard.latencies.push(now - Number(sentAt));
+  for (const sentAt of event.text.match(/\d{6,}/g) ?? []) heard.tokens.push({ sentAt: Number(sentAt), heardAt });
 }
 
 /** Ten subscriptions to a connection, each of another run. */

@@ -12,11 +12,9 @@ import { References } from "./api/references.ts";
 import { Registry, type Entry } from "./api/registry.ts";
 import { ConsoleFiles } from "./console/console-files.ts";
 import { bindHandlers } from "./handlers/handlers.ts";
-import { grpcMount } from "./grpc/grpc.ts";
 import { checkWritable, signInUrl } from "./handlers/system.ts";
 import { defaultBodyLimits, type BodyLimits } from "./http/body.ts";
-import { isLoopback, listen } from "./http/listen.ts";
-import { serveRequest, type HttpParts, type Mount } from "./http/serve-request.ts";
+import { isLoopback } from "./http/listen.ts";
 import { readConfig } from "./home/config.ts";
 import { readBootstrapToken } from "./home/bootstrap-token.ts";
 import { removeDaemonFile, writeDaemonFile } from "./home/daemon-file.ts";
@@ -27,18 +25,16 @@ import { FailedAttempts } from "./identity/failed-attempts.ts";
 import { Identities } from "./identity/identities.ts";
 import { RateLimits } from "./identity/rate-limits.ts";
 import { signOperatorOut } from "./identity/sign-ins.ts";
-import { rpcMount } from "./json-rpc/post.ts";
-import { defaultSocketLimits, RpcSockets, type SocketLimits } from "./json-rpc/sockets.ts";
+import type { SocketLimits } from "./json-rpc/sockets.ts";
 import { openLog } from "./log/log.ts";
 import { OidcSignIn } from "./oidc/oidc.ts";
 import type { McpFeature } from "./mcp/feature.ts";
-import { createMcpMount } from "./mcp/mount.ts";
 import { outboundConnections, type OutboundOptions } from "./outbound/outbound.ts";
-import { Routes } from "./rest/routes.ts";
 import { startDailyRetention } from "./retention/daily.ts";
 import type { TlsOptions } from "./tls/certificate.ts";
 import { traceSinks } from "./trace/trace-config.ts";
 import { TraceExport } from "./trace/trace-export.ts";
+import { openTransports } from "./transports.ts";
 import { version } from "./version.ts";
 
 export interface DaemonOptions {
@@ -196,54 +192,39 @@ export async function startDaemon(options: DaemonOptions): Promise<Daemon> {
       maxUploadBytes: limits.maxUploadBytes,
     });
     const registry = new Registry(handlers, options.extensions);
-    const mounts = new Map<string, Mount>();
-    const stoppingSignal = new AbortController();
-    const callParts = {
-      home,
-      log,
-      identities,
-      rateLimits,
-      references: new References({ workbenches, store }),
-      idempotencyKeys: new IdempotencyKeys(store.db),
-      stopping: () => stopping,
-      checkOutputs: options.checkOutputs ?? false,
-      limits,
-      addresses: () => http.addresses,
-    };
-    const parts: HttpParts = {
-      ...callParts,
-      routes: new Routes(registry.entries),
-      mounts,
-      grpc: grpcMount({
-        ...callParts,
-        registry,
-        isReady: () =>
-          checkWritable(store).then(
-            () => true,
-            () => false,
-          ),
-        stoppingSignal: stoppingSignal.signal,
-      }),
-      console: new ConsoleFiles(options.consoleDir ?? join(import.meta.dirname, "../../../apps/console/dist")),
-      // Loaded when somebody asks: most daemons are never asked.
-      openApi: async () => (await import("./rest/openapi.ts")).openApiText(registry.entries),
-    };
-    const rpcParts = { ...parts, registry, socketLimits: { ...defaultSocketLimits, ...options.socketLimits } };
-    mounts.set("/rpc", rpcMount(rpcParts));
-    const mcp = createMcpMount({ ...parts, registry, features: options.mcp ?? [] });
-    mounts.set("/mcp", mcp.mount);
     const tls = options.tls ?? config.tls;
-    const http = await listen(
-      { port, host, publicUrls, proxies: config.listen.proxies, tls, warn: (event, fields) => log.warn(event, fields) },
-      (request, response) => {
-        void serveRequest(parts, request, response);
+    const transports = await openTransports({
+      registry,
+      calls: {
+        home,
+        log,
+        identities,
+        rateLimits,
+        references: new References({ workbenches, store }),
+        idempotencyKeys: new IdempotencyKeys(store.db),
+        stopping: () => stopping,
+        checkOutputs: options.checkOutputs ?? false,
       },
-    );
-    opened.defer(() => http.close());
-    const sockets = new RpcSockets(rpcParts);
-    http.server.on("upgrade", (request, socket, head) => void sockets.upgrade(request, socket, head));
-    opened.defer(() => sockets.close());
-    opened.defer(() => mcp.close());
+      console: new ConsoleFiles(options.consoleDir ?? join(import.meta.dirname, "../../../apps/console/dist")),
+      limits,
+      socketLimits: options.socketLimits ?? {},
+      mcpFeatures: options.mcp ?? [],
+      listening: {
+        port,
+        host,
+        publicUrls,
+        proxies: config.listen.proxies,
+        tls,
+        warn: (event, fields) => log.warn(event, fields),
+      },
+      isReady: () =>
+        checkWritable(store).then(
+          () => true,
+          () => false,
+        ),
+    });
+    const { http } = transports;
+    opened.defer(() => transports.close());
     await writeDaemonFile(home, {
       url: http.url,
       pid: process.pid,
@@ -268,8 +249,7 @@ export async function startDaemon(options: DaemonOptions): Promise<Daemon> {
 
     const close = async (): Promise<void> => {
       stopping = true;
-      stoppingSignal.abort();
-      http.stop();
+      transports.stop();
       // Runs end before connections do, so that whoever watches one still reads how it ended.
       await endRuns();
       await opened.disposeAsync();
