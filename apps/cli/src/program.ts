@@ -5,6 +5,7 @@ import { addApprovalsCommand } from "./commands/again.ts";
 import { addCallCommand } from "./commands/call.ts";
 import { addCheckpointCommands } from "./commands/checkpoints.ts";
 import { addCompletionCommand } from "./commands/completion.ts";
+import { addConversationCommands } from "./commands/conversations.ts";
 import { addConsentCommands } from "./commands/consent.ts";
 import { addDaemonCommands } from "./commands/daemon.ts";
 import { addDraftCommands } from "./commands/draft.ts";
@@ -54,6 +55,7 @@ export function createProgram(invocation: Invocation): Command {
   addDraftCommands(program, invocation);
   addCheckpointCommands(program, invocation);
   addRunsCommands(program, invocation);
+  addConversationCommands(program, invocation);
   addApprovalsCommand(program, invocation);
   addEvalCommands(program, invocation);
   addMemoryCommands(program, invocation);

@@ -179,6 +179,18 @@ test("retention", async () => {
   await expect(call("runs.delete", { runId })).rejects.toMatchObject({ code: "NOT_FOUND" });
 });
 
+test("conversations", async () => {
+  const sessionId = "talk-about-weather";
+  const { runId, traceId } = await call("runs.start", { model: "loop/gpt-5.2", prompt: "what a day", sessionId });
+  await finished(runId);
+  await finished((await call("runs.start", { model: "loop/gpt-5.2", prompt: "and tomorrow?", sessionId })).runId);
+  expect((await call("conversations.list", {})).items[0]).toMatchObject({ sessionId, title: "what a day", runs: 2 });
+  expect(await call("conversations.get", { sessionId })).toMatchObject({ workbenchId: null, runs: 2 });
+  expect((await call("runs.list", { traceId })).items).toMatchObject([{ runId }]);
+  expect(await call("conversations.delete", { sessionId })).toMatchObject({ runs: 2 });
+  await expect(call("conversations.get", { sessionId })).rejects.toMatchObject({ code: "NOT_FOUND" });
+});
+
 test("workbenches and files", async () => {
   const { workbenchId, publishedDir } = await call("workbenches.create", { name: "files" });
   expect(await call("workbenches.rename", { workbenchId, name: "Files" })).toMatchObject({ name: "Files" });

@@ -1,3 +1,4 @@
+import { conversationOperations } from "./conversations.ts";
 import { draftOperations } from "./draft.ts";
 import { evalOperations } from "./evals.ts";
 import { identityOperations } from "./identity.ts";
@@ -15,6 +16,7 @@ export const operations = {
   ...identityOperations,
   ...providerOperations,
   ...runOperations,
+  ...conversationOperations,
   ...retentionOperations,
   ...workbenchOperations,
   ...draftOperations,
@@ -28,6 +30,7 @@ export type OperationId = keyof Operations;
 
 export * from "./casing.ts";
 export * from "./define.ts";
+export * from "./conversations.ts";
 export * from "./draft.ts";
 export * from "./evals.ts";
 export * from "./identity.ts";

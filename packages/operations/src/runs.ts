@@ -168,6 +168,8 @@ export const runOperations = {
       kind: z.string().max(60).optional(),
       workbenchId: z.string().max(100).optional(),
       sessionId: z.string().max(130).optional(),
+      /** Of one trace: a run with its sub-runs. */
+      traceId: z.string().max(64).optional(),
       /** Runs that this one started, or that are about it: sub-runs, forks, replays, undos. */
       parentRunId: RunIdText.optional(),
       /** Only runs that wait for a person. */

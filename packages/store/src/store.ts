@@ -7,6 +7,7 @@ import { RunCheckpoints } from "./checkpoints/checkpoints.ts";
 import { DurableJournal } from "./journal/journal.ts";
 import type { JournalStorage } from "./journal/storage.ts";
 import type { RunNotifications } from "./journal/watch.ts";
+import { Conversations } from "./ledger/conversations.ts";
 import { Ledger } from "./ledger/ledger.ts";
 import { Memories } from "./memory/memories.ts";
 import { processOwner } from "./owner.ts";
@@ -34,6 +35,7 @@ export interface Store {
   readonly db: Kysely<Tables>;
   readonly journal: DurableJournal;
   readonly ledger: Ledger;
+  readonly conversations: Conversations;
   readonly checkpoints: RunCheckpoints;
   readonly memory: Memories;
   readonly blobs: Blobs;
@@ -60,6 +62,7 @@ export async function openStore(options: StoreOptions): Promise<Store> {
     db,
     journal,
     ledger: new Ledger(db),
+    conversations: new Conversations(db),
     checkpoints: new RunCheckpoints(db),
     memory: new Memories({ db, dialect }),
     blobs,

@@ -26,6 +26,7 @@ export function addRunsCommands(program: Command, invocation: Invocation): void 
     .option("--workbench <workbench>", "only runs of this workbench")
     .option("--kind <kind>", "only this kind: prompt, agent, eval, publish, restore, replay, undo")
     .option("--session <id>", "only runs of this conversation")
+    .option("--trace <id>", "only runs of this trace: one with its sub-runs")
     .option("--limit <number>", "at most so many", positiveNumber, 50)
     .option("--cursor <cursor>", "go on where the last page ended (nextCursor)")
     .action((options: ListOptions) => listRuns(invocation, options));
@@ -71,6 +72,7 @@ interface ListOptions {
   readonly workbench?: string;
   readonly kind?: string;
   readonly session?: string;
+  readonly trace?: string;
   readonly limit: number;
   readonly cursor?: string;
 }
@@ -78,11 +80,12 @@ interface ListOptions {
 async function listRuns(invocation: Invocation, options: ListOptions): Promise<void> {
   const { terminal } = invocation;
   const client = await invocation.client();
-  const { workbench, session, ...rest } = options;
+  const { workbench, session, trace, ...rest } = options;
   const answer = await client.call("runs.list", {
     ...rest,
     ...(workbench !== undefined && { workbenchId: await idOf(invocation, workbench) }),
     ...(session !== undefined && { sessionId: session }),
+    ...(trace !== undefined && { traceId: trace }),
   });
   if (invocation.json) return invocation.printJson(answer);
   if (answer.items.length === 0) return terminal.line("No runs.");

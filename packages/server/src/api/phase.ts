@@ -2,6 +2,7 @@ import type { Phase } from "@benchtop/protocol";
 
 const phaseByCapability: Readonly<Record<string, Phase>> = {
   runs: "run",
+  conversations: "run",
   evals: "run",
   workbenches: "workbench",
   files: "workbench",

@@ -1,5 +1,6 @@
 import { operations } from "@benchtop/operations";
 import type { Handlers } from "../api/handler.ts";
+import { conversationHandlers } from "./conversations.ts";
 import { draftHandlers } from "./draft.ts";
 import { evalHandlers } from "./evals.ts";
 import { identityHandlers } from "./identity.ts";
@@ -19,6 +20,7 @@ export function bindHandlers(services: Services): Handlers {
     ...identityHandlers(services),
     ...providerHandlers(services),
     ...runHandlers(services),
+    ...conversationHandlers(services),
     ...retentionHandlers(services),
     ...workbenchHandlers(services),
     ...draftHandlers(services),

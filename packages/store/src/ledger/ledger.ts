@@ -1,16 +1,16 @@
-import {
-  BenchtopError,
-  type Contract,
-  type RunInit,
-  type RunFilter,
-  type RunPage,
-  type RunRecord,
-  type RunStore,
-  type SessionStore,
-  type Suspension,
+import type {
+  Contract,
+  RunInit,
+  RunFilter,
+  RunPage,
+  RunRecord,
+  RunStore,
+  SessionStore,
+  Suspension,
 } from "@benchtop/protocol";
 import type { Kysely, Selectable } from "kysely";
 import type { Tables, WorkbenchRunsTable } from "../schema.ts";
+import { cursorAfter, parseCursor } from "./cursor.ts";
 import { ledgerRow } from "./row.ts";
 
 /**
@@ -171,20 +171,4 @@ function recordOf(row: Row): RunRecord {
     deletedAt: row.deleted_at,
     suspension: row.suspension === null ? null : (JSON.parse(row.suspension) as Suspension),
   };
-}
-
-function cursorAfter(row: Row): string {
-  return Buffer.from(JSON.stringify([row.started_at, row.id])).toString("base64url");
-}
-
-function parseCursor(cursor: string): [string, string] {
-  try {
-    const value: unknown = JSON.parse(Buffer.from(cursor, "base64url").toString("utf8"));
-    if (Array.isArray(value) && value.length === 2 && value.every((part) => typeof part === "string")) {
-      return value as [string, string];
-    }
-  } catch {
-    // Not JSON: the same answer as for JSON of another shape.
-  }
-  throw new BenchtopError("VALIDATION_FAILED", "The cursor is not one that this list gave. Start without a cursor.");
 }

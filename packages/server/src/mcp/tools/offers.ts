@@ -100,6 +100,12 @@ export const offers: { readonly [Id in OperationId]: Offer } = {
     unless: ({ dryRun }) => dryRun === true,
   },
 
+  "conversations.list": read,
+  "conversations.get": read,
+  "conversations.delete": gated(
+    (input) => `benchtop call conversations.delete --input '{"sessionId": "${String(input["sessionId"])}"}'`,
+  ),
+
   "workbenches.create": draft,
   "workbenches.list": read,
   "workbenches.open": read,

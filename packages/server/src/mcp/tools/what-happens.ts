@@ -191,6 +191,14 @@ export const questions: { readonly [Id in OperationId]?: (asking: Asking) => Pro
       pinned: input,
     };
   },
+  "conversations.delete": async ({ input, caller, signal }) => {
+    const conversation = await caller.call("conversations.get", { sessionId: String(input["sessionId"]) }, signal);
+    return {
+      title: `Delete the journals of all ${conversation.runs} runs of this conversation?`,
+      lines: [`${quoted(conversation.title)}, since ${conversation.firstRunAt}. What they cost stays in the ledger.`],
+      pinned: input,
+    };
+  },
   "runs.delete": async ({ input, caller, signal }) => {
     const run = await caller.call("runs.get", { runId: String(input["runId"]) }, signal);
     return {
