@@ -107,7 +107,10 @@ describe.skipIf(!hasBrowser)("API keys in a browser (needs /usr/bin/chromium)", 
     await page.getByRole("button", { name: "New key…" }).waitFor();
     await tabTo("New key…");
     await page.keyboard.press("Enter");
-    await page.getByRole("dialog").getByLabel("Name").waitFor();
+    const name = page.getByRole("dialog").getByLabel("Name");
+    await name.waitFor();
+    // The dialog puts the focus into its first field a moment after it is there.
+    await expect.poll(() => name.evaluate((field) => field === field.ownerDocument.activeElement)).toBe(true);
     await page.keyboard.type("By keyboard");
     // Past whose it is, to what it may do: up from “Work” is “Read”.
     await page.keyboard.press("Tab");
@@ -117,14 +120,14 @@ describe.skipIf(!hasBrowser)("API keys in a browser (needs /usr/bin/chromium)", 
     await tabTo("Make the key");
     await page.keyboard.press("Enter");
     await page.getByRole("button", { name: "Copy", exact: true }).waitFor();
-    expect(await focused()).toBe("Copy");
+    await expect.poll(focused).toBe("Copy");
     await page.keyboard.press("Escape");
     await tabTo("I have stored it");
     await page.keyboard.press("Enter");
     await page.getByRole("dialog").waitFor({ state: "detached" });
     await keys(page).getByText("By keyboard").waitFor();
     // One goes on from where one was.
-    expect(await focused()).toBe("New key…");
+    await expect.poll(focused).toBe("New key…");
   });
 });
 

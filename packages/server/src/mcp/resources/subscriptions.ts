@@ -48,14 +48,21 @@ export class Subscriptions {
   }
 }
 
+/** One resource that is followed for several streams, by what one of its readers may see. */
+interface Shared {
+  /** By the signal of each stream. */
+  readonly readers: Map<AbortSignal, Caller>;
+  readonly ending: AbortController;
+}
+
 /**
  * What all streams of the newer protocol watch together: a resource is followed once, however many want to know of it. Each who
- * joins has to be one who may read it.
+ * joins has to be one who may read it, and when the one by whose leave it is followed may not any more, the next one's counts.
  */
 export class SharedWatches {
   readonly #features: readonly McpFeature[];
   readonly #notify: (uri: string) => void;
-  readonly #watched = new Map<string, { readers: number; readonly ending: AbortController }>();
+  readonly #watched = new Map<string, Shared>();
 
   constructor(features: readonly McpFeature[], notify: (uri: string) => void) {
     this.#features = features;
@@ -68,17 +75,45 @@ export class SharedWatches {
     const changes = await changesOf(this.#features, uri, { caller, signal: ending.signal });
     if (signal.aborted) return ending.abort();
     const known = this.#watched.get(uri);
-    const shared = known ?? { readers: 0, ending };
-    shared.readers++;
-    signal.addEventListener("abort", () => this.#leave(uri, shared), { once: true });
+    const shared = known ?? { readers: new Map(), ending };
+    shared.readers.set(signal, caller);
+    signal.addEventListener("abort", () => this.#leave(uri, shared, signal), { once: true });
     if (known !== undefined) return ending.abort();
     this.#watched.set(uri, shared);
-    const ended = follow(changes, ending.signal, async () => this.#notify(uri));
-    ended.catch(() => undefined).finally(() => this.#watched.get(uri) === shared && this.#watched.delete(uri));
+    void this.#follow(uri, shared, { signal, changes });
   }
 
-  #leave(uri: string, shared: { readers: number; readonly ending: AbortController }): void {
-    if (--shared.readers > 0) return;
+  /** By the leave of one reader after the other, each until it ends. */
+  async #follow(
+    uri: string,
+    shared: Shared,
+    first: { readonly signal: AbortSignal; readonly changes: AsyncIterable<unknown> },
+  ): Promise<void> {
+    const { signal: ended } = shared.ending;
+    let current: typeof first | undefined = first;
+    while (current !== undefined && !ended.aborted) {
+      await follow(current.changes, ended, async () => this.#notify(uri)).catch(() => undefined);
+      shared.readers.delete(current.signal);
+      current = await this.#next(uri, shared);
+    }
+    if (this.#watched.get(uri) === shared) this.#watched.delete(uri);
+  }
+
+  async #next(uri: string, { readers, ending }: Shared) {
+    for (const [signal, caller] of readers) {
+      try {
+        return { signal, changes: await changesOf(this.#features, uri, { caller, signal: ending.signal }) };
+      } catch {
+        // Who may not see it any more waits for nothing.
+        readers.delete(signal);
+      }
+    }
+    return undefined;
+  }
+
+  #leave(uri: string, shared: Shared, signal: AbortSignal): void {
+    shared.readers.delete(signal);
+    if (shared.readers.size > 0) return;
     shared.ending.abort();
     if (this.#watched.get(uri) === shared) this.#watched.delete(uri);
   }
