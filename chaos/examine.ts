@@ -257,7 +257,11 @@ function leftovers(database: DatabaseSync, home: string): string[] {
 function belongs(path: string, workbenches: ReadonlySet<string>): boolean {
   if (/^ops\.db(-wal|-shm)?$/.test(path)) return true;
   if (/^blobs(\/temporary|\/[0-9a-f]{2}(\/[0-9a-f]{64})?)?$/.test(path)) return true;
-  if (/^(bootstrap-token|daemon\.json|daemon\.lock|secrets[^/]*|logs(\/.*)?|reports(\/.*)?|workbenches)$/.test(path))
+  if (
+    /^(bootstrap-token|daemon\.json|daemon\.lock|secrets[^/]*|cache(\/provider-catalogue\.json)?|logs(\/.*)?|reports(\/.*)?|workbenches)$/.test(
+      path,
+    )
+  )
     return true;
   const [, id, folder] = /^workbenches\/([^/]+)(?:\/([^/]+))?/.exec(path) ?? [];
   return (
