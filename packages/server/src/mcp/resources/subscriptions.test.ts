@@ -31,12 +31,12 @@ function doors() {
     feature,
     follows,
     change: () => changed.dispatchEvent(new Event("change")),
-    caller(): Caller {
+    caller: (): Caller => {
       const caller = {} as Caller;
       open.set(caller, new AbortController());
       return caller;
     },
-    showOut(caller: Caller) {
+    showOut: (caller: Caller) => {
       open.get(caller)?.abort();
       open.delete(caller);
     },
