@@ -9,8 +9,8 @@ import type { TestDaemon } from "../test-daemon.ts";
 import { hostileInputs } from "./inputs.ts";
 
 const inputsEach = Number(process.env["FUZZ_INPUTS"] ?? 12);
-/** Another one each time; a failure names its own. */
-const newSeed = Number(process.env["FUZZ_SEED"] ?? Date.now() % 2 ** 31);
+/** The same inputs each time, so that a red run is about the change; other seeds and more inputs are for who goes looking. */
+const inputSeed = Number(process.env["FUZZ_SEED"] ?? 1);
 
 /** What any operation may answer, besides what it declares. */
 const anyOperation: readonly ErrorCode[] = ["VALIDATION_FAILED", "AUTH_REQUIRED", "PERMISSION_DENIED", "RATE_LIMITED"];
@@ -60,12 +60,12 @@ export function fuzzSuite(
       const surprises: string[] = [];
       const credentials = { token: daemon.token, workspace: seeded.workspaceId };
       for (const carrier of carriers.filter((each) => each.offers(operation))) {
-        for (const input of fc.sample(hostileInputs(operation, seeded), { numRuns: inputsEach, seed: newSeed })) {
+        for (const input of fc.sample(hostileInputs(operation, seeded), { numRuns: inputsEach, seed: inputSeed })) {
           calls += 1;
           const outcome = await carrier.call(operation, input, credentials);
           if (outcome.ok || declared.has(outcome.code)) continue;
           surprises.push(
-            `${carrier.name}: ${outcome.code} for ${JSON.stringify(input).slice(0, 500)} (FUZZ_SEED=${newSeed})`,
+            `${carrier.name}: ${outcome.code} for ${JSON.stringify(input).slice(0, 500)} (FUZZ_SEED=${inputSeed})`,
           );
         }
       }
