@@ -89,6 +89,7 @@ const tags: Readonly<Record<string, string>> = {
   checkpoints: "Snapshots of published files that can be brought back",
   workshop: "Conversations with an agent over a workbench",
   egress: "What was sent where, and what may be",
+  conversations: "Runs that share history",
   memory: "What the agents of a workbench remember",
   evals: "Suites of cases: ask models, judge the answers, compare",
 };
