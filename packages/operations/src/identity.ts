@@ -1,5 +1,6 @@
 import { z } from "zod";
 import { operation } from "./define.ts";
+import { Email, ExpiresInDays, Id, Name, Secret } from "./identity-fields.ts";
 import { Empty, page, pageInput } from "./pagination.ts";
 import { permissions, roles, scopes } from "./permissions.ts";
 
@@ -7,26 +8,6 @@ export const RoleName = z.enum(roles);
 /** A permission that an API key is limited to. */
 export const Scope = z.enum(scopes as [(typeof scopes)[number], ...(typeof scopes)[number][]]);
 export type Scope = z.infer<typeof Scope>;
-
-const Id = z
-  .string()
-  .max(100)
-  .regex(/^[\w.-]+$/, "an id");
-/** Names of people and things are shown in terminals, too: no control characters, and none that turn text around. */
-const Name = z
-  .string()
-  .trim()
-  .min(1)
-  .max(100)
-  .refine((text) => !/[\p{Cc}\u2028\u2029\u202a-\u202e\u2066-\u2069]/u.test(text), "must not hold control characters");
-const Email = z
-  .string()
-  .trim()
-  .toLowerCase()
-  .max(254)
-  .regex(/^[\x21-\x3f\x41-\x7e\u00a1-\uffff]+@[\x21-\x3f\x41-\x7e\u00a1-\uffff]+$/, "an e-mail address");
-/** A secret that proves something once or for long. Never logged, kept as a hash alone. */
-const Secret = z.string().min(1).max(500);
 
 /** Who a request is made by, in which workspace, and what they may do there. */
 export const Identity = z.object({
@@ -88,23 +69,6 @@ export const Invitation = z.object({
 });
 export type Invitation = z.infer<typeof Invitation>;
 
-export const ApiKey = z.object({
-  keyId: z.string(),
-  name: z.string(),
-  /** The first characters of the key, to tell it from others. */
-  prefix: z.string(),
-  userId: z.string(),
-  userName: z.string(),
-  kind: z.enum(["person", "service"]),
-  scopes: z.array(Scope),
-  status: z.enum(["active", "expired", "revoked"]),
-  createdAt: z.string(),
-  /** Null for one that does not expire. */
-  expiresAt: z.string().nullable(),
-  lastUsedAt: z.string().nullable(),
-});
-export type ApiKey = z.infer<typeof ApiKey>;
-
 export const SignIn = z.object({
   signInId: z.string(),
   userId: z.string(),
@@ -119,43 +83,6 @@ export const SignIn = z.object({
   expiresAt: z.string(),
 });
 export type SignIn = z.infer<typeof SignIn>;
-
-export const accessEvents = [
-  "sign-in.succeeded",
-  "sign-in.failed",
-  "sign-in.ended",
-  "link.created",
-  "key.created",
-  "key.revoked",
-  "token.refused",
-  "member.added",
-  "member.removed",
-  "member.role-changed",
-  "invitation.created",
-  "invitation.revoked",
-  "workspace.created",
-  "workspace.renamed",
-  "workspace.deleted",
-] as const;
-export type AccessEventName = (typeof accessEvents)[number];
-
-/** One line of the audit of access. Holds no secret, and no text of a request. */
-export const AccessEvent = z.object({
-  id: z.string(),
-  at: z.string(),
-  event: z.enum(accessEvents),
-  /** Who did it; null when nobody was identified. */
-  actorId: z.string().nullable(),
-  actorName: z.string().nullable(),
-  /** Who or what it was done to: a user, a key, an invitation. */
-  subjectId: z.string().nullable(),
-  subjectName: z.string().nullable(),
-  address: z.string().nullable(),
-  detail: z.record(z.string(), z.string()),
-});
-export type AccessEvent = z.infer<typeof AccessEvent>;
-
-const ExpiresInDays = z.int().min(1).max(3660);
 
 export const identityOperations = {
   "signIn.methods": operation({
@@ -431,64 +358,5 @@ export const identityOperations = {
     input: z.object({ token: Secret, displayName: Name.optional() }),
     output: Identity,
     errors: ["AUTH_REQUIRED", "PERMISSION_DENIED", "RATE_LIMITED"],
-  }),
-  "keys.list": operation({
-    id: "keys.list",
-    rpc: "KeysList",
-    method: "GET",
-    path: "/api/v1/keys",
-    permission: "keys:write",
-    summary:
-      "Your API keys in this workspace; everybody's with members:write. Newest first, never the keys themselves.",
-    input: z.object(pageInput),
-    output: page(ApiKey),
-    errors: [],
-  }),
-  "keys.create": operation({
-    id: "keys.create",
-    rpc: "KeysCreate",
-    method: "POST",
-    path: "/api/v1/keys",
-    permission: "keys:write",
-    status: 201,
-    shownOnce: true,
-    summary: "Make an API key of your own, or a service token with a role of its own (members:write). Shown once.",
-    input: z.object({
-      name: Name,
-      /** What it is limited to. */
-      scopes: z.array(Scope).min(1).max(scopes.length),
-      /** Null for one that does not expire. */
-      expiresInDays: ExpiresInDays.nullable().default(90),
-      /** A program of the team's gets an identity of its own, which outlasts the person who made it. */
-      service: z.object({ role: RoleName }).optional(),
-    }),
-    output: z.object({ key: ApiKey, secret: z.string() }),
-    errors: ["PERMISSION_DENIED"],
-  }),
-  "keys.revoke": operation({
-    id: "keys.revoke",
-    rpc: "KeysRevoke",
-    method: "DELETE",
-    path: "/api/v1/keys/{keyId}",
-    permission: "keys:write",
-    summary: "Revoke a key at once, with the browser sessions that it opened. Other people's need members:write.",
-    input: z.object({ keyId: Id }),
-    output: Empty,
-    errors: ["NOT_FOUND"],
-  }),
-  "audit.list": operation({
-    id: "audit.list",
-    rpc: "AuditList",
-    method: "GET",
-    path: "/api/v1/audit",
-    permission: "audit:read",
-    summary: "Who signed in or tried to, and what became of keys, members and workspaces. Newest first.",
-    input: z.object({
-      ...pageInput,
-      event: z.enum(accessEvents).optional(),
-      userId: Id.optional(),
-    }),
-    output: page(AccessEvent),
-    errors: [],
   }),
 } as const;

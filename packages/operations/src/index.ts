@@ -2,6 +2,7 @@ import { conversationOperations } from "./conversations.ts";
 import { draftOperations } from "./draft.ts";
 import { evalOperations } from "./evals.ts";
 import { identityOperations } from "./identity.ts";
+import { keyOperations } from "./keys.ts";
 import { memoryOperations } from "./memory.ts";
 import { providerOperations } from "./providers.ts";
 import { retentionOperations } from "./retention.ts";
@@ -14,6 +15,7 @@ import { workshopOperations } from "./workshop.ts";
 export const operations = {
   ...systemOperations,
   ...identityOperations,
+  ...keyOperations,
   ...providerOperations,
   ...runOperations,
   ...conversationOperations,
@@ -34,6 +36,7 @@ export * from "./conversations.ts";
 export * from "./draft.ts";
 export * from "./evals.ts";
 export * from "./identity.ts";
+export * from "./keys.ts";
 export * from "./json-schema.ts";
 export * from "./memory.ts";
 export * from "./pagination.ts";

@@ -1,4 +1,4 @@
-import type { identityOperations } from "@benchtop/operations";
+import type { identityOperations, keyOperations } from "@benchtop/operations";
 import type { BrowserSession, HandlersOf, RequestContext } from "../api/handler.ts";
 import { isLoopback } from "../http/listen.ts";
 import type { Link } from "../identity/links.ts";
@@ -7,7 +7,7 @@ import { listAccess } from "../identity/access-log.ts";
 import type { Services } from "./services.ts";
 import { signInUrl } from "./system.ts";
 
-export function identityHandlers(services: Services): HandlersOf<typeof identityOperations> {
+export function identityHandlers(services: Services): HandlersOf<typeof identityOperations & typeof keyOperations> {
   const { identities, oidc, store, providers } = services;
   const { workspaces, members, invitations, keys, signIns, links } = identities;
   return {
