@@ -50,7 +50,7 @@ export const conversationOperations = {
     path: "/api/v1/conversations/{sessionId}",
     permission: "runs:write",
     summary:
-      "Delete the journals of every run of a conversation, all of which must have ended. Their ledger rows stay, without titles.",
+      "Delete the journals of every run of a conversation, all of which must have ended, also where a checkpoint or another run names them. Their ledger rows stay, without titles.",
     input: z.object(sessionId),
     output: z.object({ runs: z.int(), events: z.int() }),
     errors: ["NOT_FOUND", "DISK_FULL"],

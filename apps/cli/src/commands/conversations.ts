@@ -23,7 +23,7 @@ export function addConversationCommands(program: Command, invocation: Invocation
   addCommand(
     conversations,
     "delete <session>",
-    "Delete the journals of every run of a conversation. What they cost stays in the ledger.",
+    "Delete the journals of every run of a conversation, named checkpoints with them. What they cost stays in the ledger.",
     ["benchtop conversations delete ses_01k…"],
   )
     .option("-y, --yes", "do not ask")
@@ -47,7 +47,7 @@ async function remove(invocation: Invocation, sessionId: string, yes: boolean): 
   const client = await invocation.client();
   if (invocation.terminal.isInteractive && !yes) {
     const { runs } = await client.call("conversations.get", { sessionId });
-    const asked = `Delete the journals of ${formatCount(runs, "run")}? They cannot be brought back.`;
+    const asked = `Delete the journals of ${formatCount(runs, "run")}, with their named checkpoints? They cannot be brought back.`;
     if (!(await invocation.terminal.confirm(asked))) throw new BenchtopError("USER_CANCELED", "Nothing was deleted.");
   }
   const answer = await client.call("conversations.delete", { sessionId });

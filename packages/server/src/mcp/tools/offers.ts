@@ -102,9 +102,7 @@ export const offers: { readonly [Id in OperationId]: Offer } = {
 
   "conversations.list": read,
   "conversations.get": read,
-  "conversations.delete": gated(
-    (input) => `benchtop call conversations.delete --input '{"sessionId": "${String(input["sessionId"])}"}'`,
-  ),
+  "conversations.delete": gated((input) => `benchtop conversations delete ${word(input["sessionId"])}`),
 
   "workbenches.create": draft,
   "workbenches.list": read,

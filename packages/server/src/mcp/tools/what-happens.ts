@@ -195,7 +195,10 @@ export const questions: { readonly [Id in OperationId]?: (asking: Asking) => Pro
     const conversation = await caller.call("conversations.get", { sessionId: String(input["sessionId"]) }, signal);
     return {
       title: `Delete the journals of all ${conversation.runs} runs of this conversation?`,
-      lines: [`${quoted(conversation.title)}, since ${conversation.firstRunAt}. What they cost stays in the ledger.`],
+      lines: [
+        `${quoted(conversation.title)}, since ${conversation.firstRunAt}. What they cost stays in the ledger.`,
+        "Also those that a checkpoint or another run names.",
+      ],
       pinned: input,
     };
   },
