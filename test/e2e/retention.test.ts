@@ -37,3 +37,15 @@ test("H7 a person deletes a run, and old runs by their age", async () => {
   expect((await home.ok("runs", "prune", "--before", "0m", "--json")).json).toMatchObject({ runs: 2, kept: 0 });
   expect((await home.run(["runs", "prune", "--before", "soon"])).code).toBe(2);
 });
+
+test("H8 a person sees conversations and deletes one whole", async () => {
+  for (const text of ["what a day", "and tomorrow?"]) {
+    await home.ok("run", "--model", "local/gpt-5.2", "--session", "weather", text);
+  }
+  expect((await home.ok("conversations", "list")).stdout).toMatch(/weather +what a day +2 /);
+  expect((await home.ok("conversations", "delete", "weather", "--yes")).stdout).toMatch(
+    /^Deleted the journals of 2 runs: \d+ events\.\n$/,
+  );
+  expect((await home.ok("conversations", "list")).stdout).toBe("There are no conversations yet.\n");
+  expect((await home.run(["conversations", "delete", "weather", "--json"])).error().error_code).toBe("NOT_FOUND");
+});
