@@ -15,6 +15,7 @@ const layers: Record<string, number> = {
   harness: 1,
   store: 1,
   egress: 1,
+  documents: 1,
   models: 2,
   runs: 2,
   workbench: 3,

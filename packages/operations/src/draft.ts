@@ -1,6 +1,8 @@
 import { z } from "zod";
 import { operation } from "./define.ts";
-import { page, pageInput } from "./pagination.ts";
+import { DocumentDiff } from "./document-diff.ts";
+import { Empty, page, pageInput } from "./pagination.ts";
+import { ReviewWarning } from "./review-warning.ts";
 import { WorkbenchPath, WorkbenchRef } from "./workbenches.ts";
 
 const ref = { workbenchId: WorkbenchRef };
@@ -16,8 +18,13 @@ export const DraftState = z.object({
   unconfirmedDeletions: z.array(z.string()),
   createdAt: z.string().nullable(),
   updatedAt: z.string().nullable(),
+  /** Nobody has changed it for so long that it may have been forgotten. */
+  stale: z.boolean(),
 });
 export type DraftState = z.infer<typeof DraftState>;
+
+/** How `review.getDocumentDiff` shows a change. */
+export const documentKinds = ["document", "sheets", "slides", "pages", "image", "bytes"] as const;
 
 export const Change = z.object({
   path: z.string(),
@@ -34,6 +41,14 @@ export const Change = z.object({
   /** For deletions only. */
   confirmed: z.boolean().optional(),
   runId: z.string().nullable(),
+  /** What the run said that it changed here; null for a person's change, or where the run said nothing. */
+  summary: z.string().nullable(),
+  /** How `review.getDocumentDiff` shows it; null for plain text. */
+  document: z.enum(documentKinds).nullable(),
+  /** A person accepted it, as it is now. */
+  accepted: z.boolean(),
+  /** Looked for in the name alone here; those of the content come with the diff. */
+  warnings: z.array(ReviewWarning),
 });
 export type Change = z.infer<typeof Change>;
 
@@ -55,6 +70,9 @@ export const Hunk = z.object({
   newStart: z.int(),
   newLines: z.int(),
   lines: z.array(DiffLine),
+  /** Names this hunk for draft.decide, while the file stays as it is. */
+  id: z.string(),
+  accepted: z.boolean(),
 });
 export type Hunk = z.infer<typeof Hunk>;
 
@@ -70,6 +88,7 @@ export const TextDiff = z.object({
   /** Lines of each whole side, so that a surface can offer to expand the context. */
   oldLineCount: z.int(),
   newLineCount: z.int(),
+  warnings: z.array(ReviewWarning),
 });
 export type TextDiff = z.infer<typeof TextDiff>;
 
@@ -143,6 +162,95 @@ export const draftOperations = {
     output: TextDiff,
     errors: ["NOT_FOUND", "SANDBOX_VIOLATION"],
   }),
+  "review.getDocumentDiff": operation({
+    id: "review.getDocumentDiff",
+    rpc: "ReviewGetDocumentDiff",
+    method: "GET",
+    path: "/api/v1/workbenches/{workbenchId}/draft/document-diff",
+    permission: "workbenches:read",
+    summary:
+      "One file's differences as what it is: document, sheets, slides, pages, image, or bytes. Computed offline.",
+    input: z.object({
+      ...ref,
+      path: WorkbenchPath,
+      /** As bytes, whatever it is. */
+      bytes: z.union([z.boolean(), z.stringbool()]).default(false),
+      /** Where the bytes that are shown begin. */
+      offset: z.coerce.number().int().min(0).default(0),
+    }),
+    output: DocumentDiff,
+    errors: ["NOT_FOUND", "SANDBOX_VIOLATION"],
+  }),
+  "review.getPage": operation({
+    id: "review.getPage",
+    rpc: "ReviewGetPage",
+    method: "GET",
+    path: "/api/v1/workbenches/{workbenchId}/draft/page",
+    permission: "workbenches:read",
+    transfer: "download",
+    summary: "One page of a PDF as a PNG image. Rendered offline.",
+    input: z.object({
+      ...ref,
+      path: WorkbenchPath,
+      side: z.enum(["published", "draft"]).default("draft"),
+      /** From 1. */
+      page: z.coerce.number().int().min(1).max(100_000),
+      /** Of the image, in pixels. */
+      width: z.coerce.number().int().min(50).max(2400).default(900),
+    }),
+    output: z.instanceof(Uint8Array),
+    errors: ["NOT_FOUND", "SANDBOX_VIOLATION"],
+  }),
+  "draft.decide": operation({
+    id: "draft.decide",
+    rpc: "DraftDecide",
+    method: "POST",
+    path: "/api/v1/workbenches/{workbenchId}/draft/decisions",
+    permission: "workbenches:write",
+    summary:
+      "Accept or reject files, or hunks of text files. What is rejected leaves the Draft; what is accepted stays and is marked.",
+    input: z.object({
+      ...ref,
+      draftId: z.string().optional(),
+      decisions: z
+        .array(
+          z.object({
+            path: WorkbenchPath,
+            /** Of the file that the person saw; null for a deletion. Another content is refused. */
+            sha256: z.string().nullable(),
+            decision: z.enum(["accept", "reject", "undecide"]),
+            /** Ids of hunks; absent, the whole file. */
+            hunks: z.array(z.string().max(100)).min(1).max(10_000).optional(),
+          }),
+        )
+        .min(1)
+        .max(10_000),
+    }),
+    output: z.object({ draft: DraftState, changes: z.array(Change) }),
+    errors: ["NOT_FOUND", "SANDBOX_VIOLATION", "CONFLICT_PUBLISHED_CHANGED", "DISK_FULL"],
+  }),
+  "draft.edit": operation({
+    id: "draft.edit",
+    rpc: "DraftEdit",
+    method: "PUT",
+    path: "/api/v1/workbenches/{workbenchId}/draft/file",
+    permission: "workbenches:write",
+    summary: "Change a file of the Draft by hand: its whole text, or an upload in its place.",
+    input: z.object({
+      ...ref,
+      path: WorkbenchPath,
+      /** The whole text. Either this or `upload`. */
+      content: z.string().max(20_000_000).optional(),
+      upload: z
+        .string()
+        .regex(/^[0-9a-f]{64}$/)
+        .optional(),
+      /** Of the file as the person saw it; null for one that was not there. Another content is refused. */
+      sha256: z.string().nullable(),
+    }),
+    output: z.object({ draft: DraftState, change: Change.nullable() }),
+    errors: ["NOT_FOUND", "SANDBOX_VIOLATION", "CONFLICT_PUBLISHED_CHANGED", "DISK_FULL"],
+  }),
   "draft.confirmDeletions": operation({
     id: "draft.confirmDeletions",
     rpc: "DraftConfirmDeletions",
@@ -206,6 +314,17 @@ export const draftOperations = {
     output: Checkpoint,
     errors: ["NOT_FOUND", "CHECKPOINT_CREATE_FAILED", "DISK_FULL"],
   }),
+  "checkpoints.remove": operation({
+    id: "checkpoints.remove",
+    rpc: "CheckpointsRemove",
+    method: "DELETE",
+    path: "/api/v1/workbenches/{workbenchId}/checkpoints/{checkpointId}",
+    permission: "workbenches:write",
+    summary: "Remove a checkpoint. What it alone kept is removed from the disk after a while.",
+    input: z.object({ ...ref, checkpointId: z.string().min(1).max(100) }),
+    output: Empty,
+    errors: ["NOT_FOUND"],
+  }),
   "checkpoints.restore": operation({
     id: "checkpoints.restore",
     rpc: "CheckpointsRestore",
@@ -213,7 +332,7 @@ export const draftOperations = {
     path: "/api/v1/workbenches/{workbenchId}/checkpoints/restore",
     permission: "workbenches:write",
     summary:
-      "Put the published files back to a checkpoint (the newest unless told). What is there now becomes a checkpoint first. Refused while a Draft exists.",
+      "Put the published files, and the conversation, back to a checkpoint (the newest unless told). What is there now becomes a checkpoint first. Refused while a Draft exists.",
     input: z.object({ ...ref, ...wait, checkpointId: z.string().optional() }),
     output: TransitionOutput,
     errors: ["NOT_FOUND", "DRAFT_EXISTS", "CONFLICT_PUBLISHED_CHANGED", "CHECKPOINT_RESTORE_FAILED", "DISK_FULL"],

@@ -1,6 +1,8 @@
+import { contextItemOperations } from "./context-items.ts";
 import { conversationOperations } from "./conversations.ts";
 import { draftOperations } from "./draft.ts";
 import { evalOperations } from "./evals.ts";
+import { failureOperations } from "./failures.ts";
 import { identityOperations } from "./identity.ts";
 import { keyOperations } from "./keys.ts";
 import { memoryOperations } from "./memory.ts";
@@ -23,8 +25,10 @@ export const operations = {
   ...workbenchOperations,
   ...draftOperations,
   ...workshopOperations,
+  ...contextItemOperations,
   ...memoryOperations,
   ...evalOperations,
+  ...failureOperations,
 } as const;
 
 export type Operations = typeof operations;
@@ -32,9 +36,12 @@ export type OperationId = keyof Operations;
 
 export * from "./casing.ts";
 export * from "./define.ts";
+export * from "./context-items.ts";
 export * from "./conversations.ts";
+export * from "./document-diff.ts";
 export * from "./draft.ts";
 export * from "./evals.ts";
+export * from "./failures.ts";
 export * from "./identity.ts";
 export * from "./keys.ts";
 export * from "./json-schema.ts";
@@ -44,6 +51,7 @@ export * from "./permissions.ts";
 export * from "./providers.ts";
 export * from "./references.ts";
 export * from "./retention.ts";
+export * from "./review-warning.ts";
 export * from "./runs.ts";
 export * from "./system.ts";
 export * from "./version.ts";

@@ -57,6 +57,19 @@ export const OutsideChange = z.object({
 });
 export type OutsideChange = z.infer<typeof OutsideChange>;
 
+/** A file that was copied from the daemon's machine. */
+export const FileOrigin = z.object({
+  path: z.string(),
+  hostPath: z.string(),
+  /**
+   * `changed-here`: can be written back. `changed-there`: the place has a newer content. `conflict`: both. `missing-there`:
+   * the place is empty, or no regular file. `removed-here`: the workbench has no such file any more.
+   */
+  state: z.enum(["same", "changed-here", "changed-there", "conflict", "missing-there", "removed-here"]),
+  syncedAt: z.string(),
+});
+export type FileOrigin = z.infer<typeof FileOrigin>;
+
 export const workbenchOperations = {
   "workbenches.create": operation({
     id: "workbenches.create",
@@ -201,6 +214,35 @@ export const workbenchOperations = {
       overwrite: z.boolean().default(false),
     }),
     output: z.object({ extractResults: z.array(FileOutcome) }),
+    errors: ["NOT_FOUND", "DRAFT_EXISTS", "SANDBOX_VIOLATION", "FILE_WRITE_FAILED", "DISK_FULL"],
+  }),
+  "files.origins": operation({
+    id: "files.origins",
+    rpc: "WorkbenchFilesOrigins",
+    method: "GET",
+    path: "/api/v1/workbenches/{workbenchId}/files/origins",
+    permission: "host:files",
+    summary: "Where files were copied from, and whether those places and the published files differ.",
+    input: z.object(ref),
+    output: z.object({ items: z.array(FileOrigin) }),
+    errors: ["NOT_FOUND", "FILE_READ_FAILED"],
+  }),
+  "files.writeBack": operation({
+    id: "files.writeBack",
+    rpc: "WorkbenchFilesWriteBack",
+    method: "POST",
+    path: "/api/v1/workbenches/{workbenchId}/files/write-back",
+    permission: "host:files",
+    summary:
+      "Write published files back to where they were copied from. A place that was changed since is left alone unless told. Refused while a Draft exists.",
+    input: z.object({
+      ...ref,
+      /** All that were changed here, when absent. */
+      workbenchPaths: z.array(WorkbenchPath).max(100_000).optional(),
+      /** Replace what was changed there, too. */
+      overwrite: z.boolean().default(false),
+    }),
+    output: z.object({ writeBackResults: z.array(FileOutcome) }),
     errors: ["NOT_FOUND", "DRAFT_EXISTS", "SANDBOX_VIOLATION", "FILE_WRITE_FAILED", "DISK_FULL"],
   }),
   "files.read": operation({

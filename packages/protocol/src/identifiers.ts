@@ -18,6 +18,8 @@ export const idPrefixes = {
   signIn: "sin",
   access: "acc",
   request: "req",
+  contextItem: "ctx",
+  failure: "fail",
 } as const;
 export type IdKind = keyof typeof idPrefixes;
 

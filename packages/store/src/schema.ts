@@ -184,11 +184,80 @@ export interface WorkbenchesTable {
   memory: Flag;
 }
 
+/**
+ * A run that belongs to a conversation, after the one that was its head when it began. Whatever a person took back is no
+ * longer reached from the head; its row stays, so that a restore can go forward to it again.
+ */
+export interface ConversationTurnsTable {
+  run_id: string;
+  workspace_id: string;
+  session_id: string;
+  /** Null for the first. */
+  previous_run_id: string | null;
+  kind: string;
+  /** The Draft when the run began; null where there was none. */
+  draft_id: string | null;
+  draft_revision: number | null;
+  created_at: string;
+}
+
+/** The newest turn of each conversation; null once all was taken back. */
+export interface ConversationHeadsTable {
+  workspace_id: string;
+  session_id: string;
+  run_id: string | null;
+}
+
+/** What the agents of a workbench are always told. */
+export interface ContextItemsTable {
+  id: string;
+  workbench_id: string;
+  kind: "situation" | "style-guide" | "reference";
+  title: string;
+  content: string;
+  created_at: string;
+  updated_at: string;
+}
+
+/** Where a file was copied from, and what was there when it was last read or written. */
+export interface FileOriginsTable {
+  workbench_id: string;
+  file_id: string;
+  /** Absolute, on the daemon's machine. */
+  host_path: string;
+  sha256: string;
+  synced_at: string;
+}
+
+/** What went wrong, without content. `report` is JSON. */
+export interface FailuresTable {
+  id: string;
+  workspace_id: string;
+  at: string;
+  error_code: string;
+  phase: string;
+  operation: string | null;
+  run_id: string | null;
+  workbench_id: string | null;
+  report: string;
+}
+
+/** Hosts (`host:port`) of the local network that the operator approved for the providers of a workspace. */
+export interface EgressExceptionsTable {
+  workspace_id: string;
+  host: string;
+  note: string;
+  approved_by: string;
+  created_at: string;
+}
+
 /** At most one row a workbench. */
 export interface DraftsTable {
   id: string;
   workbench_id: string;
   base_manifest_hash: string;
+  /** The newest turn of the conversation before the first that changed this Draft. */
+  head_run_id: string | null;
   revision: number;
   created_at: string;
   updated_at: string;
@@ -206,6 +275,19 @@ export interface DraftChangesTable {
   confirmed: Flag;
   run_id: string | null;
   call_id: string | null;
+  /** What the author said of this change, in a line. */
+  summary: string | null;
+  at: string;
+}
+
+/** What a person accepted: a file (`hunk` is empty) or a hunk of it, as it was at this content. */
+export interface DraftDecisionsTable {
+  draft_id: string;
+  path: string;
+  hunk: string;
+  /** Null for a deletion. */
+  sha256: string | null;
+  user_id: string;
   at: string;
 }
 
@@ -218,6 +300,8 @@ export interface CheckpointsTable {
   file_count: number;
   total_bytes: number;
   run_id: string | null;
+  /** Where the conversation stood; a restore takes it back to there. */
+  head_run_id: string | null;
   created_at: string;
 }
 
@@ -274,6 +358,11 @@ export interface EgressEventsTable {
   bytes_received: number;
   status: number | null;
   error_code: string | null;
+  /** As the provider counted them; null where it did not, and for what is no model call. */
+  input_tokens: number | null;
+  output_tokens: number | null;
+  /** Files in the scope that was consented to. */
+  file_count: number | null;
 }
 
 /** People, and programs that have an identity of their own. `owner` is the operator, who holds the bootstrap token. */
@@ -411,9 +500,16 @@ export interface Tables {
   run_checkpoints: RunCheckpointsTable;
   workbench_runs: WorkbenchRunsTable;
   conversations: ConversationsTable;
+  conversation_turns: ConversationTurnsTable;
+  conversation_heads: ConversationHeadsTable;
+  context_items: ContextItemsTable;
+  file_origins: FileOriginsTable;
+  failures: FailuresTable;
+  egress_exceptions: EgressExceptionsTable;
   workbenches: WorkbenchesTable;
   drafts: DraftsTable;
   draft_changes: DraftChangesTable;
+  draft_decisions: DraftDecisionsTable;
   checkpoints: CheckpointsTable;
   publish_intents: PublishIntentsTable;
   providers: ProvidersTable;

@@ -7,6 +7,7 @@ import { runLists } from "./0004-run-lists.ts";
 import { runRetention } from "./0005-run-retention.ts";
 import { workbenchMemory } from "./0006-workbench-memory.ts";
 import { identities } from "./0007-identities.ts";
+import { conversationsAndReview } from "./0008-conversations-and-review.ts";
 
 interface Migration {
   readonly name: string;
@@ -23,6 +24,7 @@ export const migrations: readonly Migration[] = [
   { name: "0005-run-retention", up: runRetention },
   { name: "0006-workbench-memory", up: workbenchMemory },
   { name: "0007-identities", up: identities },
+  { name: "0008-conversations-and-review", up: conversationsAndReview },
 ];
 
 /** Any number that is ours alone: what processes that open the same PostgreSQL database at once wait for. */
