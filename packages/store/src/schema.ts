@@ -223,6 +223,8 @@ export interface ContextItemsTable {
 export interface FileOriginsTable {
   workbench_id: string;
   file_id: string;
+  /** In the workbench; it is known here also when the file is gone. */
+  path: string;
   /** Absolute, on the daemon's machine. */
   host_path: string;
   sha256: string;

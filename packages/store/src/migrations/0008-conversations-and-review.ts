@@ -88,6 +88,7 @@ async function makeWorkbenchTables(db: Kysely<unknown>): Promise<void> {
     .createTable("file_origins")
     .addColumn("workbench_id", "text", (column) => column.notNull())
     .addColumn("file_id", "text", (column) => column.notNull())
+    .addColumn("path", "text", (column) => column.notNull())
     .addColumn("host_path", "text", (column) => column.notNull())
     .addColumn("sha256", "text", (column) => column.notNull())
     .addColumn("synced_at", "text", (column) => column.notNull())

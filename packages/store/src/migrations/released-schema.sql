@@ -33,7 +33,7 @@ CREATE INDEX "experiments_of_project" on "experiments" ("project_id", "created_a
 CREATE TABLE "failures" ("id" text not null primary key, "workspace_id" text not null, "at" text not null, "error_code" text not null, "phase" text not null, "operation" text, "run_id" text, "workbench_id" text, "report" text not null)
 CREATE INDEX "failures_of_run" on "failures" ("run_id")
 CREATE INDEX "failures_of_workspace" on "failures" ("workspace_id", "id")
-CREATE TABLE "file_origins" ("workbench_id" text not null, "file_id" text not null, "host_path" text not null, "sha256" text not null, "synced_at" text not null, constraint "file_origins_key" primary key ("workbench_id", "file_id"))
+CREATE TABLE "file_origins" ("workbench_id" text not null, "file_id" text not null, "path" text not null, "host_path" text not null, "sha256" text not null, "synced_at" text not null, constraint "file_origins_key" primary key ("workbench_id", "file_id"))
 CREATE TABLE "idempotency_keys" ("user_id" text not null, "key" text not null, "operation" text not null, "request_hash" text not null, "status" integer, "response" text, "created_at" text not null, constraint "idempotency_keys_key" primary key ("user_id", "key"))
 CREATE INDEX "idempotency_keys_by_time" on "idempotency_keys" ("created_at")
 CREATE TABLE "invitations" ("id" text not null primary key, "workspace_id" text not null, "token_hash" text not null unique, "email" text, "role" text not null, "invited_by" text not null, "key_id" text, "created_at" text not null, "expires_at" text not null, "accepted_at" text, "accepted_by" text, "revoked_at" text)
