@@ -1,0 +1,1 @@
+export { compareDocx as compare } from "./compare.ts";
