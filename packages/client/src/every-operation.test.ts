@@ -212,6 +212,10 @@ test("workbenches and files", async () => {
     "notes/a.txt",
     "sub/b.bin",
   ]);
+  expect((await call("files.origins", { workbenchId })).items).toMatchObject([{ path: "sub/b.bin", state: "same" }]);
+  expect(await call("files.writeBack", { workbenchId, workbenchPaths: ["sub"] })).toEqual({
+    writeBackResults: [{ path: "sub/b.bin", outcome: "done" }],
+  });
   const file = await client.download({ workbenchId, path: "sub/b.bin" });
   called.add("files.read");
   expect(new Uint8Array(await file.arrayBuffer())).toEqual(new Uint8Array([0, 1, 2, 255]));
@@ -230,7 +234,10 @@ test("workbenches and files", async () => {
   expect(await call("files.remove", { workbenchId, workbenchPaths: ["notes"] })).toMatchObject({
     removeResults: [{ path: "notes", outcome: "done" }],
   });
-  expect(await call("checkpoints.create", { workbenchId, message: "by hand" })).toMatchObject({ reason: "manual" });
+  const checkpoint = await call("checkpoints.create", { workbenchId, message: "by hand" });
+  expect(checkpoint).toMatchObject({ reason: "manual" });
+  const { checkpointId } = checkpoint;
+  expect(await call("checkpoints.remove", { workbenchId, checkpointId })).toEqual({});
   expect(await call("workbenches.delete", { workbenchId })).toEqual({});
   await expect(call("workbenches.open", { workbenchId })).rejects.toMatchObject({ code: "NOT_FOUND" });
 });

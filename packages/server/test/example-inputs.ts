@@ -104,6 +104,8 @@ export const exampleInputs: { readonly [Id in OperationId]: Example<Id> } = {
   "files.addFromHost": theirs(({ workbenchId }) => ({ workbenchId, sources: ["/etc/hostname"] })),
   "files.remove": theirs(({ workbenchId }) => ({ workbenchId, workbenchPaths: ["notes.txt"] })),
   "files.extract": theirs(({ workbenchId }) => ({ workbenchId, destinationDir: "/proc/self/nowhere" })),
+  "files.origins": bench,
+  "files.writeBack": bench,
   "files.read": theirs(({ workbenchId }) => ({ workbenchId, path: "notes.txt" })),
   "outsideChanges.list": bench,
   "outsideChanges.resolve": theirs(({ workbenchId }) => ({ workbenchId, strategy: "adopt" })),
@@ -115,6 +117,7 @@ export const exampleInputs: { readonly [Id in OperationId]: Example<Id> } = {
   "draft.discard": bench,
   "checkpoints.list": bench,
   "checkpoints.create": bench,
+  "checkpoints.remove": theirs(({ workbenchId, checkpointId }) => ({ workbenchId, checkpointId })),
   "checkpoints.restore": theirs(({ workbenchId, checkpointId }) => ({ workbenchId, checkpointId })),
   "workshop.runAgent": theirs(({ workbenchId, provider }) => ({
     workbenchId,

@@ -4,6 +4,7 @@ export type { DraftState } from "./draft/drafts.ts";
 export type { EvalRequest } from "./evals/evals.ts";
 export type { EvalRun } from "./evals/list.ts";
 export type { FileContent, FileEntry, Refusal } from "./files/files.ts";
+export type { FileOrigin } from "./files/write-back.ts";
 export type { FileOutcome } from "./files/write-out.ts";
 export { defaultLimits, type Limits } from "./limits.ts";
 export type { Page, PageInput } from "./page.ts";

@@ -6,6 +6,7 @@ import type { Program, Runs } from "@benchtop/runs";
 import type { Store } from "@benchtop/store";
 import { Catalogue, type Workbench } from "./catalogue/catalogue.ts";
 import { Consent } from "./consent/consent.ts";
+import { ContextItems } from "./context-items/context-items.ts";
 import { Agents } from "./draft/agents.ts";
 import { Drafts } from "./draft/drafts.ts";
 import { folderOf, type Environment } from "./environment.ts";
@@ -14,11 +15,12 @@ import { Files } from "./files/files.ts";
 import { HostReader } from "./files/host-reader.ts";
 import { Manifests } from "./files/manifest.ts";
 import { Uploads } from "./files/uploads.ts";
+import { Origins } from "./files/write-back.ts";
 import { defaultLimits, type Limits } from "./limits.ts";
 import { WorkbenchMemory } from "./memory/memory.ts";
 import type { PageInput } from "./page.ts";
 import { codeOf } from "./path/folder.ts";
-import { createCheckpoint, listCheckpoints } from "./publish/checkpoints.ts";
+import { createCheckpoint, listCheckpoints, removeCheckpoint } from "./publish/checkpoints.ts";
 import { Publishing } from "./publish/publishing.ts";
 import { Locks } from "./published/locks.ts";
 import { OutsideChanges } from "./published/outside.ts";
@@ -26,7 +28,9 @@ import { isSettled, recoverFolders } from "./published/recovery.ts";
 import { Review } from "./review/review.ts";
 import { Thread } from "./threads/thread.ts";
 import { conversation } from "./workshop/conversation.ts";
+import { exportConversation } from "./workshop/export.ts";
 import { Programs } from "./workshop/programs.ts";
+import { Turns } from "./workshop/turns.ts";
 import { Workshop } from "./workshop/workshop.ts";
 
 type In<Method extends (...input: never) => unknown> = Parameters<Method>[0];
@@ -45,10 +49,13 @@ export class Workbenches {
   readonly #drafts: Drafts;
   readonly #uploads: Uploads;
   readonly #files: Files;
+  readonly #origins: Origins;
   readonly #outside: OutsideChanges;
   readonly #review: Review;
   readonly #publishing: Publishing;
   readonly #workshop: Workshop;
+  readonly #turns: Turns;
+  readonly contextItems: ContextItems;
   /** For the egress gate. */
   readonly consent: Consent;
   readonly evals: Evals;
@@ -83,7 +90,9 @@ export class Workbenches {
     const catalogue = (this.#catalogue = new Catalogue(environment));
     this.memory = new WorkbenchMemory(environment, catalogue);
     const drafts = (this.#drafts = new Drafts(environment));
-    const consent = (this.consent = new Consent(environment, catalogue, providers));
+    const turns = (this.#turns = new Turns(environment));
+    this.contextItems = new ContextItems(environment, catalogue, agents);
+    const consent = (this.consent = new Consent(environment, catalogue, providers, turns));
     const { gates = [], reliability = {} } = options;
     const breakers = new Map<string, CircuitBreaker>();
     const breakerOf = (workspaceId: string): CircuitBreaker => {
@@ -91,14 +100,16 @@ export class Workbenches {
       breakers.set(workspaceId, breaker);
       return breaker;
     };
-    const programs = new Programs({ environment, catalogue, drafts, consent, gates, breakerOf, reliability });
+    const programs = new Programs({ environment, catalogue, drafts, turns, consent, gates, breakerOf, reliability });
     this.evals = new Evals(environment, { consent, providers, programs });
     const uploads = (this.#uploads = new Uploads(environment));
     this.#files = new Files(environment, { catalogue, drafts, agents, reader, uploads });
+    this.#origins = new Origins(environment, { catalogue, files: this.#files, reader });
     this.#outside = new OutsideChanges(environment, catalogue, agents, reader);
     this.#review = new Review(environment, catalogue, drafts);
-    this.#publishing = new Publishing(environment, { catalogue, drafts, agents, consent, reader });
-    this.#workshop = new Workshop(environment, { catalogue, drafts, agents, uploads, consent, providers, programs });
+    this.#publishing = new Publishing(environment, { catalogue, drafts, agents, consent, reader, turns });
+    const workshop = { catalogue, drafts, agents, uploads, consent, providers, programs, turns };
+    this.#workshop = new Workshop(environment, workshop);
   }
 
   create(input: { name: string; userId: string; workspaceId: string }) {
@@ -151,6 +162,14 @@ export class Workbenches {
     return this.#files.extract(input);
   }
 
+  origins(input: { workbenchId: string }) {
+    return this.#origins.list(input.workbenchId);
+  }
+
+  writeBack(input: In<Origins["writeBack"]>) {
+    return this.#origins.writeBack(input);
+  }
+
   readFile(input: In<Files["read"]>) {
     return this.#files.read(input);
   }
@@ -196,12 +215,37 @@ export class Workbenches {
     return createCheckpoint(this.#environment, this.#catalogue, input);
   }
 
+  async removeCheckpoint(input: { workbenchId: string; checkpointId: string }): Promise<Record<string, never>> {
+    await removeCheckpoint(this.#environment, this.#catalogue, input);
+    return {};
+  }
+
   restore(input: In<Publishing["restore"]>) {
     return this.#publishing.restore(input);
   }
 
   runAgent(input: In<Workshop["runAgent"]>) {
     return this.#workshop.runAgent(input);
+  }
+
+  sendUserMessage(input: In<Workshop["sendUserMessage"]>) {
+    return this.#workshop.sendUserMessage(input);
+  }
+
+  regenerate(input: In<Workshop["regenerate"]>) {
+    return this.#workshop.regenerate(input);
+  }
+
+  undoToMessage(input: In<Workshop["undoToMessage"]>) {
+    return this.#workshop.undoToMessage(input);
+  }
+
+  switchModel(input: In<Workshop["switchModel"]>) {
+    return this.#workshop.switchModel(input);
+  }
+
+  contextUse(input: In<Workshop["contextUse"]>) {
+    return this.#workshop.contextUse(input);
   }
 
   runPrompt(input: In<Workshop["runPrompt"]>) {
@@ -227,7 +271,13 @@ export class Workbenches {
   async conversation(input: PageInput & { workbenchId: string }) {
     const row = await this.#catalogue.find(input.workbenchId);
     const { workspace_id: workspaceId, session_id: sessionId } = row;
-    return await conversation(this.#environment.store, { workspaceId, sessionId }, input);
+    return await conversation(this.#environment.store, this.#turns, { workspaceId, sessionId }, input);
+  }
+
+  async exportConversation(input: { workbenchId: string }) {
+    const row = await this.#catalogue.find(input.workbenchId);
+    const { workspace_id: workspaceId, session_id: sessionId } = row;
+    return await exportConversation(this.#environment.store, this.#turns, { workspaceId, sessionId }, row);
   }
 
   consentStatus(input: In<Consent["status"]>) {
@@ -260,8 +310,8 @@ export class Workbenches {
   }
 
   /** For `Runs.recover`. */
-  settle(run: RunRecord): Promise<RunOutcome | undefined> {
-    return this.#publishing.settle(run);
+  async settle(run: RunRecord): Promise<RunOutcome | undefined> {
+    return (await this.#publishing.settle(run)) ?? (await this.#workshop.settle(run));
   }
 
   /** For `Runs.recover`, too. */

@@ -15,6 +15,7 @@ export function draftHandlers({ workbenches, store }: Services): HandlersOf<type
     "draft.discard": (input, { identity }) => workbenches.discard({ ...input, userId: identity.userId }),
     "checkpoints.list": (input) => workbenches.checkpoints(input),
     "checkpoints.create": (input) => workbenches.createCheckpoint(input),
+    "checkpoints.remove": (input) => workbenches.removeCheckpoint(input),
     "checkpoints.restore": (input, { identity, progress }) =>
       tellingPhases(store, progress, (onStarted) =>
         workbenches.restore({ ...input, userId: identity.userId, onStarted }),

@@ -22,6 +22,8 @@ export function workbenchHandlers(services: Services): HandlersOf<typeof workben
     "files.addFromHost": (input) => workbenches.addFromHost(input),
     "files.remove": (input) => workbenches.remove(input),
     "files.extract": (input) => workbenches.extract(input),
+    "files.origins": (input) => workbenches.origins(input),
+    "files.writeBack": (input) => workbenches.writeBack(input),
     "files.read": (input) => workbenches.readFile(input),
 
     "outsideChanges.list": (input) => workbenches.outsideChanges(input),

@@ -184,11 +184,17 @@ export class Catalogue {
     await syncFolder(dirname(folder));
     await store.db.transaction().execute(async (transaction) => {
       const drafts = transaction.selectFrom("drafts").select("id").where("workbench_id", "=", id);
-      await transaction.deleteFrom("draft_changes").where("draft_id", "in", drafts).execute();
-      for (const table of ["drafts", "checkpoints", "publish_intents", "consents"] as const) {
+      for (const table of ["draft_changes", "draft_decisions"] as const) {
+        await transaction.deleteFrom(table).where("draft_id", "in", drafts).execute();
+      }
+      const own = ["drafts", "checkpoints", "publish_intents", "consents", "context_items", "file_origins"] as const;
+      for (const table of own) {
         await transaction.deleteFrom(table).where("workbench_id", "=", id).execute();
       }
       await transaction.deleteFrom("memories").where("scope", "=", scopeOf(id)).execute();
+      const sessions = transaction.selectFrom("workbenches").select("session_id").where("id", "=", id);
+      await transaction.deleteFrom("conversation_turns").where("session_id", "in", sessions).execute();
+      await transaction.deleteFrom("conversation_heads").where("session_id", "in", sessions).execute();
       await transaction.deleteFrom("conversations").where("workbench_id", "=", id).execute();
       await transaction.deleteFrom("workbenches").where("id", "=", id).execute();
     });

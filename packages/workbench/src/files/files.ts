@@ -1,3 +1,4 @@
+import { join } from "node:path";
 import { BenchtopError, newId } from "@benchtop/protocol";
 import type { Catalogue, WorkbenchRow } from "../catalogue/catalogue.ts";
 import type { Agents } from "../draft/agents.ts";
@@ -11,6 +12,7 @@ import { transition, type Transition } from "../published/transition.ts";
 import type { HostFile, HostRefusal } from "./host.ts";
 import { limitError, tooLarge, type HostReader } from "./host-reader.ts";
 import { makeManifest, type Manifest, type ManifestEntry } from "./manifest.ts";
+import { forgetOrigins, noteOrigins } from "./origins.ts";
 import { saving } from "./saving.ts";
 import type { Uploads } from "./uploads.ts";
 import type { FileOutcome } from "./write-out.ts";
@@ -39,6 +41,8 @@ interface Incoming {
   readonly path: WorkbenchPath;
   readonly sha256: string;
   readonly bytes: number;
+  /** Where it was copied from on the daemon's machine. */
+  readonly hostPath?: string;
 }
 
 /** The files of Published: adding, removing, taking out, reading. Every change is refused while a Draft exists. */
@@ -162,7 +166,10 @@ export class Files {
       });
       if (gone.size > 0) {
         const kept = manifest.entries.filter((entry) => !gone.has(entry.path));
-        await this.#apply(row, "remove", manifest, makeManifest(kept), true);
+        const fileIds = manifest.entries.flatMap((entry) => (gone.has(entry.path) ? entry.fileId : []));
+        await this.#apply(row, "remove", manifest, makeManifest(kept), true, (transaction) =>
+          forgetOrigins(transaction, row.id, fileIds),
+        );
       }
       return { removeResults };
     });
@@ -220,6 +227,7 @@ export class Files {
     const names = new Names(manifest.entries.map((entry) => entry.path));
     const entries = new Map(manifest.byPath);
     const added: ManifestEntry[] = [];
+    const origins: { entry: ManifestEntry; hostPath: string | undefined }[] = [];
     const fresh = new Set<string>();
     let replaced = false;
     for (const file of incoming) {
@@ -235,17 +243,18 @@ export class Files {
       names.add(file.path);
       fresh.add(file.path);
       replaced ||= before !== undefined;
-      const entry = {
-        ...file,
-        ...(await this.#reader.classify(file.path, file)),
-        fileId: before?.fileId ?? newId("file"),
-      };
-      entries.set(file.path, entry);
+      const { path, sha256, bytes, hostPath } = file;
+      const classified = await this.#reader.classify(path, file);
+      const entry = { path, sha256, bytes, ...classified, fileId: before?.fileId ?? newId("file") };
+      entries.set(path, entry);
       added.push(entry);
+      origins.push({ entry, hostPath });
     }
     const next = makeManifest(entries.values());
     this.#reader.refuseTooMuch(next);
-    await this.#apply(row, "add", manifest, next, replaced);
+    await this.#apply(row, "add", manifest, next, replaced, (transaction) =>
+      noteOrigins(transaction, row.id, origins, next),
+    );
     return added;
   }
 
@@ -255,12 +264,14 @@ export class Files {
     from: Manifest,
     to: Manifest,
     keep: boolean,
+    commit: NonNullable<Transition["commit"]>,
   ): Promise<void> {
     await transition(this.#environment, {
       workbenchId: row.id,
       action,
       from,
       to,
+      commit,
       ...(keep && { checkpoint: { reason: "files-changed", message: null } }),
     });
   }
@@ -313,7 +324,7 @@ export class Files {
     const take = async (): Promise<void> => {
       for (const file of queue) {
         const result = await this.#reader.copyIn(file);
-        if ("sha256" in result) taken.push({ path: file.target, ...result });
+        if ("sha256" in result) taken.push({ path: file.target, ...result, hostPath: join(file.base, file.path) });
         else refused.push({ ...result, path: printable(result.path) });
       }
     };
@@ -347,7 +358,7 @@ export function draftExists(workbenchId: string): BenchtopError {
 }
 
 /** The file of this path, or all files of the folder of this path. */
-function namedBy(manifest: Manifest, path: WorkbenchPath): ManifestEntry[] {
+export function namedBy(manifest: Manifest, path: WorkbenchPath): ManifestEntry[] {
   const file = manifest.byPath.get(path);
   return file ? [file] : manifest.entries.filter((entry) => entry.path.startsWith(`${path}/`));
 }

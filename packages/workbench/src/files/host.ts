@@ -132,13 +132,22 @@ export function closeHostFile({ descriptor, stamp }: { descriptor: number; stamp
   return sameStamp(stampOf(now), stamp);
 }
 
+/** What something is that is no plain file; undefined for one that is. */
+export function irregularKind(stats: BigIntStats): string | undefined {
+  if (stats.isSymbolicLink()) return "a symbolic link";
+  if (stats.isFIFO()) return "a FIFO";
+  if (stats.isSocket()) return "a socket";
+  if (stats.isDirectory()) return "a folder";
+  if (stats.isCharacterDevice() || stats.isBlockDevice()) return "a device";
+  if (!stats.isFile()) return "something else than a regular file";
+  return stats.nlink > 1n ? "a file with further hard links" : undefined;
+}
+
 function irregularity(stats: BigIntStats): string | undefined {
-  if (stats.isSymbolicLink()) return "it is a symbolic link; add the file it points to";
-  if (stats.isFIFO()) return "it is a FIFO, not a file";
-  if (stats.isSocket()) return "it is a socket, not a file";
-  if (stats.isCharacterDevice() || stats.isBlockDevice()) return "it is a device, not a file";
-  if (stats.isFile() && stats.nlink > 1n) return "it has further hard links; add a plain copy of it";
-  return stats.isFile() ? undefined : "it is not a regular file";
+  const kind = irregularKind(stats);
+  if (kind === undefined) return undefined;
+  if (stats.isSymbolicLink()) return `it is ${kind}; add the file it points to`;
+  return stats.isFile() ? "it has further hard links; add a plain copy of it" : `it is ${kind}, not a file`;
 }
 
 function unreadable(path: string, thrown: unknown): HostRefusal {

@@ -1,26 +1,14 @@
-import {
-  chmodSync,
-  closeSync,
-  constants,
-  copyFileSync,
-  fsyncSync,
-  linkSync,
-  mkdirSync,
-  openSync,
-  realpathSync,
-  renameSync,
-  unlinkSync,
-} from "node:fs";
+import { constants, copyFileSync, linkSync, mkdirSync, realpathSync, renameSync } from "node:fs";
 import { basename, dirname, isAbsolute, join, sep } from "node:path";
 import { BenchtopError, type ErrorCode } from "@benchtop/protocol";
-import { codeOf, Folder, FolderStack, openForReading } from "../path/folder.ts";
-import { hashOf } from "../published/content.ts";
+import { codeOf, Folder, FolderStack } from "../path/folder.ts";
 import { isInside } from "./host.ts";
+import { removeIfThere, writeBeside, type StoredContent } from "./write-beside.ts";
 
 export interface WriteOutInput {
   readonly destination: string;
   readonly home: string;
-  readonly files: readonly { readonly path: string; readonly sha256: string; readonly blob: string }[];
+  readonly files: readonly (StoredContent & { readonly path: string })[];
   readonly overwrite: boolean;
 }
 
@@ -126,24 +114,14 @@ function writeOne(folder: Folder, name: string, file: WriteOutInput["files"][num
   if (existing === "file" && !overwrite) {
     throw new BenchtopError("VALIDATION_FAILED", "A file of this name exists; it was not overwritten.");
   }
-  const temporary = folder.at(`.benchtop-${process.pid}-${file.sha256.slice(0, 16)}.part`);
+  const temporary = `.benchtop-${process.pid}-${file.sha256.slice(0, 16)}.part`;
+  writeBeside(folder, temporary, file, { mode: 0o644 });
   try {
-    copyFileSync(file.blob, temporary, constants.COPYFILE_EXCL | constants.COPYFILE_FICLONE);
-    chmodSync(temporary, 0o644);
-    const descriptor = openSync(temporary, openForReading);
-    try {
-      if (hashOf(descriptor) !== file.sha256) {
-        throw new BenchtopError("FILE_READ_FAILED", "Benchtop's own copy of this file is damaged.");
-      }
-      fsyncSync(descriptor);
-    } finally {
-      closeSync(descriptor);
-    }
-    if (overwrite) renameSync(temporary, folder.at(name));
-    else claim(temporary, folder.at(name));
+    if (overwrite) renameSync(folder.at(temporary), folder.at(name));
+    else claim(folder.at(temporary), folder.at(name));
     folder.sync();
   } finally {
-    discard(temporary);
+    removeIfThere(folder, temporary);
   }
 }
 
@@ -157,14 +135,6 @@ function claim(temporary: string, target: string): void {
   }
 }
 
-function discard(temporary: string): void {
-  try {
-    unlinkSync(temporary);
-  } catch (thrown) {
-    if (codeOf(thrown) !== "ENOENT") throw thrown;
-  }
-}
-
 function kindOf(folder: Folder, name: string): "none" | "file" | "irregular" {
   try {
     return folder.stat(name).isFile() ? "file" : "irregular";
@@ -174,7 +144,7 @@ function kindOf(folder: Folder, name: string): "none" | "file" | "irregular" {
   }
 }
 
-function outcomeOf(thrown: unknown): BenchtopError {
+export function outcomeOf(thrown: unknown): BenchtopError {
   if (BenchtopError.is(thrown)) return thrown;
   const code = codeOf(thrown);
   if (code === "ELOOP" || code === "ENOTDIR") {

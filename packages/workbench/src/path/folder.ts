@@ -8,6 +8,7 @@ import {
   mkdirSync,
   openSync,
   readdirSync,
+  readlinkSync,
   realpathSync,
   type BigIntStats,
 } from "node:fs";
@@ -68,6 +69,11 @@ export class Folder {
 
   stat(name: string): BigIntStats {
     return lstatSync(this.at(name), { bigint: true });
+  }
+
+  /** Where this very directory lies now, without a link in the path; it may have been moved since it was opened. */
+  real(): string {
+    return anchored ? readlinkSync(`/proc/self/fd/${this.#descriptor}`) : realpathSync(this.at("."));
   }
 
   get device(): bigint {

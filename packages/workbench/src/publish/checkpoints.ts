@@ -1,9 +1,12 @@
 import { BenchtopError, newId } from "@benchtop/protocol";
 import type { Catalogue } from "../catalogue/catalogue.ts";
-import { now, type Environment } from "../environment.ts";
+import { now, type Environment, type Transaction } from "../environment.ts";
+import type { Manifest } from "../files/manifest.ts";
 import { decodeCursor, encodeCursor, type Page, type PageInput } from "../page.ts";
 import { scanPublished, conflict } from "../published/transition.ts";
 import type { Selectable } from "../rows.ts";
+import { headBefore } from "../workshop/turns.ts";
+import { saidBefore } from "../workshop/turns.ts";
 
 export interface Checkpoint {
   readonly checkpointId: string;
@@ -17,7 +20,7 @@ export interface Checkpoint {
   readonly createdAt: string;
 }
 
-type CheckpointRow = Selectable<"checkpoints">;
+export type CheckpointRow = Selectable<"checkpoints">;
 
 /** Newest first. */
 export async function listCheckpoints(
@@ -60,20 +63,107 @@ export async function createCheckpoint(
     const manifest = await manifests.load(row.manifest_hash);
     const { changes } = await scanPublished(environment, id, manifest);
     if (changes.length > 0) throw conflict(id, changes);
-    const checkpoint: CheckpointRow = {
-      id: newId("checkpoint"),
-      workbench_id: id,
-      reason: "manual",
-      message: input.message ?? null,
-      manifest_hash: manifest.hash,
-      file_count: manifest.entries.length,
-      total_bytes: manifest.totalBytes,
-      run_id: null,
-      created_at: now(),
-    };
-    await store.db.insertInto("checkpoints").values(checkpoint).execute();
+    const checkpoint = await store.db.transaction().execute((transaction) =>
+      insertCheckpoint(environment, transaction, {
+        id: newId("checkpoint"),
+        workbenchId: id,
+        reason: "manual",
+        message: input.message ?? null,
+        manifest,
+        runId: null,
+      }),
+    );
     await store.flush();
     return present(checkpoint);
+  });
+}
+
+/** Adds a checkpoint. One that Benchtop makes by itself takes the place of the oldest such ones, where there are too many. */
+export async function insertCheckpoint(
+  environment: Pick<Environment, "limits">,
+  transaction: Transaction,
+  checkpoint: {
+    readonly id: string;
+    readonly workbenchId: string;
+    readonly reason: Checkpoint["reason"];
+    readonly message: string | null;
+    readonly manifest: Manifest;
+    readonly runId: string | null;
+  },
+): Promise<CheckpointRow> {
+  const { id, workbenchId, reason, message, manifest, runId } = checkpoint;
+  const row: CheckpointRow = {
+    id,
+    workbench_id: workbenchId,
+    reason,
+    message,
+    manifest_hash: manifest.hash,
+    file_count: manifest.entries.length,
+    total_bytes: manifest.totalBytes,
+    run_id: runId,
+    head_run_id: await headBefore(transaction, workbenchId, runId),
+    created_at: now(),
+  };
+  await transaction.insertInto("checkpoints").values(row).execute();
+  if (reason !== "manual") await removeOldest(transaction, workbenchId, environment.limits.keepCheckpoints);
+  return row;
+}
+
+/** Where the conversation stood when a run began, or stands now. */
+async function headBefore(transaction: Transaction, workbenchId: string, runId: string | null): Promise<string | null> {
+  const { workspace_id: workspaceId, session_id: sessionId } = await transaction
+    .selectFrom("workbenches")
+    .select(["workspace_id", "session_id"])
+    .where("id", "=", workbenchId)
+    .executeTakeFirstOrThrow();
+  return await saidBefore(transaction, { workspaceId, sessionId }, runId);
+}
+
+/** What a person made stays, and so does the way back from the last restore. */
+async function removeOldest(transaction: Transaction, workbenchId: string, keep: number): Promise<void> {
+  const automatic = await transaction
+    .selectFrom("checkpoints")
+    .select(["id", "reason"])
+    .where("workbench_id", "=", workbenchId)
+    .where("reason", "!=", "manual")
+    .orderBy("created_at", "desc")
+    .orderBy("id", "desc")
+    .execute();
+  const wayBack = automatic.find(({ reason }) => reason === "pre-restore");
+  // Never the newest: it says that what has just been done was done.
+  const old = automatic.slice(Math.max(1, keep)).filter((checkpoint) => checkpoint !== wayBack);
+  for (const { id } of old) await transaction.deleteFrom("checkpoints").where("id", "=", id).execute();
+}
+
+/**
+ * Forgets a checkpoint. Throws `NOT_FOUND`; refused while the run that made it goes on, and while what an interrupted change
+ * left has to be undone with it.
+ */
+export async function removeCheckpoint(
+  environment: Environment,
+  catalogue: Catalogue,
+  input: { workbenchId: string; checkpointId: string },
+): Promise<void> {
+  const { id } = await catalogue.find(input.workbenchId);
+  await environment.locks.run(id, async () => {
+    const { store, runs } = environment;
+    const checkpoint = await findCheckpoint(environment, id, input.checkpointId);
+    const intent = await store.db
+      .selectFrom("publish_intents")
+      .select(["checkpoint_id", "from_manifest_hash", "to_manifest_hash"])
+      .where("workbench_id", "=", id)
+      .executeTakeFirst();
+    const hashes = [intent?.from_manifest_hash, intent?.to_manifest_hash];
+    const needed = intent?.checkpoint_id === checkpoint.id || hashes.includes(checkpoint.manifest_hash);
+    if (needed || (checkpoint.run_id !== null && runs.active().includes(checkpoint.run_id))) {
+      throw new BenchtopError(
+        "VALIDATION_FAILED",
+        "A publish or a restore that has not come to its end needs this checkpoint. Try again when it has.",
+        { phase: "restore", workbenchId: id, retryable: true, actions: ["retry"] },
+      );
+    }
+    await store.db.deleteFrom("checkpoints").where("id", "=", checkpoint.id).execute();
+    await store.flush();
   });
 }
 

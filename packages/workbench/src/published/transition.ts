@@ -2,6 +2,7 @@ import { setTimeout as wait } from "node:timers/promises";
 import { BenchtopError, newId, type ErrorCode } from "@benchtop/protocol";
 import { folderOf, now, type Environment, type Transaction } from "../environment.ts";
 import type { Manifest } from "../files/manifest.ts";
+import { insertCheckpoint } from "../publish/checkpoints.ts";
 import { recoverFolders, stampFileOf } from "./recovery.ts";
 import type { OutsideChange, ScanResult } from "./scan.ts";
 import type { Stamp } from "./stamp.ts";
@@ -179,8 +180,9 @@ function filesOf({ store }: Environment, { from, to }: Transition, { stamps }: S
   });
 }
 
-async function commit({ store }: Environment, change: Transition, checkpointId: string | null): Promise<void> {
-  const { workbenchId, from, to, draftId } = change;
+async function commit(environment: Environment, change: Transition, checkpointId: string | null): Promise<void> {
+  const { store } = environment;
+  const { workbenchId, from, to, draftId, runId = null } = change;
   await store.db.transaction().execute(async (transaction) => {
     const updated = await transaction
       .updateTable("workbenches")
@@ -191,20 +193,8 @@ async function commit({ store }: Environment, change: Transition, checkpointId: 
       .executeTakeFirst();
     if (Number(updated.numUpdatedRows) !== 1) throw conflict(workbenchId, []);
     if (change.checkpoint && checkpointId !== null) {
-      await transaction
-        .insertInto("checkpoints")
-        .values({
-          id: checkpointId,
-          workbench_id: workbenchId,
-          reason: change.checkpoint.reason,
-          message: change.checkpoint.message,
-          manifest_hash: from.hash,
-          file_count: from.entries.length,
-          total_bytes: from.totalBytes,
-          run_id: change.runId ?? null,
-          created_at: now(),
-        })
-        .execute();
+      const kept = { id: checkpointId, workbenchId, ...change.checkpoint, manifest: from, runId };
+      await insertCheckpoint(environment, transaction, kept);
     }
     if (draftId !== undefined) {
       await transaction.deleteFrom("draft_changes").where("draft_id", "=", draftId).execute();
@@ -213,6 +203,20 @@ async function commit({ store }: Environment, change: Transition, checkpointId: 
     await change.commit?.(transaction);
     await transaction.deleteFrom("publish_intents").where("workbench_id", "=", workbenchId).execute();
   });
+}
+
+/** Where the conversation stood: before the Draft that is published began, or before the run that changes the files. */
+async function headAt(
+  transaction: Transaction,
+  { workbenchId, draftId, runId }: Transition,
+): Promise<string | null> {
+  if (draftId === undefined) return await headBefore(transaction, workbenchId, runId ?? null);
+  const draft = await transaction
+    .selectFrom("drafts")
+    .select("head_run_id")
+    .where("id", "=", draftId)
+    .executeTakeFirst();
+  return draft?.head_run_id ?? null;
 }
 
 async function hasIntent({ store }: Environment, workbenchId: string): Promise<boolean> {

@@ -1,4 +1,5 @@
 import { closeHostFile, listHost, openHostFile } from "../files/host.ts";
+import { lookAtPlaces, writeBack } from "../files/place.ts";
 import { writeOut } from "../files/write-out.ts";
 import { scan } from "../published/scan.ts";
 import { build, missingBlobs, move, presence, recordStamps, remove, removeOld } from "../published/tree.ts";
@@ -19,6 +20,8 @@ export const jobs = {
   openHostFile,
   closeHostFile,
   writeOut,
+  lookAtPlaces,
+  writeBack,
   compareTexts,
   searchTexts,
 } as const;

@@ -115,6 +115,8 @@ export const offers: { readonly [Id in OperationId]: Offer } = {
   "files.addFromHost": host,
   "files.remove": gated((input) => `benchtop workbench remove ${bench(input)} PATH`),
   "files.extract": host,
+  "files.origins": host,
+  "files.writeBack": host,
   "files.read": read,
   "outsideChanges.list": read,
   "outsideChanges.resolve": gated(
@@ -129,6 +131,7 @@ export const offers: { readonly [Id in OperationId]: Offer } = {
   "draft.discard": gated((input) => `benchtop draft discard ${bench(input)}`),
   "checkpoints.list": read,
   "checkpoints.create": draft,
+  "checkpoints.remove": gated((input) => `benchtop checkpoints remove ${bench(input)} ${word(input["checkpointId"])}`),
   "checkpoints.restore": gated((input) => `benchtop checkpoints restore ${bench(input)}`),
 
   "workshop.runAgent": { ...draft, asksModels: true, tool: "run-agent" },

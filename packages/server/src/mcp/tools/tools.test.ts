@@ -22,6 +22,7 @@ test("what makes an AI's work real, or loses something, is gated; consent, acces
   const lost = [
     "workbenches.delete",
     "files.remove",
+    "checkpoints.remove",
     "runs.undo",
     "runs.delete",
     "runs.prune",

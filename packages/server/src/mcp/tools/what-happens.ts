@@ -79,6 +79,16 @@ export const questions: { readonly [Id in OperationId]?: (asking: Asking) => Pro
       pinned: { ...input, workbenchId, checkpointId },
     };
   },
+  "checkpoints.remove": async ({ input, caller, signal }) => {
+    const { workbenchId, name } = await benchOf(input, caller, signal);
+    return {
+      title: `Remove a checkpoint of ${quoted(name)}?`,
+      lines: [
+        `${String(input["checkpointId"])} can then not be restored any more. The published files stay as they are.`,
+      ],
+      pinned: { ...input, workbenchId },
+    };
+  },
   "files.add": async ({ input, caller, signal }) => {
     const { workbenchId, name } = await benchOf(input, caller, signal);
     const uploads = (input["uploads"] as { path: string; sha256: string }[]).map(
