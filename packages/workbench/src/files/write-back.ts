@@ -3,7 +3,7 @@ import { BenchtopError, newId, type ErrorCode } from "@benchtop/protocol";
 import type { Catalogue, WorkbenchRow } from "../catalogue/catalogue.ts";
 import { now, type Environment } from "../environment.ts";
 import { parseWorkbenchPath } from "../path/workbench-path.ts";
-import { insertCheckpoint } from "../publish/checkpoints.ts";
+import { insertCheckpoint } from "../publish/insert-checkpoint.ts";
 import { racyNanoseconds } from "../published/stamp.ts";
 import { namedBy, type Files } from "./files.ts";
 import type { HostReader } from "./host-reader.ts";

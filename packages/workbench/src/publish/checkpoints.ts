@@ -1,12 +1,11 @@
 import { BenchtopError, newId } from "@benchtop/protocol";
 import type { Catalogue } from "../catalogue/catalogue.ts";
-import { now, type Environment, type Transaction } from "../environment.ts";
-import type { Manifest } from "../files/manifest.ts";
+import type { Environment } from "../environment.ts";
 import { decodeCursor, encodeCursor, type Page, type PageInput } from "../page.ts";
 import { scanPublished, conflict } from "../published/transition.ts";
-import type { Selectable } from "../rows.ts";
-import { headBefore } from "../workshop/turns.ts";
-import { saidBefore } from "../workshop/turns.ts";
+import { insertCheckpoint, type CheckpointRow } from "./insert-checkpoint.ts";
+
+export type { CheckpointRow } from "./insert-checkpoint.ts";
 
 export interface Checkpoint {
   readonly checkpointId: string;
@@ -19,8 +18,6 @@ export interface Checkpoint {
   readonly runId: string | null;
   readonly createdAt: string;
 }
-
-export type CheckpointRow = Selectable<"checkpoints">;
 
 /** Newest first. */
 export async function listCheckpoints(
@@ -76,63 +73,6 @@ export async function createCheckpoint(
     await store.flush();
     return present(checkpoint);
   });
-}
-
-/** Adds a checkpoint. One that Benchtop makes by itself takes the place of the oldest such ones, where there are too many. */
-export async function insertCheckpoint(
-  environment: Pick<Environment, "limits">,
-  transaction: Transaction,
-  checkpoint: {
-    readonly id: string;
-    readonly workbenchId: string;
-    readonly reason: Checkpoint["reason"];
-    readonly message: string | null;
-    readonly manifest: Manifest;
-    readonly runId: string | null;
-  },
-): Promise<CheckpointRow> {
-  const { id, workbenchId, reason, message, manifest, runId } = checkpoint;
-  const row: CheckpointRow = {
-    id,
-    workbench_id: workbenchId,
-    reason,
-    message,
-    manifest_hash: manifest.hash,
-    file_count: manifest.entries.length,
-    total_bytes: manifest.totalBytes,
-    run_id: runId,
-    head_run_id: await headBefore(transaction, workbenchId, runId),
-    created_at: now(),
-  };
-  await transaction.insertInto("checkpoints").values(row).execute();
-  if (reason !== "manual") await removeOldest(transaction, workbenchId, environment.limits.keepCheckpoints);
-  return row;
-}
-
-/** Where the conversation stood when a run began, or stands now. */
-async function headBefore(transaction: Transaction, workbenchId: string, runId: string | null): Promise<string | null> {
-  const { workspace_id: workspaceId, session_id: sessionId } = await transaction
-    .selectFrom("workbenches")
-    .select(["workspace_id", "session_id"])
-    .where("id", "=", workbenchId)
-    .executeTakeFirstOrThrow();
-  return await saidBefore(transaction, { workspaceId, sessionId }, runId);
-}
-
-/** What a person made stays, and so does the way back from the last restore. */
-async function removeOldest(transaction: Transaction, workbenchId: string, keep: number): Promise<void> {
-  const automatic = await transaction
-    .selectFrom("checkpoints")
-    .select(["id", "reason"])
-    .where("workbench_id", "=", workbenchId)
-    .where("reason", "!=", "manual")
-    .orderBy("created_at", "desc")
-    .orderBy("id", "desc")
-    .execute();
-  const wayBack = automatic.find(({ reason }) => reason === "pre-restore");
-  // Never the newest: it says that what has just been done was done.
-  const old = automatic.slice(Math.max(1, keep)).filter((checkpoint) => checkpoint !== wayBack);
-  for (const { id } of old) await transaction.deleteFrom("checkpoints").where("id", "=", id).execute();
 }
 
 /**

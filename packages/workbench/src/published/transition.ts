@@ -2,7 +2,7 @@ import { setTimeout as wait } from "node:timers/promises";
 import { BenchtopError, newId, type ErrorCode } from "@benchtop/protocol";
 import { folderOf, now, type Environment, type Transaction } from "../environment.ts";
 import type { Manifest } from "../files/manifest.ts";
-import { insertCheckpoint } from "../publish/checkpoints.ts";
+import { insertCheckpoint } from "../publish/insert-checkpoint.ts";
 import { recoverFolders, stampFileOf } from "./recovery.ts";
 import type { OutsideChange, ScanResult } from "./scan.ts";
 import type { Stamp } from "./stamp.ts";
@@ -203,20 +203,6 @@ async function commit(environment: Environment, change: Transition, checkpointId
     await change.commit?.(transaction);
     await transaction.deleteFrom("publish_intents").where("workbench_id", "=", workbenchId).execute();
   });
-}
-
-/** Where the conversation stood: before the Draft that is published began, or before the run that changes the files. */
-async function headAt(
-  transaction: Transaction,
-  { workbenchId, draftId, runId }: Transition,
-): Promise<string | null> {
-  if (draftId === undefined) return await headBefore(transaction, workbenchId, runId ?? null);
-  const draft = await transaction
-    .selectFrom("drafts")
-    .select("head_run_id")
-    .where("id", "=", draftId)
-    .executeTakeFirst();
-  return draft?.head_run_id ?? null;
 }
 
 async function hasIntent({ store }: Environment, workbenchId: string): Promise<boolean> {
