@@ -9,6 +9,7 @@ import type {
   Edited,
   Schema,
 } from "./format.ts";
+import type { PageToRender } from "./pages/index.ts";
 import { refusal } from "./refusal.ts";
 
 /** Formats are loaded when the first document of their kind comes: a PDF engine is large, and most threads never need it. */
@@ -16,9 +17,9 @@ const formats: Readonly<Record<DocumentKind | "bytes", (() => Promise<DocumentFo
   document: () => import("./docx/index.ts"),
   sheets: undefined,
   slides: undefined,
-  pages: undefined,
-  image: undefined,
-  bytes: undefined,
+  pages: () => import("./pages/index.ts"),
+  image: () => import("./images/index.ts"),
+  bytes: () => import("./bytes/index.ts"),
 };
 
 /**
@@ -35,6 +36,11 @@ export async function compareDocuments(input: ComparisonInput): Promise<Document
     }
   }
   return await compareBytes(input);
+}
+
+/** One page of a PDF as a PNG image. */
+export async function renderPage(what: PageToRender): Promise<Uint8Array> {
+  return (await import("./pages/index.ts")).renderPage(what);
 }
 
 /** A document as text for a model, in parts of at most `describedCharacters`. */

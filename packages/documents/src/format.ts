@@ -11,6 +11,8 @@ export interface ComparisonInput {
   readonly after: Uint8Array | null;
   readonly mediaType: string;
   readonly path: string;
+  /** Where the rows of a comparison of bytes begin; just before the first difference where it is not given. */
+  readonly offset?: number;
 }
 
 export interface DescriptionInput {

@@ -1,5 +1,12 @@
 export type * from "./comparison.ts";
-export { compareDocuments, createDocument, describeDocument, editDocument, editSchemaOf } from "./compare.ts";
+export {
+  compareDocuments,
+  createDocument,
+  describeDocument,
+  editDocument,
+  editSchemaOf,
+  renderPage,
+} from "./compare.ts";
 export {
   describedCharacters,
   type ComparisonInput,

@@ -30,6 +30,12 @@ const byExtension: Readonly<Record<string, DocumentKind>> = {
   jpeg: "image",
   gif: "image",
   webp: "image",
+  avif: "image",
+  bmp: "image",
+  ico: "image",
+  heic: "image",
+  tif: "image",
+  tiff: "image",
 };
 
 const openXml = "application/vnd.openxmlformats-officedocument.";
@@ -45,4 +51,7 @@ const byMediaType: Readonly<Record<string, DocumentKind>> = {
   "image/jpeg": "image",
   "image/gif": "image",
   "image/webp": "image",
+  "image/avif": "image",
+  "image/bmp": "image",
+  "image/tiff": "image",
 };

@@ -1,0 +1,2 @@
+export { compare, differenceFrom } from "./compare.ts";
+export { factsOf } from "./facts.ts";

@@ -1,0 +1,2 @@
+export { compare, describe } from "./compare.ts";
+export { readImage } from "./read-image.ts";
