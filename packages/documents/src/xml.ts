@@ -25,7 +25,7 @@ export class XmlDocument {
 
   /** Meant to be written as UTF-8. */
   toString(): string {
-    const before = this.#before.replace(/^(<\?xml\s[^>]*?encoding\s*=\s*)(?:"[^"]*"|'[^']*')/, '$1"UTF-8"');
+    const before = this.#before.replace(/^(<\?xml\s[^>]*?encoding\s*=\s*["'])utf-16(?:le|be)?/i, "$1UTF-8");
     const out: string[] = [before];
     write(this.root, out);
     out.push(this.#after);
@@ -316,7 +316,7 @@ export class XmlElement {
   startTag(): string {
     if (this.#span && !this.#tagTouched) {
       const { source, start, open, closed } = this.#span;
-      return source.slice(start, open - (closed ? 2 : 1)).trimEnd();
+      return source.slice(start, open - (closed ? 2 : 1));
     }
     return `<${this.name}${this.#attributes.map(({ name, value }) => ` ${name}="${escapeAttribute(value)}"`).join("")}`;
   }
