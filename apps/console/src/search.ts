@@ -8,6 +8,8 @@ export interface WorkbenchSearch {
   readonly pane?: (typeof workbenchPanes)[number];
   /** The file that the pane shows. */
   readonly path?: string;
+  /** The checkpoint that the pane points out. */
+  readonly checkpoint?: string;
   readonly view?: "split" | "inline";
   /** The pane takes the whole screen. */
   readonly full?: boolean;
@@ -21,6 +23,7 @@ export function readWorkbenchSearch(search: Record<string, unknown>): WorkbenchS
   return {
     ...(pane !== undefined && { pane }),
     ...(typeof search["path"] === "string" && { path: search["path"] }),
+    ...(typeof search["checkpoint"] === "string" && { checkpoint: search["checkpoint"] }),
     ...(view !== undefined && { view }),
     ...(search["full"] === true && { full: true }),
     ...(tab !== undefined && { tab }),
@@ -81,6 +84,7 @@ export function readEvalSearch(search: Record<string, unknown>): EvalSearch {
 
 export const settingsSections = [
   "providers",
+  "network",
   "members",
   "keys",
   "access-log",

@@ -1,5 +1,5 @@
 import { operations } from "@benchtop/operations";
-import { BenchtopError, errorInfoSchema, type ErrorCode } from "@benchtop/protocol";
+import { BenchtopError, errorInfoSchema } from "@benchtop/protocol";
 import { reportUnauthorized } from "./client.ts";
 
 /**
@@ -33,14 +33,14 @@ export function uploadBlob(
   });
 }
 
-function errorOf(answer: unknown, status: number): BenchtopError {
+/** The error that an answer of the daemon tells of, with all its facts. */
+export function errorOf(answer: unknown, status: number): BenchtopError {
   const body = typeof answer === "object" && answer !== null && "error" in answer ? answer.error : undefined;
   const info = errorInfoSchema.safeParse(body);
-  if (!info.success) return new BenchtopError("NETWORK_UNAVAILABLE", `The upload failed with status ${status}.`);
+  if (!info.success) return new BenchtopError("NETWORK_UNAVAILABLE", `The daemon answered with status ${status}.`);
   const message = (body as { message?: unknown }).message;
-  return new BenchtopError(
-    info.data.error_code satisfies ErrorCode,
-    typeof message === "string" ? message : "The upload failed.",
-    { actions: info.data.actions, ...(info.data.detail !== undefined && { detail: info.data.detail }) },
-  );
+  return BenchtopError.of({
+    ...info.data,
+    message: typeof message === "string" ? message : "The daemon gave no reason.",
+  });
 }

@@ -1,4 +1,4 @@
-import type { Suspension } from "@benchtop/operations";
+import type { ConsentStatus, Suspension } from "@benchtop/operations";
 import type { Decision } from "@benchtop/protocol";
 import { CircleHelp, ShieldQuestion } from "lucide-react";
 import { useId, useState, type ReactNode } from "react";
@@ -8,6 +8,7 @@ import { ArgumentsView } from "../components/arguments-view.tsx";
 import { Button } from "../components/button.tsx";
 import { ErrorNotice } from "../components/error-notice.tsx";
 import { RelativeTime } from "../components/relative-time.tsx";
+import { ConsentDialog } from "../conversation/consent-dialog.tsx";
 import { useDenied } from "../identity/identity.ts";
 
 const choices = {
@@ -31,6 +32,7 @@ export function DecisionCard(props: {
   const [note, setNote] = useState("");
   const [busy, setBusy] = useState<Decision>();
   const [failure, setFailure] = useState<{ readonly of: Failure; readonly decision: Decision }>();
+  const [asked, setAsked] = useState<{ readonly status: ConsentStatus; readonly decision: Decision }>();
   const noteId = useId();
   const mayNotDecide = useDenied("runs:write");
 
@@ -51,7 +53,19 @@ export function DecisionCard(props: {
       setBusy(undefined);
     }
   };
-  const scopeHash = failure?.of.detail?.["scopeHash"];
+  /** What would be sent is shown before it is agreed to; a run without a workbench shows its own question alone. */
+  const grant = async (refused: Failure, decision: Decision) => {
+    const { workbench_id: workbenchId, provider_id: provider, model_id: modelId } = refused;
+    const scopeHash = refused.detail?.["scopeHash"];
+    if (workbenchId === undefined || provider === undefined || modelId === undefined) {
+      return await decide(decision, { consent: { mode: "once", ...(typeof scopeHash === "string" && { scopeHash }) } });
+    }
+    const { workshop: status } = await client.call("egress.consentStatus", {
+      workbenchId,
+      model: `${provider}/${modelId}`,
+    });
+    setAsked({ status, decision });
+  };
   return (
     <section
       aria-label={`Decision about ${suspension.tool}`}
@@ -102,12 +116,7 @@ export function DecisionCard(props: {
           failure={failure.of}
           handlers={{
             retry: () => decide(failure.decision),
-            ...(failure.of.error_code === "EGRESS_CONSENT_REQUIRED" && {
-              grant_consent: () =>
-                decide(failure.decision, {
-                  consent: { mode: "once", ...(typeof scopeHash === "string" && { scopeHash }) },
-                }),
-            }),
+            grant_consent: () => grant(failure.of, failure.decision),
           }}
         >
           {failure.of.error_code === "REPLAY_DIVERGED" && (
@@ -118,6 +127,16 @@ export function DecisionCard(props: {
             </div>
           )}
         </ErrorNotice>
+      )}
+      {asked !== undefined && (
+        <ConsentDialog
+          status={asked.status}
+          onClose={() => setAsked(undefined)}
+          onChoose={(mode) => {
+            setAsked(undefined);
+            void decide(asked.decision, { consent: { mode, scopeHash: asked.status.scopeHash } });
+          }}
+        />
       )}
     </section>
   );

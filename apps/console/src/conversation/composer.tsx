@@ -1,11 +1,26 @@
-import { ArrowUp, CornerDownRight, Square } from "lucide-react";
+import { ArrowUp, CornerDownRight, MessageCircle, Square, Wrench } from "lucide-react";
 import { useEffect, useRef, useState, type ReactNode, type RefObject } from "react";
 import { Button } from "../components/button.tsx";
+import { Segmented } from "../components/segmented.tsx";
 import { ModelPicker } from "../providers/model-picker.tsx";
+import type { AskMode } from "./use-mode.ts";
 
-/** Where a person writes: a task for the agent, or, while it works, a hint that it reads before its next turn. */
+const modes = {
+  agent: {
+    label: "Task for the agent",
+    placeholder: "Ask for a change to these files…",
+  },
+  message: {
+    label: "Message about the files",
+    placeholder: "Ask about these files; changes are proposed with the answer…",
+  },
+} as const;
+
+/** Where a person writes: a task or a message, or, while the agent works, a hint that it reads before its next turn. */
 export function Composer(props: {
   readonly textRef: RefObject<HTMLTextAreaElement | null>;
+  readonly mode: AskMode;
+  readonly onMode: (mode: AskMode) => void;
   readonly model: string | undefined;
   readonly onModel: (model: string) => void;
   readonly running: boolean;
@@ -19,10 +34,12 @@ export function Composer(props: {
   readonly onStop: () => void;
   readonly modelPickerOpen: boolean;
   readonly onModelPickerOpen: (open: boolean) => void;
+  readonly meter?: ReactNode;
   readonly notice?: ReactNode;
   readonly draftKey: string;
 }) {
   const { textRef, running, waiting, gate, draftKey } = props;
+  const mode = modes[props.mode];
   const [text, setText] = useState(() => sessionStorage.getItem(draftKey) ?? "");
   const busy = useRef(false);
   useEffect(() => {
@@ -56,13 +73,13 @@ export function Composer(props: {
           ref={textRef}
           rows={1}
           value={text}
-          aria-label={running ? "Hint for the running agent" : "Task for the agent"}
+          aria-label={running ? "Hint for the running agent" : mode.label}
           placeholder={
             waiting
               ? "The run waits for your decision above."
               : running
                 ? "Tell the agent something; it reads it before its next turn…"
-                : "Ask for a change to these files…"
+                : mode.placeholder
           }
           onChange={(event) => setText(event.target.value)}
           onKeyDown={(event) => {
@@ -74,13 +91,23 @@ export function Composer(props: {
           }}
           className="block w-full resize-none bg-transparent px-3.5 pt-3 pb-1 outline-none!"
         />
-        <div className="flex items-center gap-1.5 px-2 pb-2">
+        <div className="flex flex-wrap items-center gap-x-1 gap-y-1.5 px-2 pb-2">
+          <Segmented
+            label="How it is asked"
+            value={props.mode}
+            onChange={props.onMode}
+            options={[
+              { value: "message", label: "Ask", icon: <MessageCircle size={12} aria-hidden /> },
+              { value: "agent", label: "Work", icon: <Wrench size={12} aria-hidden /> },
+            ]}
+          />
           <ModelPicker
             value={props.model}
             onChange={props.onModel}
             open={props.modelPickerOpen}
             onOpenChange={props.onModelPickerOpen}
           />
+          {props.meter}
           <span className="flex-1" />
           {running ? (
             <>

@@ -1,35 +1,36 @@
 import type { ConversationEntry } from "@benchtop/operations";
 import { Collapsible } from "@base-ui/react/collapsible";
-import { Link } from "@tanstack/react-router";
-import {
-  ArchiveRestore,
-  Brain,
-  ChevronRight,
-  CornerDownRight,
-  History,
-  Info,
-  LoaderCircle,
-  ShieldQuestion,
-} from "lucide-react";
+import { Brain, ChevronRight, CornerDownRight, Info, LoaderCircle, ShieldQuestion } from "lucide-react";
 import { memo, useEffect, useMemo, useState } from "react";
 import { useRunFeed } from "../api/run-feed.ts";
-import { Button } from "../components/button.tsx";
-import { Elapsed } from "../components/elapsed.tsx";
-import { ErrorNotice, type ErrorHandlers } from "../components/error-notice.tsx";
-import { formatCost, formatCount, formatDuration, formatNumber } from "../components/format.ts";
-import { Markdown } from "../components/markdown.tsx";
-import { RelativeTime } from "../components/relative-time.tsx";
 import { DecisionCard } from "../approvals/decision-card.tsx";
+import type { ErrorHandlers } from "../components/error-actions.ts";
+import { ErrorNotice } from "../components/error-notice.tsx";
+import { Markdown } from "../components/markdown.tsx";
+import { CheckpointCard } from "./checkpoint-card.tsx";
+import { isTurn } from "./entry.ts";
 import { PhaseList } from "./phase-list.tsx";
+import { PlanView } from "./plan-view.tsx";
+import { ProposalCard } from "./proposal-card.tsx";
+import { SystemRow } from "./system-row.tsx";
 import { ToolRow } from "./tool-row.tsx";
+import { TurnFoot } from "./turn-foot.tsx";
 import { TurnReader, type Block, type DecisionBlock, type Turn } from "./turn.ts";
 
 export interface TurnActions {
-  /** What an error's buttons do for this turn's task and model. */
-  readonly handlersOf: (task: string | null, model: string | null) => ErrorHandlers;
+  /** What an error's buttons do for this turn, where it is more than what the workbench itself can do. */
+  readonly handlersOf: (entry: ConversationEntry, turn: Turn) => ErrorHandlers;
   readonly onOpenChange: (path: string) => void;
+  readonly onReview: () => void;
+  readonly onShowCheckpoint: (checkpointId: string) => void;
   readonly onRestore?: (checkpointId: string) => void;
   readonly restoreGate: string | undefined;
+  readonly onRegenerate?: (entry: ConversationEntry, withAnotherModel: boolean) => void;
+  readonly onUndo?: (entry: ConversationEntry) => void;
+  /** Why no turn can be taken back or asked again now. */
+  readonly turnGate: string | undefined;
+  /** The only one that can be asked again. */
+  readonly newestTurn: string | undefined;
   /** The run has said something that changes what other panes show. */
   readonly onProgress: (what: "draft" | "ended") => void;
 }
@@ -55,19 +56,20 @@ export const TurnView = memo(function TurnView(props: {
     if (wasRunning && ended) onProgress("ended");
   }, [wasRunning, ended, onProgress]);
 
+  const said = isTurn(entry);
   return (
     <article aria-label={entry.task ?? entry.kind} className="flex flex-col gap-2">
-      {entry.task !== null && entry.kind === "agent" && (
+      {said && (
         <div className="ml-10 self-end rounded-xl rounded-br-sm border border-line bg-sunken px-3.5 py-2 break-words whitespace-pre-wrap">
           {entry.task}
         </div>
       )}
-      {entry.kind !== "agent" && <EventTitle entry={entry} turn={turn} />}
+      {!said && <SystemRow entry={entry} turn={turn} />}
       <div className="flex min-w-0 flex-col gap-1.5">
         {turn.blocks.map((block) => (
           <BlockView key={block.id} block={block} entry={entry} turn={turn} actions={actions} />
         ))}
-        {turn.status === "running" && turn.blocks.length === 0 && (
+        {said && turn.status === "running" && turn.blocks.length === 0 && (
           <p className="flex items-center gap-2 text-sm text-muted">
             <LoaderCircle size={13} aria-hidden className="spin text-accent-ink" />
             Waiting for the first word…
@@ -75,7 +77,7 @@ export const TurnView = memo(function TurnView(props: {
         )}
       </div>
       {feed.failure !== undefined && <ErrorNotice failure={feed.failure} />}
-      {entry.kind === "agent" && <TurnFoot entry={entry} turn={turn} />}
+      {said && <TurnFoot entry={entry} turn={turn} actions={actions} />}
     </article>
   );
 });
@@ -107,6 +109,11 @@ function BlockView(props: {
         </Collapsible.Root>
       );
     case "tool":
+      if (block.name === "propose_changes") {
+        return <ProposalCard tool={block} onOpenFile={actions.onOpenChange} onReview={actions.onReview} />;
+      }
+      // Each plan says all of it: the newest stands for the others.
+      if (block.name === "plan") return block === newestPlan(turn) ? <PlanView plan={block.arguments} /> : null;
       return <ToolRow tool={block} onOpenFile={actions.onOpenChange} />;
     case "hint":
       return (
@@ -136,28 +143,17 @@ function BlockView(props: {
       );
     case "checkpoint":
       return (
-        <div className="tabular flex flex-wrap items-center gap-3 rounded-lg border border-line bg-raised px-3 py-2.5 shadow-raised">
-          <History size={15} aria-hidden className="text-faint" />
-          <p className="min-w-40 flex-1">
-            <span className="font-medium">Checkpoint of what was there before</span>
-            <span className="block text-sm text-muted">
-              {formatCount(block.event.fileCount, "file")} · <RelativeTime at={block.event.at} />
-            </span>
-          </p>
-          {actions.onRestore !== undefined && (
-            <Button
-              size="small"
-              icon={<ArchiveRestore size={13} aria-hidden />}
-              disabledReason={actions.restoreGate}
-              onClick={() => actions.onRestore?.(block.event.checkpointId)}
-            >
-              Restore
-            </Button>
-          )}
-        </div>
+        <CheckpointCard
+          entry={entry}
+          turn={turn}
+          event={block.event}
+          restoreGate={actions.restoreGate}
+          onShow={actions.onShowCheckpoint}
+          {...(actions.onRestore !== undefined && { onRestore: actions.onRestore })}
+        />
       );
     default:
-      return <ErrorNotice failure={block.failure} handlers={actions.handlersOf(entry.task, entry.model)} />;
+      return <ErrorNotice failure={block.failure} handlers={actions.handlersOf(entry, turn)} />;
   }
 }
 
@@ -182,64 +178,6 @@ function Decided(props: { readonly block: DecisionBlock }) {
   );
 }
 
-const eventTitles: Readonly<Record<ConversationEntry["kind"], readonly [string, string, string]>> = {
-  agent: ["Working", "Done", "Failed"],
-  publish: ["Publishing…", "Published", "Publishing failed"],
-  restore: ["Restoring…", "Restored", "Restoring failed"],
-  discard: ["Discarding…", "Draft discarded", "Discarding failed"],
-  other: ["Running…", "Ran", "Failed"],
-};
-
-function EventTitle(props: { readonly entry: ConversationEntry; readonly turn: Turn }) {
-  const { entry, turn } = props;
-  const [running, done, failed] = eventTitles[entry.kind];
-  return (
-    <p className="flex items-center gap-2 text-sm text-muted">
-      <span className="h-px w-4 bg-line-strong" />
-      <span className="font-medium text-ink">
-        {turn.status === "running" || turn.status === "waiting" ? running : turn.status === "success" ? done : failed}
-      </span>
-      <RelativeTime at={entry.startedAt} className="text-faint" />
-      <Link
-        to="/runs/$runId"
-        params={{ runId: entry.runId }}
-        className="rounded-sm text-faint underline-offset-2 hover:text-ink hover:underline"
-      >
-        view run
-      </Link>
-      <span className="h-px flex-1 bg-line" />
-    </p>
-  );
-}
-
-function TurnFoot(props: { readonly entry: ConversationEntry; readonly turn: Turn }) {
-  const { entry, turn } = props;
-  const usage = turn.totals?.usage;
-  const tokens = (usage?.inputTokens ?? turn.inputTokens) + (usage?.outputTokens ?? turn.outputTokens);
-  const cost = turn.totals?.costMicros ?? turn.costMicros;
-  return (
-    <p className="tabular flex flex-wrap items-center gap-x-1 text-xs text-faint">
-      {turn.status === "waiting" ? (
-        <span className="text-draft">waits for you</span>
-      ) : turn.status === "running" ? (
-        <Elapsed since={entry.startedAt} className="text-accent-ink" />
-      ) : (
-        turn.totals !== undefined && <span>{formatDuration(turn.totals.durationMs)}</span>
-      )}
-      {turn.totals?.firstTokenMs !== undefined && <span>· first word {formatDuration(turn.totals.firstTokenMs)}</span>}
-      {tokens > 0 && <span>· {formatNumber(tokens)} tokens</span>}
-      {cost !== undefined && <span>· {formatCost(cost)}</span>}
-      {entry.model !== null && <span className="truncate">· {entry.model}</span>}
-      <span>
-        ·{" "}
-        <Link
-          to="/runs/$runId"
-          params={{ runId: entry.runId }}
-          className="rounded-sm underline-offset-2 hover:text-ink hover:underline"
-        >
-          view run
-        </Link>
-      </span>
-    </p>
-  );
+function newestPlan(turn: Turn): Block | undefined {
+  return turn.blocks.findLast((block) => block.kind === "tool" && block.name === "plan");
 }

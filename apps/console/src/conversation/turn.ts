@@ -13,7 +13,16 @@ export interface Turn {
   readonly costMicros: number | undefined;
   /** Files that the run has changed in the Draft, newest change of each. */
   readonly changes: ReadonlyMap<string, EventOf<"DraftChanged">["change"]>;
+  /** What the run began with and what it reports at its end, where those are objects. */
+  readonly input: Facts;
+  readonly result: Facts;
+  /** What the run says at its end. */
+  readonly output: string | undefined;
+  /** Kept texts of the run by name: a proposal, and what came of applying it. */
+  readonly artifacts: ReadonlyMap<string, EventOf<"ArtifactWritten">>;
 }
+
+export type Facts = Readonly<Record<string, Json>>;
 
 export type Block =
   | { readonly kind: "text"; readonly id: string; text: string; live: boolean; refusal: boolean }
@@ -66,6 +75,10 @@ export class TurnReader {
   #outputTokens = 0;
   #costMicros: number | undefined;
   readonly #changes = new Map<string, EventOf<"DraftChanged">["change"]>();
+  #input: Facts = {};
+  #result: Facts = {};
+  #output: string | undefined;
+  readonly #artifacts = new Map<string, EventOf<"ArtifactWritten">>();
 
   read(events: readonly RunEvent[]): Turn {
     for (; this.#seen < events.length; this.#seen++) {
@@ -82,6 +95,10 @@ export class TurnReader {
       outputTokens: this.#outputTokens,
       costMicros: this.#costMicros,
       changes: this.#changes,
+      input: this.#input,
+      result: this.#result,
+      output: this.#output,
+      artifacts: this.#artifacts,
     };
   }
 
@@ -89,6 +106,7 @@ export class TurnReader {
     switch (event.type) {
       case "RunStarted":
         this.#startedAt = event.at;
+        this.#input = factsOf(event.input);
         break;
       case "ProviderCallStarted":
         // Another attempt says everything again.
@@ -164,7 +182,12 @@ export class TurnReader {
       case "Resumed":
         this.#resume(event);
         break;
+      case "ArtifactWritten":
+        this.#artifacts.set(event.name, event);
+        break;
       case "Completed":
+        this.#result = factsOf(event.result);
+        this.#output = event.output;
         this.#end("success", event.at, event.totals);
         break;
       case "Error":
@@ -176,7 +199,6 @@ export class TurnReader {
       case "TimedOut":
       case "ConsentRequired":
       case "BudgetExceeded":
-      case "ArtifactWritten":
       case "ContextAssembled":
       case "GateDecided":
       case "SubRunStarted":
@@ -301,6 +323,10 @@ export class TurnReader {
     this.#places.clear();
     for (const [place, { id }] of this.#blocks.entries()) this.#places.set(id, place);
   }
+}
+
+export function factsOf(value: Json | undefined): Facts {
+  return typeof value === "object" && value !== null && !Array.isArray(value) ? value : {};
 }
 
 function recalled({ lane, items }: EventOf<"MemoryRetrieved">): string {

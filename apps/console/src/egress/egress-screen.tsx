@@ -8,10 +8,11 @@ import { Button } from "../components/button.tsx";
 import { Chip, type Tone } from "../components/chip.tsx";
 import { EmptyState } from "../components/empty-state.tsx";
 import { ErrorNotice } from "../components/error-notice.tsx";
-import { formatBytes } from "../components/format.ts";
+import { formatBytes, formatNumber } from "../components/format.ts";
 import { RelativeTime } from "../components/relative-time.tsx";
 import { Screen } from "../components/screen.tsx";
 import { SkeletonRows } from "../components/skeleton.tsx";
+import { isLoopback } from "./places.ts";
 
 const route = getRouteApi("/egress");
 
@@ -28,6 +29,8 @@ const purposes: Record<EgressEvent["purpose"], string> = {
   "provider-test": "Connection test",
   "model-list": "Model list",
   oidc: "Sign-in",
+  telemetry: "Telemetry",
+  mcp: "Tool server",
 };
 
 /** What left this machine, and what was kept from leaving. Never any content. */
@@ -90,6 +93,12 @@ export function EgressScreen() {
               </th>
               <th scope="col" className="max-lg:hidden">
                 Workbench
+              </th>
+              <th scope="col" className="text-right max-md:hidden" title="Files in the scope that was consented to">
+                Files in scope
+              </th>
+              <th scope="col" className="text-right max-lg:hidden">
+                Tokens
               </th>
               <th scope="col" className="text-right">
                 Sent
@@ -155,6 +164,12 @@ export function EgressScreen() {
                       </Link>
                     )}
                   </td>
+                  <td className="text-right text-muted max-md:hidden">
+                    {event.fileCount === null ? <span className="text-faint">–</span> : formatNumber(event.fileCount)}
+                  </td>
+                  <td className="text-right whitespace-nowrap text-muted max-lg:hidden">
+                    <Tokens event={event} />
+                  </td>
                   <td className="text-right">{formatBytes(event.bytesSent)}</td>
                   <td className="text-right text-muted max-sm:hidden">{formatBytes(event.bytesReceived)}</td>
                   <td className="pr-4! text-right whitespace-nowrap text-faint">
@@ -177,7 +192,16 @@ export function EgressScreen() {
   );
 }
 
-/** A model on this machine is asked over its loopback: nothing left. */
-function isLoopback(host: string): boolean {
-  return /^(localhost|127\.\d+\.\d+\.\d+|\[::1\])(:\d+)?$/.test(host);
+/** In and out, as the provider counted them. */
+function Tokens(props: { readonly event: EgressEvent }) {
+  const { inputTokens, outputTokens } = props.event;
+  if (inputTokens === null && outputTokens === null) return <span className="text-faint">–</span>;
+  return (
+    <>
+      {formatNumber(inputTokens ?? 0)}
+      <span className="text-faint"> in · </span>
+      {formatNumber(outputTokens ?? 0)}
+      <span className="text-faint"> out</span>
+    </>
+  );
 }

@@ -1,4 +1,4 @@
-import { BenchtopError, type ErrorCode } from "@benchtop/protocol";
+import { BenchtopError, errorActions, errorCodes } from "@benchtop/protocol";
 import { FileDiff, HardDrive, Inbox, Plus } from "lucide-react";
 import { useState, type ReactNode } from "react";
 import { failureOf } from "../api/client.ts";
@@ -23,8 +23,8 @@ import { Select } from "../components/select.tsx";
 import { ShownOnce } from "../components/shown-once.tsx";
 import { SkeletonRows } from "../components/skeleton.tsx";
 
-const codes: readonly ErrorCode[] = ["PROVIDER_AUTH_FAILED", "DRAFT_EXISTS", "NOT_FOUND"];
 const nothing = () => undefined;
+const everyAction = Object.fromEntries(errorActions.map((action) => [action, nothing]));
 
 /** Each component in each of its states, to look at in every appearance. */
 export function GalleryScreen() {
@@ -151,11 +151,11 @@ export function GalleryScreen() {
         </Group>
         <Group title="Errors">
           <div className="grid w-full gap-2.5">
-            {codes.map((code) => (
+            {errorCodes.map((code) => (
               <ErrorNotice
                 key={code}
                 failure={failureOf(new BenchtopError(code, "What went wrong, in words."))}
-                handlers={{ retry: nothing, switch_model: nothing, review_draft: nothing, discard_draft: nothing }}
+                handlers={everyAction}
               />
             ))}
           </div>

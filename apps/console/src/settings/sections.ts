@@ -1,5 +1,5 @@
 import type { Identity, Permission } from "@benchtop/operations";
-import { Building2, Contrast, Info, KeyRound, MonitorSmartphone, Plug, ScrollText, Users } from "lucide-react";
+import { Building2, Contrast, Info, KeyRound, MonitorSmartphone, Network, Plug, ScrollText, Users } from "lucide-react";
 import type { settingsSections } from "../search.ts";
 
 export interface SettingsSection {
@@ -20,6 +20,14 @@ const all: readonly SettingsSection[] = [
     group: "workspace",
     permission: "providers:read",
     words: "models providers keys",
+  },
+  {
+    id: "network",
+    label: "Local network",
+    icon: Network,
+    group: "workspace",
+    permission: "egress:read",
+    words: "hosts exceptions lan egress approve",
   },
   {
     id: "members",

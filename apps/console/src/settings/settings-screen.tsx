@@ -5,6 +5,7 @@ import { classes } from "../components/classes.ts";
 import { EmptyState } from "../components/empty-state.tsx";
 import { Screen } from "../components/screen.tsx";
 import { Select } from "../components/select.tsx";
+import { NetworkSection } from "../egress/network-section.tsx";
 import { useIdentity } from "../identity/identity.ts";
 import { KeysSection } from "../keys/keys-section.tsx";
 import { MembersSection } from "../members/members-section.tsx";
@@ -20,6 +21,7 @@ const route = getRouteApi("/settings");
 
 const contents: Record<SettingsSection["id"], () => React.ReactNode> = {
   providers: ProvidersSection,
+  network: NetworkSection,
   members: MembersSection,
   "access-log": AccessLogSection,
   workspace: WorkspaceSection,

@@ -4,7 +4,7 @@ import { useState } from "react";
 import { client, failureOf, type Failure } from "../api/client.ts";
 import { query } from "../api/queries.ts";
 import { Button } from "../components/button.tsx";
-import { FailureBox } from "../components/error-notice.tsx";
+import { FailureBox } from "../components/failure-box.tsx";
 import { keepReturnAddress } from "./arrival.ts";
 
 export const signInMethods = queryOptions({ ...query("signIn.methods", {}), staleTime: 5 * 60_000, retry: false });

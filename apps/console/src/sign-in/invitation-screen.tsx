@@ -5,7 +5,7 @@ import { useState, type FormEvent } from "react";
 import { client, failureOf, isCode, type Failure } from "../api/client.ts";
 import { query } from "../api/queries.ts";
 import { Button } from "../components/button.tsx";
-import { FailureBox } from "../components/error-notice.tsx";
+import { FailureBox } from "../components/failure-box.tsx";
 import { TextField } from "../components/field.tsx";
 import { RelativeTime } from "../components/relative-time.tsx";
 import { SkeletonRows } from "../components/skeleton.tsx";

@@ -3,7 +3,7 @@ import { KeyRound } from "lucide-react";
 import { useState, type FormEvent } from "react";
 import type { Failure } from "../api/client.ts";
 import { Button } from "../components/button.tsx";
-import { FailureBox } from "../components/error-notice.tsx";
+import { FailureBox } from "../components/failure-box.tsx";
 import { TextField } from "../components/field.tsx";
 import { Doorway, Or } from "./doorway.tsx";
 import { IdentityProviders, signInMethods } from "./identity-providers.tsx";

@@ -1,10 +1,12 @@
 import type { Checkpoint } from "@benchtop/operations";
 import { useInfiniteQuery } from "@tanstack/react-query";
-import { ArchiveRestore, History, Plus, X } from "lucide-react";
-import { useState } from "react";
+import { ArchiveRestore, History, Plus, Trash2, X } from "lucide-react";
+import { useEffect, useRef, useState } from "react";
 import { client, failureOf, type Failure } from "../api/client.ts";
 import { refreshWorkbench } from "../api/queries.ts";
 import { Button, IconButton } from "../components/button.tsx";
+import { classes } from "../components/classes.ts";
+import { ConfirmDialog } from "../components/confirm-dialog.tsx";
 import { CopyId } from "../components/copy-text.tsx";
 import { EmptyState } from "../components/empty-state.tsx";
 import { ErrorNotice } from "../components/error-notice.tsx";
@@ -22,12 +24,15 @@ const reasons: Record<Checkpoint["reason"], string> = {
 /** Every kept state of the published files, newest first. */
 export function CheckpointsPane(props: {
   readonly workbenchId: string;
+  /** The one that was asked for. */
+  readonly selected: string | undefined;
   readonly restoreGate: string | undefined;
   readonly mayChange: boolean;
   readonly onRestore: (checkpointId: string) => void;
   readonly onClose: () => void;
 }) {
-  const { workbenchId } = props;
+  const { workbenchId, selected } = props;
+  const [removing, setRemoving] = useState<Checkpoint>();
   const [failure, setFailure] = useState<Failure>();
   const checkpoints = useInfiniteQuery({
     queryKey: ["checkpoints.list", { workbenchId }],
@@ -82,29 +87,16 @@ export function CheckpointsPane(props: {
         )}
         <ul>
           {items.map((checkpoint) => (
-            <li
+            <CheckpointRow
               key={checkpoint.checkpointId}
-              className="tabular flex items-center gap-3 border-b border-line px-3.5 py-2"
-            >
-              <div className="min-w-0 flex-1">
-                <p className="truncate font-medium">{checkpoint.message ?? reasons[checkpoint.reason]}</p>
-                <p className="flex flex-wrap gap-x-1.5 text-sm text-muted">
-                  <RelativeTime at={checkpoint.createdAt} />· {formatCount(checkpoint.fileCount, "file")} ·{" "}
-                  {formatBytes(checkpoint.totalBytes)} · <CopyId id={checkpoint.checkpointId} label="checkpoint id" />
-                </p>
-              </div>
-              {props.mayChange && (
-                <Button
-                  size="small"
-                  icon={<ArchiveRestore size={13} aria-hidden />}
-                  disabledReason={props.restoreGate}
-                  aria-label={`Restore the checkpoint of ${checkpoint.createdAt}`}
-                  onClick={() => props.onRestore(checkpoint.checkpointId)}
-                >
-                  Restore
-                </Button>
-              )}
-            </li>
+              checkpoint={checkpoint}
+              selected={checkpoint.checkpointId === selected}
+              restoreGate={props.restoreGate}
+              {...(props.mayChange && {
+                onRestore: () => props.onRestore(checkpoint.checkpointId),
+                onRemove: () => setRemoving(checkpoint),
+              })}
+            />
           ))}
         </ul>
         {checkpoints.hasNextPage && (
@@ -115,6 +107,68 @@ export function CheckpointsPane(props: {
           </div>
         )}
       </div>
+      {removing !== undefined && (
+        <ConfirmDialog
+          title="Remove this checkpoint?"
+          description={`The published files stay as they are. What this checkpoint alone kept of ${formatCount(removing.fileCount, "file")} (${formatBytes(removing.totalBytes)} in all) is removed from the disk after a while, and it cannot be restored any more.`}
+          action="Remove for good"
+          onClose={() => setRemoving(undefined)}
+          onConfirm={async () => {
+            await client.call("checkpoints.remove", { workbenchId, checkpointId: removing.checkpointId });
+            await refreshWorkbench(workbenchId);
+            setRemoving(undefined);
+          }}
+        />
+      )}
     </section>
+  );
+}
+
+function CheckpointRow(props: {
+  readonly checkpoint: Checkpoint;
+  readonly selected: boolean;
+  readonly restoreGate: string | undefined;
+  readonly onRestore?: () => void;
+  readonly onRemove?: () => void;
+}) {
+  const { checkpoint, selected, onRestore, onRemove } = props;
+  const row = useRef<HTMLLIElement>(null);
+  useEffect(() => {
+    if (selected) row.current?.scrollIntoView({ block: "nearest" });
+  }, [selected]);
+  return (
+    <li
+      ref={row}
+      aria-current={selected ? "true" : undefined}
+      className={classes(
+        "tabular flex items-center gap-2 border-b border-l-2 border-b-line px-3.5 py-2",
+        selected ? "border-l-accent bg-selected" : "border-l-transparent",
+      )}
+    >
+      <div className="min-w-0 flex-1">
+        <p className="truncate font-medium">{checkpoint.message ?? reasons[checkpoint.reason]}</p>
+        <p className="flex flex-wrap gap-x-1.5 text-sm text-muted">
+          {checkpoint.message !== null && <>{reasons[checkpoint.reason]} · </>}
+          <RelativeTime at={checkpoint.createdAt} />· {formatCount(checkpoint.fileCount, "file")} ·{" "}
+          {formatBytes(checkpoint.totalBytes)} · <CopyId id={checkpoint.checkpointId} label="checkpoint id" />
+        </p>
+      </div>
+      {onRestore !== undefined && (
+        <Button
+          size="small"
+          icon={<ArchiveRestore size={13} aria-hidden />}
+          disabledReason={props.restoreGate}
+          aria-label={`Restore the checkpoint of ${checkpoint.createdAt}`}
+          onClick={onRestore}
+        >
+          Restore
+        </Button>
+      )}
+      {onRemove !== undefined && (
+        <IconButton label={`Remove the checkpoint of ${checkpoint.createdAt}`} size="small" onClick={onRemove}>
+          <Trash2 size={13} aria-hidden />
+        </IconButton>
+      )}
+    </li>
   );
 }

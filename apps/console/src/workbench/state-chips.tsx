@@ -9,16 +9,26 @@ export function StateChips(props: {
   readonly workbench: Workbench;
   readonly model: string | undefined;
   readonly local: boolean | undefined;
+  readonly contextItems: number;
+  /** Nobody has touched the Draft for so long. */
+  readonly untouched: string | undefined;
   readonly onReview: () => void;
 }) {
-  const { workbench, model, local } = props;
+  const { workbench, model, local, contextItems, untouched } = props;
   return (
     <div className="flex min-w-0 flex-wrap items-center gap-1.5" aria-label="State of this workbench" role="group">
-      <Tooltip content="What the agent may read: the published files of this workbench, and nothing else.">
+      <Tooltip
+        content={
+          contextItems === 0
+            ? "What the agent may read: the published files of this workbench, and nothing else."
+            : "What the agent may read: the published files of this workbench and its context items, and nothing else."
+        }
+      >
         <span className="inline-flex" tabIndex={0}>
           <Chip icon={<Layers size={12} aria-hidden />}>
             <span className="sr-only">Scope: </span>
             {formatCount(workbench.fileCount, "file")} · {formatBytes(workbench.totalBytes)}
+            {contextItems > 0 && ` · ${formatCount(contextItems, "context item")}`}
           </Chip>
         </span>
       </Tooltip>
@@ -48,9 +58,14 @@ export function StateChips(props: {
         </Tooltip>
       )}
       {workbench.hasDraft ? (
-        <button type="button" onClick={props.onReview} className="rounded-full" aria-label="Draft exists: open Review">
+        <button
+          type="button"
+          onClick={props.onReview}
+          className="rounded-full"
+          aria-label={`Draft exists${untouched === undefined ? "" : `, untouched for ${untouched}`}: open Review`}
+        >
           <Chip tone="draft" icon={<FileDiff size={12} aria-hidden />}>
-            Draft, not published
+            {untouched === undefined ? "Draft, not published" : `Draft, untouched for ${untouched}`}
           </Chip>
         </button>
       ) : (

@@ -1,22 +1,37 @@
+import type { ConversationEntry } from "@benchtop/operations";
 import { useQuery } from "@tanstack/react-query";
 import { useCallback, useState } from "react";
-import { modelList, query } from "../api/queries.ts";
+import { client, failureOf, type Failure } from "../api/client.ts";
+import { modelList, query, queryClient } from "../api/queries.ts";
+import { modelOf } from "../conversation/entry.ts";
 
 export interface ModelChoice {
   readonly model: string | undefined;
   /** Undefined while the providers are not known. */
   readonly local: boolean | undefined;
+  /** In a conversation that has begun, the switch is part of it. */
   readonly choose: (model: string) => void;
+  readonly failure: Failure | undefined;
+  readonly failed: string | undefined;
 }
 
 const lastKey = "benchtop.model";
 
-/** The model of a workbench: the one chosen here last, else the one chosen anywhere last, else the first there is. */
-export function useModelChoice(workbenchId: string): ModelChoice {
+/**
+ * The model of a workbench: that of its conversation; before that has begun the one chosen here last, else the one chosen
+ * anywhere last, else the first there is.
+ */
+export function useModelChoice(workbenchId: string, entries: readonly ConversationEntry[]): ModelChoice {
   const key = `${lastKey}.${workbenchId}`;
-  const [chosen, setChosen] = useState(() => localStorage.getItem(key) ?? localStorage.getItem(lastKey) ?? undefined);
+  const [stored, setStored] = useState(() => localStorage.getItem(key) ?? localStorage.getItem(lastKey) ?? undefined);
+  /** On its way to the conversation. */
+  const [switching, setSwitching] = useState<string>();
+  const [failed, setFailed] = useState<{ readonly model: string; readonly failure: Failure }>();
   const models = useQuery(modelList);
   const providers = useQuery(query("providers.list", {})).data?.items;
+  const spoken = modelOf(entries);
+  const begun = spoken !== undefined;
+  const chosen = switching ?? spoken ?? stored;
   const known = chosen !== undefined && providers?.some(({ name }) => chosen.startsWith(`${name}/`));
   const model = known || providers === undefined ? chosen : models.data?.items[0]?.ref;
   const provider = providers?.find(({ name }) => model?.startsWith(`${name}/`));
@@ -24,9 +39,22 @@ export function useModelChoice(workbenchId: string): ModelChoice {
     (next: string) => {
       localStorage.setItem(key, next);
       localStorage.setItem(lastKey, next);
-      setChosen(next);
+      setStored(next);
+      setFailed(undefined);
+      if (!begun) return;
+      setSwitching(next);
+      void (async () => {
+        try {
+          await client.call("workshop.switchModel", { workbenchId, model: next });
+          await queryClient.invalidateQueries({ queryKey: ["workshop.conversation", { workbenchId }] });
+        } catch (thrown) {
+          setFailed({ model: next, failure: failureOf(thrown) });
+        } finally {
+          setSwitching((current) => (current === next ? undefined : current));
+        }
+      })();
     },
-    [key],
+    [key, begun, workbenchId],
   );
-  return { model, local: provider?.local, choose };
+  return { model, local: provider?.local, choose, failure: failed?.failure, failed: failed?.model };
 }

@@ -1,8 +1,10 @@
 import type { Workbench } from "@benchtop/operations";
 import { Link, useNavigate } from "@tanstack/react-router";
 import {
+  BookText,
   Brain,
   ChevronRight,
+  Download,
   Ellipsis,
   FileDiff,
   Folder,
@@ -14,33 +16,34 @@ import {
   SquareActivity,
   Trash2,
 } from "lucide-react";
-import { useState, type FormEvent } from "react";
+import { useState, type FormEvent, type ReactNode } from "react";
 import { client, failureOf, type Failure } from "../api/client.ts";
 import { queryClient, refreshWorkbench } from "../api/queries.ts";
+import { saveConversation } from "../api/save.ts";
 import { Button, IconButton } from "../components/button.tsx";
 import { classes } from "../components/classes.ts";
 import { ConfirmDialog } from "../components/confirm-dialog.tsx";
 import { Dialog } from "../components/dialog.tsx";
+import { ErrorNotice } from "../components/error-notice.tsx";
 import { TextField } from "../components/field.tsx";
 import { formatBytes, formatCount } from "../components/format.ts";
 import { Menu } from "../components/menu.tsx";
+import { useAttempt } from "../components/use-attempt.ts";
 import { useMay } from "../identity/identity.ts";
 import type { WorkbenchSearch } from "../search.ts";
 import { MemoryDialog } from "./memory-dialog.tsx";
-import { StateChips } from "./state-chips.tsx";
-import type { ModelChoice } from "./use-model-choice.ts";
 
 /** Name, state, and what can be done with the workbench as a whole. */
 export function WorkbenchBar(props: {
   readonly workbench: Workbench;
-  readonly choice: ModelChoice;
-  readonly onReview: () => void;
+  readonly chips: ReactNode;
   readonly onCheckpoints: () => void;
+  readonly onContextItems: () => void;
 }) {
-  const { workbench, choice } = props;
+  const { workbench } = props;
   const { workbenchId } = workbench;
   const navigate = useNavigate();
-  const [open, setOpen] = useState<"rename" | "memory" | "delete" | "revoke">();
+  const [open, setOpen] = useState<"rename" | "memory" | "delete" | "revoke" | "export">();
   const mayChange = useMay("workbenches:write");
   const mayConsent = useMay("egress:write");
   return (
@@ -52,9 +55,7 @@ export function WorkbenchBar(props: {
         <ChevronRight size={13} aria-hidden className="text-faint max-md:hidden" />
         <h1 className="min-w-0 truncate font-semibold">{workbench.name}</h1>
       </nav>
-      <div className="ml-2 min-w-0 flex-1 max-md:hidden">
-        <StateChips workbench={workbench} model={choice.model} local={choice.local} onReview={props.onReview} />
-      </div>
+      <div className="ml-2 min-w-0 flex-1 max-md:hidden">{props.chips}</div>
       <IconButton label="Checkpoints" onClick={props.onCheckpoints} className="ml-auto">
         <History size={15} aria-hidden />
       </IconButton>
@@ -78,9 +79,19 @@ export function WorkbenchBar(props: {
             onSelect: () => void navigate({ to: "/runs", search: { workbenchId } }),
           },
           {
+            label: "Export the conversation",
+            icon: <Download size={14} aria-hidden />,
+            onSelect: () => setOpen("export"),
+          },
+          {
             label: "What left this machine",
             icon: <Globe size={14} aria-hidden />,
             onSelect: () => void navigate({ to: "/egress", search: { workbenchId } }),
+          },
+          {
+            label: "Context items…",
+            icon: <BookText size={14} aria-hidden />,
+            onSelect: props.onContextItems,
           },
           {
             label: "What its agents remember…",
@@ -110,6 +121,7 @@ export function WorkbenchBar(props: {
         ]}
       />
       {open === "rename" && <RenameDialog workbench={workbench} onClose={() => setOpen(undefined)} />}
+      {open === "export" && <ExportDialog workbench={workbench} onClose={() => setOpen(undefined)} />}
       {open === "memory" && <MemoryDialog workbench={workbench} onClose={() => setOpen(undefined)} />}
       {open === "delete" && (
         <ConfirmDialog
@@ -177,6 +189,35 @@ export function WorkbenchTabs(props: {
         </button>
       ))}
     </nav>
+  );
+}
+
+/** A conversation leaves the workbench as a file of the person's: what is in it is said before. */
+function ExportDialog(props: { readonly workbench: Workbench; readonly onClose: () => void }) {
+  const { workbench, onClose } = props;
+  const { busy, failure, attempt } = useAttempt();
+  const save = () =>
+    attempt(async () => {
+      await saveConversation(workbench.workbenchId, workbench.name);
+      onClose();
+    });
+  return (
+    <Dialog
+      open
+      onClose={onClose}
+      title="Export the conversation"
+      description="One file of JSON Lines, oldest first: each turn with what was asked, answered and changed, and what was done in between. It holds what was said, with the text of files that the model read."
+      footer={
+        <>
+          <Button onClick={onClose}>Cancel</Button>
+          <Button tone="primary" autoFocus busy={busy} onClick={() => void save()}>
+            Download
+          </Button>
+        </>
+      }
+    >
+      {failure !== undefined && <ErrorNotice failure={failure} handlers={{ retry: save }} />}
+    </Dialog>
   );
 }
 

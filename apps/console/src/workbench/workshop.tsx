@@ -1,37 +1,57 @@
-import type { Workbench } from "@benchtop/operations";
-import { useInfiniteQuery, useQuery } from "@tanstack/react-query";
+import type { ConversationEntry, Workbench } from "@benchtop/operations";
+import { useQuery } from "@tanstack/react-query";
 import { getRouteApi } from "@tanstack/react-router";
 import { X } from "lucide-react";
 import { useCallback, useEffect, useMemo, useRef, useState } from "react";
 import { client, failureOf, type Failure } from "../api/client.ts";
-import { activeRuns, waitingRuns, refreshWorkbench } from "../api/queries.ts";
+import { query, refreshWorkbench } from "../api/queries.ts";
 import { IconButton } from "../components/button.tsx";
 import { classes } from "../components/classes.ts";
+import { WorkbenchPlaceContext, type WorkbenchPlace } from "../components/error-actions.ts";
 import { ErrorNotice } from "../components/error-notice.tsx";
 import { Screen } from "../components/screen.tsx";
 import { SkeletonRows } from "../components/skeleton.tsx";
 import { useMedia } from "../components/use-media.ts";
 import { Composer } from "../conversation/composer.tsx";
 import { ConsentDialog } from "../conversation/consent-dialog.tsx";
+import { ContextMeter } from "../conversation/context-meter.tsx";
 import { Conversation } from "../conversation/conversation.tsx";
+import { isTurn } from "../conversation/entry.ts";
+import { RegenerateDialog, UndoDialog } from "../conversation/take-back-dialogs.tsx";
 import type { TurnActions } from "../conversation/turn-view.tsx";
+import { useContextUse } from "../conversation/use-context.ts";
+import { useAskMode } from "../conversation/use-mode.ts";
 import { FilePane } from "../files/file-pane.tsx";
 import { FilesPanel } from "../files/files-panel.tsx";
 import { isCovered, isTyping } from "../frame/frame-keys.ts";
-import { useDenied } from "../identity/identity.ts";
+import { useDenied, useMay } from "../identity/identity.ts";
 import { ReviewPane } from "../review/review-pane.tsx";
 import type { WorkbenchSearch } from "../search.ts";
+import { AskNotice } from "./ask-notice.tsx";
 import { CheckpointsPane } from "./checkpoints-pane.tsx";
+import { ContextItemsDialog } from "./context-items-dialog.tsx";
+import { DraftDiscard } from "./draft-discard.tsx";
 import { OutsideChanges } from "./outside-changes.tsx";
 import { RestoreDialog } from "./restore-dialog.tsx";
+import { StaleDraft, untouchedFor } from "./stale-draft.tsx";
 import { StateChips } from "./state-chips.tsx";
 import { Suggestions } from "./suggestions.tsx";
 import { useAsk } from "./use-ask.ts";
+import { useConsent } from "./use-consent.ts";
+import { useConversation } from "./use-conversation.ts";
 import { useModelChoice } from "./use-model-choice.ts";
 import { useReviewOpens } from "./use-review-opens.ts";
 import { WorkbenchBar, WorkbenchTabs } from "./workbench-bar.tsx";
 
 const route = getRouteApi("/workbenches/$workbenchId");
+
+/** A window over the workbench. */
+type OpenDialog =
+  | { readonly kind: "restore"; readonly checkpointId: string }
+  | { readonly kind: "discard" }
+  | { readonly kind: "context-items" }
+  | { readonly kind: "undo"; readonly entry: ConversationEntry }
+  | { readonly kind: "regenerate"; readonly entry: ConversationEntry; readonly choosing: boolean };
 
 /** The signature screen: files, conversation, and Review of what is not real yet. */
 export function Workshop(props: { readonly workbench: Workbench }) {
@@ -41,41 +61,25 @@ export function Workshop(props: { readonly workbench: Workbench }) {
   const navigate = route.useNavigate();
   const roomy = useMedia("(min-width: 900px)");
   const spacious = useMedia("(min-width: 1720px)");
-  const choice = useModelChoice(workbenchId);
+  const conversation = useConversation(workbenchId);
+  const { entries, waiting } = conversation;
+  const running = conversation.running !== undefined;
+  const choice = useModelChoice(workbenchId, entries);
+  const [mode, setMode] = useAskMode(workbenchId);
   const ask = useAsk(workbenchId);
+  const consent = useConsent(workbenchId);
+  const draft = useQuery({ ...query("draft.getState", { workbenchId }), enabled: hasDraft }).data;
+  const items = useQuery(query("contextItems.list", { workbenchId })).data?.items ?? [];
   const text = useRef<HTMLTextAreaElement>(null);
-  const [restoring, setRestoring] = useState<string>();
+  const [dialog, setDialog] = useState<OpenDialog>();
+  const closeDialog = () => setDialog(undefined);
   const [pickerOpen, setPickerOpen] = useState(false);
   const [hintFailure, setHintFailure] = useState<Failure>();
   const mayNotAsk = useDenied("runs:write");
   const mayNotChange = useDenied("workbenches:write");
-
-  const conversation = useInfiniteQuery({
-    queryKey: ["workshop.conversation", { workbenchId }],
-    queryFn: ({ pageParam }) =>
-      client.call("workshop.conversation", {
-        workbenchId,
-        limit: 20,
-        ...(pageParam !== null && { cursor: pageParam }),
-      }),
-    initialPageParam: null as string | null,
-    getNextPageParam: (page) => page.nextCursor,
-  });
-  const entries = useMemo(
-    () => conversation.data?.pages.flatMap((page) => page.items).toReversed() ?? [],
-    [conversation.data],
-  );
-  const runningEntry = entries.findLast((entry) => entry.status === "pending" && entry.kind === "agent");
-  const running = runningEntry !== undefined;
-  const waiting = useQuery(waitingRuns).data?.some(({ runId }) => runId === runningEntry?.runId) ?? false;
-
-  const started = useQuery(activeRuns).data?.find(
-    (run) => run.workbenchId === workbenchId && !entries.some(({ runId }) => runId === run.runId),
-  )?.runId;
-  useEffect(() => {
-    // Begun elsewhere, in another tab or a terminal.
-    if (started !== undefined) void refreshWorkbench(workbenchId);
-  }, [started, workbenchId]);
+  const mayConsent = useMay("egress:write");
+  const mayAsk = mayNotAsk === undefined;
+  const mayChange = mayNotChange === undefined;
 
   const go = useCallback(
     (change: WorkbenchSearch, replace = false) =>
@@ -85,13 +89,20 @@ export function Workshop(props: { readonly workbench: Workbench }) {
   const showPane = useCallback(
     (pane: NonNullable<WorkbenchSearch["pane"]>, path?: string) =>
       void navigate({
-        search: ({ path: _path, full: _full, ...rest }) => ({ ...rest, pane, ...(path !== undefined && { path }) }),
+        search: ({ path: _path, full: _full, checkpoint: _checkpoint, ...rest }) => ({
+          ...rest,
+          pane,
+          ...(path !== undefined && { path }),
+        }),
       }),
     [navigate],
   );
   const openReview = useCallback((path?: string) => showPane("review", path), [showPane]);
   const closePane = useCallback(
-    () => void navigate({ search: ({ pane: _pane, path: _path, full: _full, ...rest }) => rest }),
+    () =>
+      void navigate({
+        search: ({ pane: _pane, path: _path, full: _full, checkpoint: _checkpoint, ...rest }) => rest,
+      }),
     [navigate],
   );
   useReviewOpens({
@@ -112,245 +123,339 @@ export function Workshop(props: { readonly workbench: Workbench }) {
     : running
       ? "Wait until the run has ended, or stop it."
       : undefined;
+  const turnGate = running ? "Wait until the run has ended, or stop it." : undefined;
+  const newestTurn = entries.findLast(isTurn)?.runId;
   const { ask: send } = ask;
   const { model } = choice;
+  const { grant } = consent;
   const onProgress = useCallback(() => void refreshWorkbench(workbenchId), [workbenchId]);
+  const regenerate = useCallback(
+    (entry: ConversationEntry, other: string | undefined) =>
+      send({
+        kind: "regenerate",
+        text: entry.task ?? "",
+        turnRunId: entry.runId,
+        model: other ?? entry.model ?? model ?? "",
+        discardEdits: false,
+      }),
+    [send, model],
+  );
+  const place = useMemo<WorkbenchPlace>(
+    () => ({
+      workbenchId,
+      retry: () => refreshWorkbench(workbenchId),
+      ...(mayAsk && { switchModel: () => setPickerOpen(true) }),
+      ...(mayConsent && { grantConsent: grant }),
+      reviewDraft: () => openReview(),
+      ...(mayChange && {
+        discardDraft: () => setDialog({ kind: "discard" }),
+        restoreCheckpoint: (checkpointId: string) => setDialog({ kind: "restore", checkpointId }),
+      }),
+      showCheckpoints: () => showPane("checkpoints"),
+    }),
+    [workbenchId, grant, openReview, showPane, mayAsk, mayChange, mayConsent],
+  );
   const actions = useMemo<TurnActions>(
     () => ({
-      handlersOf: (task, entryModel) => ({
-        ...(task !== null &&
-          mayNotAsk === undefined && {
-            retry: async () => void (await send(task, model ?? entryModel ?? "")),
-            grant_consent: async () => void (await send(task, entryModel ?? model ?? "")),
-          }),
-        ...(mayNotAsk === undefined && { switch_model: () => setPickerOpen(true) }),
-        review_draft: () => openReview(),
-        restore_checkpoint: () => showPane("checkpoints"),
-      }),
+      handlersOf: (entry, turn) => {
+        if (!mayAsk || !isTurn(entry) || entry.task === null) return {};
+        const again = async (other: string | undefined) => {
+          // Nothing came of it: asked again in its place. Otherwise what it changed stays, and the question is asked anew.
+          if (entry.runId === newestTurn && turn.changes.size === 0) await regenerate(entry, other);
+          else {
+            const kind = entry.kind === "message" ? "message" : "agent";
+            await send({ kind, text: entry.task ?? "", model: other ?? entry.model ?? "" });
+          }
+        };
+        return { retry: () => again(model), grant_consent: () => again(undefined) };
+      },
       onOpenChange: openReview,
-      ...(mayNotChange === undefined && { onRestore: setRestoring }),
+      onReview: () => openReview(),
+      onShowCheckpoint: (checkpoint) => {
+        go({ pane: "checkpoints", checkpoint });
+      },
+      ...(mayChange && { onRestore: (checkpointId: string) => setDialog({ kind: "restore", checkpointId }) }),
       restoreGate,
+      ...(mayAsk && {
+        onRegenerate: (entry: ConversationEntry, choosing: boolean) => {
+          const changed = entry.events.some(({ type }) => type === "DraftChanged");
+          if (choosing || changed) setDialog({ kind: "regenerate", entry, choosing });
+          else void regenerate(entry, undefined);
+        },
+        onUndo: (entry: ConversationEntry) => setDialog({ kind: "undo", entry }),
+      }),
+      turnGate,
+      newestTurn,
       onProgress,
     }),
-    [send, model, openReview, showPane, restoreGate, onProgress, mayNotAsk, mayNotChange],
+    [send, regenerate, model, openReview, go, restoreGate, turnGate, newestTurn, onProgress, mayAsk, mayChange],
   );
   const sendGate = choice.model === undefined ? "Choose a model first." : undefined;
+  const newest = entries.at(-1);
+  const context = useContextUse({
+    workbenchId,
+    model: choice.model,
+    kind: mode,
+    stamp: [
+      workbench.manifestHash,
+      draft?.revision,
+      newest?.runId,
+      newest?.status,
+      workbench.memory,
+      ...items.map(({ itemId, updatedAt }) => `${itemId} ${updatedAt}`),
+    ].join(" "),
+  });
 
   const stop = async () => {
-    if (runningEntry !== undefined) {
-      await client.call("runs.abort", { runId: runningEntry.runId, reason: "Stopped in the console." });
+    const { running: entry } = conversation;
+    if (entry !== undefined) {
+      await client.call("runs.abort", { runId: entry.runId, reason: "Stopped in the console." });
     }
   };
   const hint = async (words: string): Promise<boolean> => {
-    if (runningEntry === undefined) return false;
+    const { running: entry } = conversation;
+    if (entry === undefined) return false;
     setHintFailure(undefined);
     try {
-      return (await client.call("runs.hint", { runId: runningEntry.runId, text: words })).accepted;
+      return (await client.call("runs.hint", { runId: entry.runId, text: words })).accepted;
     } catch (thrown) {
       setHintFailure(failureOf(thrown));
       return false;
     }
   };
 
+  const write = (words: string) => {
+    const area = text.current;
+    if (area === null) return;
+    setNativeValue(area, words);
+    area.focus();
+  };
+
+  const untouched = draft?.stale === true ? untouchedFor(draft) : undefined;
+  const chips = (
+    <StateChips
+      workbench={workbench}
+      model={choice.model}
+      local={choice.local}
+      contextItems={items.length}
+      untouched={untouched}
+      onReview={() => openReview()}
+    />
+  );
   const paneOpen = search.pane !== undefined;
   const paneAlone = paneOpen && (!roomy || search.full === true);
   const showFiles = roomy ? !paneAlone && (search.pane !== "review" || spacious) : search.tab === "files" && !paneOpen;
   const showConversation = roomy ? !paneAlone : !paneOpen && search.tab !== "files";
 
   return (
-    <Screen
-      title={workbench.name}
-      scroll={false}
-      bar={
-        <WorkbenchBar
-          workbench={workbench}
-          choice={choice}
-          onReview={() => openReview()}
-          onCheckpoints={() => showPane("checkpoints")}
-        />
-      }
-    >
-      <OutsideChanges workbenchId={workbenchId} />
-      {!roomy && (
-        <div className="shrink-0 overflow-x-auto border-b border-line px-3 py-1.5">
-          <StateChips workbench={workbench} model={choice.model} local={choice.local} onReview={() => openReview()} />
-        </div>
-      )}
-      {!roomy && <WorkbenchTabs search={search} hasDraft={hasDraft} onGo={go} onClosePane={closePane} />}
-      <div className="flex min-h-0 flex-1">
-        {showFiles && (
-          <div className={classes("flex min-h-0 flex-col", roomy ? "w-62 shrink-0 border-r border-line" : "flex-1")}>
-            <FilesPanel
-              workbench={workbench}
-              selected={search.pane === "file" ? search.path : undefined}
-              onOpen={(path, change) => showPane(change === undefined ? "file" : "review", path)}
-              onReviewDraft={() => openReview()}
-            />
-          </div>
+    <WorkbenchPlaceContext value={place}>
+      <Screen
+        title={workbench.name}
+        scroll={false}
+        bar={
+          <WorkbenchBar
+            workbench={workbench}
+            chips={chips}
+            onCheckpoints={() => showPane("checkpoints")}
+            onContextItems={() => setDialog({ kind: "context-items" })}
+          />
+        }
+      >
+        <OutsideChanges workbenchId={workbenchId} />
+        {hasDraft && draft?.stale === true && (
+          <StaleDraft
+            draft={draft}
+            onReview={() => openReview()}
+            {...(mayChange && { onDiscard: () => setDialog({ kind: "discard" }) })}
+          />
         )}
-        {showConversation && (
-          <div className={classes("flex min-h-0 min-w-0 flex-col", paneOpen ? "w-0 min-w-90 flex-2" : "flex-1")}>
-            {conversation.isPending ? (
-              <div className="flex-1">
-                <SkeletonRows label="Loading the conversation" />
-              </div>
-            ) : (
-              <Conversation
-                entries={entries}
-                actions={actions}
-                hasFiles={workbench.fileCount > 0 || hasDraft}
-                earlier={
-                  conversation.hasNextPage
-                    ? { load: () => void conversation.fetchNextPage(), busy: conversation.isFetchingNextPage }
-                    : undefined
-                }
-                suggestions={
-                  mayNotAsk === undefined && (
-                    <Suggestions
-                      hasFiles={workbench.fileCount > 0}
-                      onChoose={(words) => {
-                        const area = text.current;
-                        if (area === null) return;
-                        setNativeValue(area, words);
-                        area.focus();
-                      }}
-                    />
-                  )
-                }
-                {...(conversation.isError && {
-                  top: (
-                    <ErrorNotice
-                      failure={failureOf(conversation.error)}
-                      handlers={{ retry: async () => void (await conversation.refetch()) }}
-                    />
-                  ),
-                })}
-              />
-            )}
-            {mayNotAsk === undefined ? (
-              <Composer
-                textRef={text}
-                draftKey={`benchtop.task.${workbenchId}`}
-                model={choice.model}
-                onModel={choice.choose}
-                running={running}
-                waiting={waiting}
-                sending={ask.sending}
-                gate={sendGate}
-                onSend={(task) => (choice.model === undefined ? Promise.resolve(false) : ask.ask(task, choice.model))}
-                onHint={hint}
-                onStop={() => void stop()}
-                modelPickerOpen={pickerOpen}
-                onModelPickerOpen={setPickerOpen}
-                notice={
-                  <AskNotice
-                    ask={ask}
-                    hintFailure={hintFailure}
-                    onSwitchModel={() => setPickerOpen(true)}
-                    model={choice.model}
-                  />
-                }
-              />
-            ) : (
-              <p className="border-t border-line px-4 py-3 text-center text-sm text-muted">{mayNotAsk}</p>
-            )}
-          </div>
-        )}
-        {paneOpen && (
-          <div
-            className={classes(
-              "flex min-h-0 min-w-0 flex-col",
-              !paneAlone && "w-0 flex-3 border-l border-line",
-              paneAlone && "flex-1",
-            )}
-          >
-            {search.pane === "review" && (
-              <ReviewPane
+        {!roomy && <div className="shrink-0 overflow-x-auto border-b border-line px-3 py-1.5">{chips}</div>}
+        {!roomy && <WorkbenchTabs search={search} hasDraft={hasDraft} onGo={go} onClosePane={closePane} />}
+        <div className="flex min-h-0 flex-1">
+          {showFiles && (
+            <div className={classes("flex min-h-0 flex-col", roomy ? "w-62 shrink-0 border-r border-line" : "flex-1")}>
+              <FilesPanel
                 workbench={workbench}
-                running={running}
-                path={search.path}
-                view={search.view}
-                full={search.full === true}
-                onPath={(path) => go({ path }, true)}
-                onView={(view) => go({ view }, true)}
-                onFull={(full) => go({ full })}
-                onClose={closePane}
-                onShowCheckpoints={() => showPane("checkpoints")}
+                selected={search.pane === "file" ? search.path : undefined}
+                onOpen={(path, change) => showPane(change === undefined ? "file" : "review", path)}
+                onReviewDraft={() => openReview()}
               />
-            )}
-            {search.pane === "checkpoints" && (
-              <CheckpointsPane
-                workbenchId={workbenchId}
-                restoreGate={restoreGate}
-                mayChange={mayNotChange === undefined}
-                onRestore={setRestoring}
-                onClose={closePane}
-              />
-            )}
-            {search.pane === "file" && search.path !== undefined && (
-              <section aria-label="File" className="flex min-h-0 flex-1 flex-col">
-                <header className="flex h-(--bar) shrink-0 items-center gap-2 border-b border-line pr-2 pl-3.5">
-                  <h2 className="min-w-0 flex-1 truncate font-mono text-sm">{search.path}</h2>
-                  <IconButton label="Close the file" size="small" onClick={closePane}>
-                    <X size={14} aria-hidden />
-                  </IconButton>
-                </header>
-                <FilePane
-                  key={search.path}
-                  workbenchId={workbenchId}
-                  path={search.path}
-                  side={hasDraft ? "draft" : "published"}
+            </div>
+          )}
+          {showConversation && (
+            <div className={classes("flex min-h-0 min-w-0 flex-col", paneOpen ? "w-0 min-w-90 flex-2" : "flex-1")}>
+              {conversation.loading ? (
+                <div className="flex-1">
+                  <SkeletonRows label="Loading the conversation" />
+                </div>
+              ) : (
+                <Conversation
+                  entries={entries}
+                  actions={actions}
+                  hasFiles={workbench.fileCount > 0 || hasDraft}
+                  earlier={conversation.earlier}
+                  suggestions={mayAsk && <Suggestions hasFiles={workbench.fileCount > 0} onChoose={write} />}
+                  {...(conversation.failure !== undefined && {
+                    top: <ErrorNotice failure={conversation.failure} handlers={{ retry: conversation.retry }} />,
+                  })}
                 />
-              </section>
-            )}
-          </div>
+              )}
+              {mayAsk ? (
+                <Composer
+                  textRef={text}
+                  draftKey={`benchtop.task.${workbenchId}`}
+                  mode={mode}
+                  onMode={setMode}
+                  model={choice.model}
+                  onModel={choice.choose}
+                  running={running}
+                  waiting={waiting}
+                  sending={ask.sending}
+                  gate={sendGate}
+                  onSend={(words) =>
+                    choice.model === undefined
+                      ? Promise.resolve(false)
+                      : ask.ask({ kind: mode, text: words, model: choice.model })
+                  }
+                  onHint={hint}
+                  onStop={() => void stop()}
+                  modelPickerOpen={pickerOpen}
+                  onModelPickerOpen={setPickerOpen}
+                  meter={
+                    choice.model !== undefined && (
+                      <ContextMeter context={context} onContextItems={() => setDialog({ kind: "context-items" })} />
+                    )
+                  }
+                  notice={
+                    <AskNotice
+                      ask={ask}
+                      choice={choice}
+                      hintFailure={hintFailure}
+                      onSwitchModel={() => setPickerOpen(true)}
+                    />
+                  }
+                />
+              ) : (
+                <p className="border-t border-line px-4 py-3 text-center text-sm text-muted">{mayNotAsk}</p>
+              )}
+            </div>
+          )}
+          {paneOpen && (
+            <div
+              className={classes(
+                "flex min-h-0 min-w-0 flex-col",
+                !paneAlone && "w-0 flex-3 border-l border-line",
+                paneAlone && "flex-1",
+              )}
+            >
+              {search.pane === "review" && (
+                <ReviewPane
+                  workbench={workbench}
+                  running={running}
+                  path={search.path}
+                  view={search.view}
+                  full={search.full === true}
+                  onPath={(path) => go({ path }, true)}
+                  onView={(view) => go({ view }, true)}
+                  onFull={(full) => go({ full })}
+                  onClose={closePane}
+                  onShowCheckpoints={() => showPane("checkpoints")}
+                />
+              )}
+              {search.pane === "checkpoints" && (
+                <CheckpointsPane
+                  workbenchId={workbenchId}
+                  selected={search.checkpoint}
+                  restoreGate={restoreGate}
+                  mayChange={mayChange}
+                  onRestore={(checkpointId) => setDialog({ kind: "restore", checkpointId })}
+                  onClose={closePane}
+                />
+              )}
+              {search.pane === "file" && search.path !== undefined && (
+                <section aria-label="File" className="flex min-h-0 flex-1 flex-col">
+                  <header className="flex h-(--bar) shrink-0 items-center gap-2 border-b border-line pr-2 pl-3.5">
+                    <h2 className="min-w-0 flex-1 truncate font-mono text-sm">{search.path}</h2>
+                    <IconButton label="Close the file" size="small" onClick={closePane}>
+                      <X size={14} aria-hidden />
+                    </IconButton>
+                  </header>
+                  <FilePane
+                    key={search.path}
+                    workbenchId={workbenchId}
+                    path={search.path}
+                    side={hasDraft ? "draft" : "published"}
+                  />
+                </section>
+              )}
+            </div>
+          )}
+        </div>
+        {ask.open !== undefined && (
+          <ConsentDialog
+            status={ask.open.status}
+            onChoose={(mode) => void ask.answer(mode)}
+            onClose={() => {
+              const { question } = ask.open ?? {};
+              void ask.answer("cancel");
+              // What was written is not lost with the answer.
+              if (question !== undefined && question.kind !== "regenerate" && text.current?.value === "") {
+                write(question.text);
+              }
+            }}
+          />
         )}
-      </div>
-      {ask.question !== undefined && (
-        <ConsentDialog
-          workbenchId={workbenchId}
-          status={ask.question.status}
-          onChoose={(mode) => void ask.answer(mode)}
-          onClose={() => void ask.answer("cancel")}
-        />
-      )}
-      {restoring !== undefined && (
-        <RestoreDialog
-          workbenchId={workbenchId}
-          checkpointId={restoring}
-          onClose={() => setRestoring(undefined)}
-          onReview={() => openReview()}
-        />
-      )}
-    </Screen>
-  );
-}
-
-function AskNotice(props: {
-  readonly ask: ReturnType<typeof useAsk>;
-  readonly hintFailure: Failure | undefined;
-  readonly model: string | undefined;
-  readonly onSwitchModel: () => void;
-}) {
-  const { failure, failedTask, ask, dismiss } = props.ask;
-  const shown = failure ?? props.hintFailure;
-  if (shown === undefined) return null;
-  return (
-    <div className="mb-2">
-      <ErrorNotice
-        failure={shown}
-        handlers={{
-          ...(failedTask !== undefined && {
-            retry: async () => void (await ask(failedTask.task, props.model ?? failedTask.model)),
-            grant_consent: async () => void (await ask(failedTask.task, failedTask.model)),
-          }),
-          switch_model: () => {
-            dismiss();
-            props.onSwitchModel();
-          },
-        }}
-      />
-    </div>
+        {consent.asked !== undefined && (
+          <ConsentDialog
+            standing
+            status={consent.asked.status}
+            onChoose={consent.asked.settle}
+            onClose={() => consent.asked?.settle("cancel")}
+          />
+        )}
+        {dialog?.kind === "restore" && (
+          <RestoreDialog
+            workbenchId={workbenchId}
+            checkpointId={dialog.checkpointId}
+            onClose={closeDialog}
+            onReview={() => openReview()}
+          />
+        )}
+        {dialog?.kind === "discard" && <DraftDiscard workbenchId={workbenchId} onClose={closeDialog} />}
+        {dialog?.kind === "context-items" && <ContextItemsDialog workbenchId={workbenchId} onClose={closeDialog} />}
+        {dialog?.kind === "undo" && (
+          <UndoDialog
+            workbenchId={workbenchId}
+            entry={dialog.entry}
+            entries={entries}
+            {...(mayChange && {
+              onRestore: (checkpointId: string) => setDialog({ kind: "restore", checkpointId }),
+            })}
+            onUndone={async ({ message }) => {
+              closeDialog();
+              await refreshWorkbench(workbenchId);
+              if (isTurn(dialog.entry)) setMode(dialog.entry.kind === "message" ? "message" : "agent");
+              const unsent = text.current?.value.trim() ?? "";
+              if (message !== null) write(unsent === "" ? message : `${message}\n\n${unsent}`);
+            }}
+            onClose={closeDialog}
+          />
+        )}
+        {dialog?.kind === "regenerate" && (
+          <RegenerateDialog
+            entry={dialog.entry}
+            entries={entries}
+            model={dialog.entry.model ?? choice.model}
+            choosing={dialog.choosing}
+            onRegenerate={(other) => {
+              closeDialog();
+              void regenerate(dialog.entry, other);
+            }}
+            onClose={closeDialog}
+          />
+        )}
+      </Screen>
+    </WorkbenchPlaceContext>
   );
 }
 

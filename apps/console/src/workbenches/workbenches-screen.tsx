@@ -1,7 +1,8 @@
-import { useInfiniteQuery } from "@tanstack/react-query";
+import { useInfiniteQuery, useQuery } from "@tanstack/react-query";
 import { getRouteApi, Link } from "@tanstack/react-router";
-import { FileDiff, LayoutGrid, Plus } from "lucide-react";
+import { FileDiff, Hourglass, LayoutGrid, Plus } from "lucide-react";
 import { client, failureOf } from "../api/client.ts";
+import { query } from "../api/queries.ts";
 import { Button } from "../components/button.tsx";
 import { Chip } from "../components/chip.tsx";
 import { EmptyState } from "../components/empty-state.tsx";
@@ -11,6 +12,7 @@ import { RelativeTime } from "../components/relative-time.tsx";
 import { Screen } from "../components/screen.tsx";
 import { SkeletonRows } from "../components/skeleton.tsx";
 import { useMay } from "../identity/identity.ts";
+import { untouchedFor } from "../workbench/stale-draft.tsx";
 import { CreateWorkbench } from "./create-workbench.tsx";
 
 const route = getRouteApi("/workbenches");
@@ -74,11 +76,7 @@ export function WorkbenchesScreen() {
             >
               <LayoutGrid size={15} aria-hidden className="shrink-0 text-faint" />
               <span className="min-w-0 flex-1 truncate font-medium">{workbench.name}</span>
-              {workbench.hasDraft && (
-                <Chip tone="draft" icon={<FileDiff size={11} aria-hidden />}>
-                  Draft to review
-                </Chip>
-              )}
+              {workbench.hasDraft && <DraftChip workbenchId={workbench.workbenchId} />}
               <span className="w-20 shrink-0 text-right text-sm text-muted">
                 {formatCount(workbench.fileCount, "file")}
               </span>
@@ -99,5 +97,19 @@ export function WorkbenchesScreen() {
       )}
       <CreateWorkbench open={create === true && mayCreate} onClose={() => void navigate({ search: {} })} />
     </Screen>
+  );
+}
+
+/** Says so of a Draft that may have been forgotten. */
+function DraftChip(props: { readonly workbenchId: string }) {
+  const draft = useQuery(query("draft.getState", { workbenchId: props.workbenchId })).data;
+  return draft?.stale === true ? (
+    <Chip tone="draft" icon={<Hourglass size={11} aria-hidden />}>
+      Draft untouched for {untouchedFor(draft)}
+    </Chip>
+  ) : (
+    <Chip tone="draft" icon={<FileDiff size={11} aria-hidden />}>
+      Draft to review
+    </Chip>
   );
 }
