@@ -74,7 +74,8 @@ function say(
 ): void {
   const { bold } = terminal.errorColours;
   const memories = scope.memories === 0 ? "" : `, and ${formatCount(scope.memories, "remembered text")}`;
-  const files = `${formatCount(scope.fileCount, "file")}, ${formatBytes(scope.totalBytes)}${memories}`;
+  const items = scope.contextItems === 0 ? "" : `, and ${formatCount(scope.contextItems, "context item")}`;
+  const files = `${formatCount(scope.fileCount, "file")}, ${formatBytes(scope.totalBytes)}${items}${memories}`;
   const content = bold(what ?? (scope.fileCount > 0 ? files : "your prompt"));
   const sends = before === undefined ? "This sends" : `If ${printable(before)} fails, this sends`;
   terminal.errorLine(`${sends} ${content} to ${bold(printable(scope.host))} (${printable(model)}).`);

@@ -41,9 +41,20 @@ export interface Client {
   upload(body: UploadBody, options?: CallOptions): Promise<OutputOf<Operations["files.upload"]>>;
   /** One file's bytes. Consume or cancel the body. */
   download(input: InputOf<Operations["files.read"]>, options?: CallOptions): Promise<DownloadedFile>;
+  /** What any operation answers that answers with bytes. Consume or cancel the body. */
+  downloadFrom<Id extends DownloadId>(
+    id: Id,
+    input: InputOf<Operations[Id]>,
+    options?: CallOptions,
+  ): Promise<DownloadedFile>;
   /** The report of an evaluation. Consume or cancel the body. */
   downloadReport(input: InputOf<Operations["evals.report"]>, options?: CallOptions): Promise<DownloadedFile>;
 }
+
+/** Operations that answer with raw bytes. */
+export type DownloadId = {
+  [Id in OperationId]: Operations[Id] extends { readonly transfer: "download" } ? Id : never;
+}[OperationId];
 
 export type UploadBody = Uint8Array | Blob | ReadableStream<Uint8Array>;
 
@@ -69,6 +80,7 @@ export function createClient(options: ClientOptions): Client {
       return (await requests.readJson(response)) as OutputOf<Operations["files.upload"]>;
     },
     download: (input, callOptions = {}) => download(requests, operations["files.read"], input, callOptions),
+    downloadFrom: (id, input, callOptions = {}) => download(requests, operations[id], input, callOptions),
     downloadReport: (input, callOptions = {}) => download(requests, operations["evals.report"], input, callOptions),
   };
 }

@@ -270,7 +270,33 @@ test("workshop, draft, review, checkpoints and consent", async () => {
   expect(items[0]).toMatchObject({ reason: "publish", runId });
   await finished((await call("checkpoints.restore", { workbenchId, wait: false })).runId);
   const { items: entries } = await call("workshop.conversation", { workbenchId });
-  expect(entries.map(({ kind }) => kind)).toEqual(["restore", "publish", "agent", "discard", "publish", "agent"]);
+  // The checkpoint is of before the Draft that was published began: what led to it is no longer said.
+  expect(entries.map(({ kind }) => kind)).toEqual(["restore", "discard", "publish", "agent"]);
+
+  const item = { kind: "style-guide", title: "Style", content: "Short sentences." } as const;
+  const { itemId } = await call("contextItems.put", { workbenchId, ...item });
+  expect((await call("contextItems.list", { workbenchId })).items).toMatchObject([{ itemId, title: "Style" }]);
+  expect(await call("contextItems.remove", { workbenchId, itemId })).toEqual({});
+  expect(await call("workshop.switchModel", { workbenchId, model: "loop/gpt-5.2-mini" })).toMatchObject({
+    previous: "loop/gpt-5.2",
+  });
+  expect(await call("workshop.context", { workbenchId })).toMatchObject({ model: "loop/gpt-5.2-mini" });
+  const message = await call("workshop.sendUserMessage", { workbenchId, message: "what is here?" });
+  await finished(message.runId);
+  const again = await call("workshop.regenerate", { workbenchId, turnRunId: message.runId });
+  await finished(again.runId);
+  const exported = await client.downloadFrom("workshop.exportConversation", { workbenchId });
+  expect(Buffer.from(await exported.arrayBuffer()).toString("utf8")).toContain('"asked":"what is here?"');
+  expect(await call("workshop.undoToMessage", { workbenchId, runId: again.runId })).toMatchObject({
+    removed: [again.runId],
+    message: "what is here?",
+  });
+  await expect(client.downloadFrom("runs.artifact", { runId: again.runId, artifactId: "art_0" })).rejects.toMatchObject(
+    { code: "NOT_FOUND" },
+  );
+
+  expect((await call("failures.list", {})).nextCursor).toBeNull();
+  await expect(call("failures.get", { failureId: "fail_0" })).rejects.toMatchObject({ code: "NOT_FOUND" });
 
   await call("providers.add", { name: "far", kind: "openai-chat", baseUrl: "https://far.example/v1" });
   const { workshop: consent } = await call("egress.consentStatus", { workbenchId, model: "far/m" });
@@ -280,6 +306,10 @@ test("workshop, draft, review, checkpoints and consent", async () => {
     workshop: { consented: true, persisted: true },
   });
   expect(await call("egress.revokeConsent", { workbenchId })).toEqual({});
+
+  const approved = await call("egressExceptions.approve", { host: "192.168.7.20:11434", note: "the lab" });
+  expect(await call("egressExceptions.list", {})).toEqual({ items: [approved] });
+  expect(await call("egressExceptions.revoke", { host: approved.host })).toEqual({});
 });
 
 test("evaluations", async () => {

@@ -5,6 +5,11 @@ import { Empty, page, pageInput } from "./pagination.ts";
 import { ReviewWarning } from "./review-warning.ts";
 import { WorkbenchPath, WorkbenchRef } from "./workbenches.ts";
 
+/**
+ * The Draft, its review and its end. A person decides on files, on hunks as they are shown, or on single stretches of changed
+ * lines in them (`HunkStretch`), so that a view of a whole file, which is one hunk, can be decided on piece by piece.
+ */
+
 const ref = { workbenchId: WorkbenchRef };
 
 export const DraftState = z.object({
@@ -64,15 +69,33 @@ export const DiffLine = z.object({
 });
 export type DiffLine = z.infer<typeof DiffLine>;
 
+/**
+ * One run of changed lines, which is the smallest thing to decide on. Where lines were only added `oldLines` is 0 and
+ * `oldStart` the line that they come before; so with `newStart` where lines were only removed. Its id does not depend on how
+ * much context was asked for, and stays while the lines of this stretch do, whatever happens to others of the file.
+ */
+export const HunkStretch = z.object({
+  id: z.string(),
+  oldStart: z.int(),
+  oldLines: z.int(),
+  newStart: z.int(),
+  newLines: z.int(),
+  accepted: z.boolean(),
+});
+export type HunkStretch = z.infer<typeof HunkStretch>;
+
+/** Changed lines with their surroundings. With much context it holds several stretches, each of which can be decided on. */
 export const Hunk = z.object({
   oldStart: z.int(),
   oldLines: z.int(),
   newStart: z.int(),
   newLines: z.int(),
   lines: z.array(DiffLine),
-  /** Names this hunk for draft.decide, while the file stays as it is. */
+  /** Names all of its stretches for draft.decide: the id of the only one, or `first..last`. */
   id: z.string(),
+  /** All of its stretches are. */
   accepted: z.boolean(),
+  stretches: z.array(HunkStretch),
 });
 export type Hunk = z.infer<typeof Hunk>;
 
@@ -175,8 +198,8 @@ export const draftOperations = {
       path: WorkbenchPath,
       /** As bytes, whatever it is. */
       bytes: z.union([z.boolean(), z.stringbool()]).default(false),
-      /** Where the bytes that are shown begin. */
-      offset: z.coerce.number().int().min(0).default(0),
+      /** Where the bytes that are shown begin; absent, at the first difference. */
+      offset: z.coerce.number().int().min(0).optional(),
     }),
     output: DocumentDiff,
     errors: ["NOT_FOUND", "SANDBOX_VIOLATION"],
@@ -219,13 +242,14 @@ export const draftOperations = {
             /** Of the file that the person saw; null for a deletion. Another content is refused. */
             sha256: z.string().nullable(),
             decision: z.enum(["accept", "reject", "undecide"]),
-            /** Ids of hunks; absent, the whole file. */
+            /** Ids of hunks or of stretches; absent, the whole file. */
             hunks: z.array(z.string().max(100)).min(1).max(10_000).optional(),
           }),
         )
         .min(1)
         .max(10_000),
     }),
+    /** `changes`: those of the decided files that the Draft still changes. */
     output: z.object({ draft: DraftState, changes: z.array(Change) }),
     errors: ["NOT_FOUND", "SANDBOX_VIOLATION", "CONFLICT_PUBLISHED_CHANGED", "DISK_FULL"],
   }),

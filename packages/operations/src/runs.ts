@@ -218,6 +218,18 @@ export const runOperations = {
     output: z.object({ items: z.array(RunEvent), nextAfter: z.int().nullable() }),
     errors: ["NOT_FOUND"],
   }),
+  "runs.artifact": operation({
+    id: "runs.artifact",
+    rpc: "RunsArtifact",
+    method: "GET",
+    path: "/api/v1/runs/{runId}/artifacts/{artifactId}",
+    permission: "runs:read",
+    transfer: "download",
+    summary: "What a run left as an artifact: a proposal, what became of it, a report. `ArtifactWritten` names it.",
+    input: z.object({ ...runId, artifactId: z.string().min(1).max(100) }),
+    output: z.instanceof(Uint8Array),
+    errors: ["NOT_FOUND", "FILE_READ_FAILED"],
+  }),
   "runs.abort": operation({
     id: "runs.abort",
     rpc: "RunsAbort",

@@ -206,7 +206,12 @@ export const workshopOperations = {
     path: "/api/v1/workbenches/{workbenchId}/context",
     permission: "runs:read",
     summary: "How much of a model's window the next turn takes, and by what. Nothing is sent.",
-    input: z.object({ ...ref, model: ModelRef.optional() }),
+    input: z.object({
+      ...ref,
+      model: ModelRef.optional(),
+      /** A message shows the text of files, as many as fit; an agent reads what it needs. */
+      kind: z.enum(["agent", "message"]).default("message"),
+    }),
     output: ContextUse,
     errors: ["NOT_FOUND", "PROVIDER_NOT_CONFIGURED", "FILE_READ_FAILED"],
   }),

@@ -8,6 +8,7 @@ export type { StoredEvent } from "./journal/tail.ts";
 export type { Verification } from "./journal/verify.ts";
 export { Ledger } from "./ledger/ledger.ts";
 export { Memories, type KeptMemory, type MemoriesOptions } from "./memory/memories.ts";
+export type { FailureFilter, FailureRecord, Failures } from "./failures/failures.ts";
 export { Retention, type PruneOptions, type PruneReport } from "./retention/retention.ts";
 export type * from "./schema.ts";
 export { openStore, type Store, type StoreOptions } from "./store.ts";

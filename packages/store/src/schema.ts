@@ -279,6 +279,9 @@ export interface DraftChangesTable {
   call_id: string | null;
   /** What the author said of this change, in a line. */
   summary: string | null;
+  /** What the content is. Null where there is none, and for text of before there were these: the name tells then. */
+  media_type: string | null;
+  opaque: Flag | null;
   at: string;
 }
 

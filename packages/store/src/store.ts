@@ -4,6 +4,7 @@ import { BenchtopError } from "@benchtop/protocol";
 import type { Kysely } from "kysely";
 import { Blobs } from "./blobs.ts";
 import { RunCheckpoints } from "./checkpoints/checkpoints.ts";
+import { Failures } from "./failures/failures.ts";
 import { DurableJournal } from "./journal/journal.ts";
 import type { JournalStorage } from "./journal/storage.ts";
 import type { RunNotifications } from "./journal/watch.ts";
@@ -40,6 +41,7 @@ export interface Store {
   readonly memory: Memories;
   readonly blobs: Blobs;
   readonly retention: Retention;
+  readonly failures: Failures;
   /** Resolves when everything committed so far is on disk. (A commit through `db` by itself survives a killed process, not a power cut.) */
   flush(): Promise<void>;
   /** Commits what journals have queued, gives leases back, closes files and connections. */
@@ -67,6 +69,7 @@ export async function openStore(options: StoreOptions): Promise<Store> {
     memory: new Memories({ db, dialect }),
     blobs,
     retention: new Retention(db, blobs),
+    failures: new Failures(db),
     flush: () => database.flush(),
     async close() {
       try {

@@ -4,6 +4,7 @@ import type { Store } from "@benchtop/store";
 import type { Manifests } from "./files/manifest.ts";
 import type { Limits } from "./limits.ts";
 import type { Locks } from "./published/locks.ts";
+import type { DocumentJobs } from "./review/document-jobs.ts";
 import type { Thread } from "./threads/thread.ts";
 
 export type Database = Store["db"];
@@ -24,6 +25,8 @@ export interface Environment {
   readonly disk: Thread;
   /** Diffs and searches: jobs that change nothing and may be killed. */
   readonly compute: Thread;
+  /** Reads documents that nobody vouches for. Its jobs change nothing; one that takes too long or too much is killed. */
+  readonly documents: Thread<DocumentJobs>;
 }
 
 /** The folder of a workbench; `published/` is in it. */

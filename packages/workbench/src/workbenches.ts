@@ -8,6 +8,8 @@ import { Catalogue, type Workbench } from "./catalogue/catalogue.ts";
 import { Consent } from "./consent/consent.ts";
 import { ContextItems } from "./context-items/context-items.ts";
 import { Agents } from "./draft/agents.ts";
+import { ByHand, type EditInput } from "./draft/by-hand.ts";
+import { Decisions, type DecisionsInput } from "./draft/decisions.ts";
 import { Drafts } from "./draft/drafts.ts";
 import { folderOf, type Environment } from "./environment.ts";
 import { Evals } from "./evals/evals.ts";
@@ -26,6 +28,7 @@ import { Locks } from "./published/locks.ts";
 import { OutsideChanges } from "./published/outside.ts";
 import { isSettled, recoverFolders } from "./published/recovery.ts";
 import { Review } from "./review/review.ts";
+import { documentsThread } from "./review/document-reader.ts";
 import { Thread } from "./threads/thread.ts";
 import { conversation } from "./workshop/conversation.ts";
 import { exportConversation } from "./workshop/export.ts";
@@ -52,6 +55,8 @@ export class Workbenches {
   readonly #origins: Origins;
   readonly #outside: OutsideChanges;
   readonly #review: Review;
+  readonly #decisions: Decisions;
+  readonly #byHand: ByHand;
   readonly #publishing: Publishing;
   readonly #workshop: Workshop;
   readonly #turns: Turns;
@@ -83,6 +88,7 @@ export class Workbenches {
       locks: new Locks(),
       disk: new Thread(),
       compute: new Thread(),
+      documents: documentsThread(),
     };
     const environment = this.#environment;
     const agents = this.#agents;
@@ -107,6 +113,8 @@ export class Workbenches {
     this.#origins = new Origins(environment, { catalogue, files: this.#files, reader });
     this.#outside = new OutsideChanges(environment, catalogue, agents, reader);
     this.#review = new Review(environment, catalogue, drafts);
+    this.#decisions = new Decisions(environment, { catalogue, drafts, agents });
+    this.#byHand = new ByHand(environment, { catalogue, drafts, agents, uploads });
     this.#publishing = new Publishing(environment, { catalogue, drafts, agents, consent, reader, turns });
     const workshop = { catalogue, drafts, agents, uploads, consent, providers, programs, turns };
     this.#workshop = new Workshop(environment, workshop);
@@ -194,6 +202,25 @@ export class Workbenches {
     return this.#review.textDiff(input);
   }
 
+  documentDiff(input: In<Review["documentDiff"]>) {
+    return this.#review.documentDiff(input);
+  }
+
+  documentPage(input: In<Review["page"]>) {
+    return this.#review.page(input);
+  }
+
+  /** Accepts and rejects; answers what is left of the files that were decided on. */
+  async decide(input: DecisionsInput) {
+    return await this.#review.changesAt(input.workbenchId, await this.#decisions.decide(input));
+  }
+
+  /** A person's own change of one file. */
+  async editDraft(input: EditInput) {
+    const { draft, changes } = await this.#review.changesAt(input.workbenchId, [await this.#byHand.edit(input)]);
+    return { draft, change: changes[0] ?? null };
+  }
+
   async confirmDeletions(input: { workbenchId: string; paths: readonly string[] }) {
     return await this.#drafts.confirmDeletions((await this.#catalogue.find(input.workbenchId)).id, input.paths);
   }
@@ -277,7 +304,8 @@ export class Workbenches {
   async exportConversation(input: { workbenchId: string }) {
     const row = await this.#catalogue.find(input.workbenchId);
     const { workspace_id: workspaceId, session_id: sessionId } = row;
-    return await exportConversation(this.#environment.store, this.#turns, { workspaceId, sessionId }, row);
+    const content = await exportConversation(this.#environment.store, this.#turns, { workspaceId, sessionId }, row);
+    return { name: row.name, content };
   }
 
   consentStatus(input: In<Consent["status"]>) {
@@ -322,7 +350,8 @@ export class Workbenches {
   /** Waits for what is going on and ends the threads. Stop the runs first. */
   async close(): Promise<void> {
     await this.#environment.locks.idle();
-    await Promise.all([this.#environment.disk.close(), this.#environment.compute.close()]);
+    const { disk, compute, documents } = this.#environment;
+    await Promise.all([disk.close(), compute.close(), documents.close()]);
   }
 
   async #names(id: string): Promise<string[]> {

@@ -4,7 +4,7 @@ import { Readable } from "node:stream";
 import { text } from "node:stream/consumers";
 import { pipeline } from "node:stream/promises";
 import type { Command } from "commander";
-import type { Client, DownloadedFile } from "@benchtop/client";
+import type { Client, DownloadedFile, DownloadId } from "@benchtop/client";
 import type { InputOf, Operation, OperationId, Operations } from "@benchtop/operations";
 import { BenchtopError } from "@benchtop/protocol/errors";
 import type { Invocation } from "../invocation.ts";
@@ -101,10 +101,16 @@ const transfers: { readonly [Id in Exclude<OperationId, JsonId>]: (call: Call) =
     const body = file === "-" ? Readable.toWeb(process.stdin) : await blobOf(file);
     invocation.printJson(await client.upload(body as ReadableStream<Uint8Array> | Blob));
   },
-  "files.read": async (call) => keep(call, await call.client.download(call.input as InputOf<Operations["files.read"]>)),
-  "evals.report": async (call) =>
-    keep(call, await call.client.downloadReport(call.input as InputOf<Operations["evals.report"]>)),
+  "files.read": (call) => keepFrom(call, "files.read"),
+  "review.getPage": (call) => keepFrom(call, "review.getPage"),
+  "runs.artifact": (call) => keepFrom(call, "runs.artifact"),
+  "workshop.exportConversation": (call) => keepFrom(call, "workshop.exportConversation"),
+  "evals.report": (call) => keepFrom(call, "evals.report"),
 };
+
+async function keepFrom<Id extends DownloadId>(call: Call, id: Id): Promise<void> {
+  await keep(call, await call.client.downloadFrom(id, call.input as InputOf<Operations[Id]>));
+}
 
 function isTransfer(id: OperationId): id is keyof typeof transfers {
   return Object.hasOwn(transfers, id);

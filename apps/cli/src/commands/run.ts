@@ -96,6 +96,8 @@ async function run(invocation: Invocation, words: string, options: PromptOptions
       fileCount: files.length,
       totalBytes: Buffer.byteLength(prompt),
       memories: 0,
+      contextItems: 0,
+      files: files.map(({ name, bytes }) => ({ path: name, bytes })),
       host: new URL(provider.baseUrl).host,
     };
   };

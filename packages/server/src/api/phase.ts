@@ -7,6 +7,7 @@ const phaseByCapability: Readonly<Record<string, Phase>> = {
   workbenches: "workbench",
   files: "workbench",
   outsideChanges: "workbench",
+  contextItems: "workbench",
   workshop: "workshop",
   egress: "workshop",
   draft: "review",

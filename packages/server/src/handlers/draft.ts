@@ -7,6 +7,10 @@ export function draftHandlers({ workbenches, store }: Services): HandlersOf<type
     "draft.getState": (input) => workbenches.draftState(input),
     "review.getChangeSet": (input) => workbenches.changeSet(input),
     "review.getTextDiff": (input) => workbenches.textDiff(input),
+    "review.getDocumentDiff": (input) => workbenches.documentDiff(input),
+    "review.getPage": (input) => workbenches.documentPage(input),
+    "draft.decide": (input, { identity }) => workbenches.decide({ ...input, userId: identity.userId }),
+    "draft.edit": (input) => workbenches.editDraft(input),
     "draft.confirmDeletions": (input) => workbenches.confirmDeletions(input),
     "draft.publish": (input, { identity, progress }) =>
       tellingPhases(store, progress, (onStarted) =>

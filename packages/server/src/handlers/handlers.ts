@@ -1,8 +1,10 @@
 import { operations } from "@benchtop/operations";
 import type { Handlers } from "../api/handler.ts";
+import { contextItemHandlers } from "./context-items.ts";
 import { conversationHandlers } from "./conversations.ts";
 import { draftHandlers } from "./draft.ts";
 import { evalHandlers } from "./evals.ts";
+import { failureHandlers } from "./failures.ts";
 import { identityHandlers } from "./identity.ts";
 import { memoryHandlers } from "./memory.ts";
 import { providerHandlers } from "./providers.ts";
@@ -25,8 +27,10 @@ export function bindHandlers(services: Services): Handlers {
     ...workbenchHandlers(services),
     ...draftHandlers(services),
     ...workshopHandlers(services),
+    ...contextItemHandlers(services),
     ...memoryHandlers(services),
     ...evalHandlers(services),
+    ...failureHandlers(services),
   };
   for (const id of Object.keys(operations)) {
     if (!Object.hasOwn(handlers, id)) throw new Error(`The operation ${id} has no handler.`);

@@ -1,5 +1,5 @@
 import type { runOperations } from "@benchtop/operations";
-import { BenchtopError, type RunRecord } from "@benchtop/protocol";
+import { BenchtopError, type EventOf, type RunRecord } from "@benchtop/protocol";
 import type { Store } from "@benchtop/store";
 import type { EventSource, HandlersOf } from "../api/handler.ts";
 import { whoseOf } from "../identity/whose.ts";
@@ -28,6 +28,10 @@ export function runHandlers({ store, runs, workbenches }: Services): HandlersOf<
     "runs.eventPage": async ({ runId, after = -1, limit }) => {
       const items = await journal.read(runId, { after, limit });
       return { items, nextAfter: items.length < limit ? null : (items.at(-1)?.seq ?? null) };
+    },
+    "runs.artifact": async ({ runId, artifactId }) => {
+      const { name, mediaType, sha256, bytes } = await findArtifact(store, runId, artifactId);
+      return { fileName: name, mediaType, sha256, bytes, content: store.blobs.stream(sha256) };
     },
     "runs.verify": async ({ runId }) => {
       await findRun(store, runId);
@@ -65,4 +69,18 @@ function parseLastEventId(text: string): number {
   throw new BenchtopError("VALIDATION_FAILED", "Last-Event-ID must be the `seq` of an event.", {
     detail: { fields: ["Last-Event-ID"] },
   });
+}
+
+/** Artifacts are few and told by barriers, so the journal is read for them alone. */
+async function findArtifact(store: Store, runId: string, artifactId: string): Promise<EventOf<"ArtifactWritten">> {
+  const rows = await store.db
+    .selectFrom("run_events")
+    .select("body")
+    .where("run_id", "=", runId)
+    .where("type", "=", "ArtifactWritten")
+    .execute();
+  const events = rows.map(({ body }) => JSON.parse(body) as EventOf<"ArtifactWritten">);
+  const found = events.find((event) => event.artifactId === artifactId);
+  if (found) return found;
+  throw new BenchtopError("NOT_FOUND", "This run left no such artifact.", { phase: "run", runId });
 }

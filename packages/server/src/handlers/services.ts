@@ -1,4 +1,4 @@
-import type { Catalogue, EgressLog, Providers, Secrets } from "@benchtop/models";
+import type { Catalogue, EgressExceptions, EgressLog, Providers, Secrets } from "@benchtop/models";
 import type { Runs } from "@benchtop/runs";
 import type { Store } from "@benchtop/store";
 import type { Workbenches } from "@benchtop/workbench";
@@ -27,6 +27,7 @@ export interface Services {
   readonly identities: Identities;
   readonly oidc: OidcSignIn;
   readonly egressLog: EgressLog;
+  readonly egressExceptions: EgressExceptions;
   /** How the exports of traces fare. */
   readonly traces: () => readonly TraceExport["state"][];
   /** What an operator should not forget: shown with the status until it is over. */

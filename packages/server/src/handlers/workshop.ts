@@ -1,10 +1,25 @@
 import type { workshopOperations } from "@benchtop/operations";
 import type { HandlersOf } from "../api/handler.ts";
+import { downloadOf } from "./download.ts";
 import type { Services } from "./services.ts";
 
-export function workshopHandlers({ workbenches, egressLog }: Services): HandlersOf<typeof workshopOperations> {
+export function workshopHandlers({
+  workbenches,
+  egressLog,
+  egressExceptions,
+}: Services): HandlersOf<typeof workshopOperations> {
   return {
     "workshop.runAgent": (input, { identity }) => workbenches.runAgent({ ...input, userId: identity.userId }),
+    "workshop.sendUserMessage": (input, { identity }) =>
+      workbenches.sendUserMessage({ ...input, userId: identity.userId }),
+    "workshop.regenerate": (input, { identity }) => workbenches.regenerate({ ...input, userId: identity.userId }),
+    "workshop.undoToMessage": (input, { identity }) => workbenches.undoToMessage({ ...input, userId: identity.userId }),
+    "workshop.switchModel": (input, { identity }) => workbenches.switchModel({ ...input, userId: identity.userId }),
+    "workshop.context": (input) => workbenches.contextUse(input),
+    "workshop.exportConversation": async (input) => {
+      const { name, content } = await workbenches.exportConversation(input);
+      return downloadOf(`${name}.jsonl`, "application/jsonl", content);
+    },
     "workshop.conversation": (input) => workbenches.conversation(input),
     "egress.consentStatus": async (input) => ({ workshop: await workbenches.consentStatus(input) }),
     "egress.grantConsent": async (input, { identity }) => {
@@ -13,6 +28,13 @@ export function workshopHandlers({ workbenches, egressLog }: Services): Handlers
     },
     "egress.revokeConsent": async (input) => {
       await workbenches.revokeConsent(input);
+      return {};
+    },
+    "egressExceptions.list": async (_, { identity }) => ({ items: await egressExceptions.list(identity.workspaceId) }),
+    "egressExceptions.approve": (input, { identity }) =>
+      egressExceptions.approve(identity.workspaceId, { ...input, userId: identity.userId }),
+    "egressExceptions.revoke": async ({ host }, { identity }) => {
+      await egressExceptions.revoke(identity.workspaceId, host);
       return {};
     },
     "egress.listEvents": (input, { identity }) => egressLog.list({ ...input, workspaceId: identity.workspaceId }),

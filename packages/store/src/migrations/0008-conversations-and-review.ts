@@ -52,10 +52,18 @@ async function makeConversationChains(db: Kysely<unknown>): Promise<void> {
     ) AS newest WHERE place = 1`.execute(db);
   await db.schema.alterTable("checkpoints").addColumn("head_run_id", "text").execute();
   await db.schema.alterTable("drafts").addColumn("head_run_id", "text").execute();
+  await sql`UPDATE checkpoints SET head_run_id = (
+      SELECT turn.run_id FROM conversation_turns AS turn JOIN workbenches ON workbenches.session_id = turn.session_id
+      WHERE workbenches.id = checkpoints.workbench_id AND turn.created_at <= checkpoints.created_at
+        AND (checkpoints.run_id IS NULL OR turn.run_id <> checkpoints.run_id)
+      ORDER BY turn.created_at DESC, turn.run_id DESC LIMIT 1
+    )`.execute(db);
 }
 
 async function extendDrafts(db: Kysely<unknown>): Promise<void> {
   await db.schema.alterTable("draft_changes").addColumn("summary", "text").execute();
+  await db.schema.alterTable("draft_changes").addColumn("media_type", "text").execute();
+  await db.schema.alterTable("draft_changes").addColumn("opaque", "integer").execute();
   await db.schema
     .createTable("draft_decisions")
     .addColumn("draft_id", "text", (column) => column.notNull())

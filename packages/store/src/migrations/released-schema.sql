@@ -17,7 +17,7 @@ CREATE TABLE "conversation_turns" ("run_id" text not null primary key, "workspac
 CREATE INDEX "conversation_turns_of_session" on "conversation_turns" ("workspace_id", "session_id", "created_at")
 CREATE TABLE "conversations" ("id" text not null primary key, "workspace_id" text not null, "user_id" text not null, "title" text not null, "created_at" text not null, "workbench_id" text)
 CREATE INDEX "conversations_of_workbench" on "conversations" ("workbench_id", "created_at")
-CREATE TABLE "draft_changes" ("draft_id" text not null, "revision" integer not null, "path" text not null, "change" text not null, "sha256" text, "bytes" bigint not null, "confirmed" integer not null, "run_id" text, "call_id" text, "at" text not null, "summary" text, constraint "draft_changes_key" primary key ("draft_id", "path", "revision"))
+CREATE TABLE "draft_changes" ("draft_id" text not null, "revision" integer not null, "path" text not null, "change" text not null, "sha256" text, "bytes" bigint not null, "confirmed" integer not null, "run_id" text, "call_id" text, "at" text not null, "summary" text, "media_type" text, "opaque" integer, constraint "draft_changes_key" primary key ("draft_id", "path", "revision"))
 CREATE INDEX "draft_changes_by_revision" on "draft_changes" ("draft_id", "revision")
 CREATE TABLE "draft_decisions" ("draft_id" text not null, "path" text not null, "hunk" text not null, "sha256" text, "user_id" text not null, "at" text not null, constraint "draft_decisions_key" primary key ("draft_id", "path", "hunk"))
 CREATE TABLE "drafts" ("id" text not null primary key, "workbench_id" text not null, "base_manifest_hash" text not null, "created_at" text not null, "updated_at" text not null, "revision" integer not null, "head_run_id" text)

@@ -3,9 +3,11 @@ import type { ConsentPort, ConsentQuestion } from "@benchtop/egress";
 import type { Providers, ResolvedModel } from "@benchtop/models";
 import { BenchtopError } from "@benchtop/protocol";
 import type { Catalogue, WorkbenchRow } from "../catalogue/catalogue.ts";
+import { contextItemsOf, itemHash } from "../context-items/context-items.ts";
 import { now, type Environment, type Transaction } from "../environment.ts";
 import type { Manifest } from "../files/manifest.ts";
 import { countMemories } from "../memory/memory.ts";
+import type { Turns } from "../workshop/turns.ts";
 
 /** What would be sent, to whom, and whether a person has agreed. */
 export interface ConsentStatus {
@@ -18,6 +20,8 @@ export interface ConsentStatus {
   readonly fileCount: number;
   readonly totalBytes: number;
   readonly memories: number;
+  readonly contextItems: number;
+  readonly files: { readonly path: string; readonly bytes: number }[];
   readonly host: string;
 }
 
@@ -36,13 +40,23 @@ export interface Scope {
   readonly totalBytes: number;
 }
 
+/** What a model is told besides the files. */
+export interface ToldBesides {
+  /** Its agents remember. */
+  readonly memory: boolean;
+  /** Of the context items, in their order. */
+  readonly items: readonly string[];
+}
+
 /**
- * Everything in the published files and, where its agents remember, what they remember: whoever agreed to the files alone is
- * asked again when memory is turned on. What is remembered changes with every run, so it is not part of the hash.
+ * Everything in the published files, the context items and, where its agents remember, what they remember: whoever agreed to
+ * the files alone is asked again when memory is turned on. What is remembered changes with every run, so it is not part of
+ * the hash.
  */
-export function workbenchScope(manifest: Manifest, memory: boolean): Scope {
+export function workbenchScope(manifest: Manifest, { memory, items }: ToldBesides): Scope {
+  const contextItems = [...items, ...(memory ? ["memory"] : [])];
   return {
-    hash: hashOf({ contextItems: memory ? ["memory"] : [], manifest: manifest.hash, version: 1 }),
+    hash: hashOf({ contextItems, manifest: manifest.hash, version: 1 }),
     fileCount: manifest.entries.length,
     totalBytes: manifest.totalBytes,
   };
@@ -56,6 +70,15 @@ export function promptScope(attachments: readonly { readonly sha256: string; rea
     fileCount: sizes.size,
     totalBytes: [...sizes.values()].reduce((sum, bytes) => sum + bytes, 0),
   };
+}
+
+const maxListedFiles = 500;
+
+/** By path; the largest first where there are more than a person could read. */
+function listedFiles({ entries }: Manifest): { path: string; bytes: number }[] {
+  const files = entries.map(({ path, bytes }) => ({ path, bytes }));
+  if (files.length <= maxListedFiles) return files;
+  return files.toSorted((a, b) => b.bytes - a.bytes).slice(0, maxListedFiles);
 }
 
 function hashOf(scope: object): string {
@@ -79,23 +102,25 @@ export class Consent implements ConsentPort {
   readonly #environment: Environment;
   readonly #catalogue: Catalogue;
   readonly #providers: Providers;
+  readonly #turns: Turns;
   /** By run: one for each model that it may ask. */
   readonly #once = new Map<string, readonly Grant[]>();
   /** Each with the provider's row as it was, so that a provider that was replaced is not the one that was agreed to. */
   readonly #session = new Map<string, Grant & { provider: string }>();
 
-  constructor(environment: Environment, catalogue: Catalogue, providers: Providers) {
+  constructor(environment: Environment, catalogue: Catalogue, providers: Providers, turns: Turns) {
     this.#environment = environment;
     this.#catalogue = catalogue;
     this.#providers = providers;
+    this.#turns = turns;
   }
 
-  /** Of the model that the newest agent run asked, unless told. */
+  /** Of the model of the conversation, unless told. */
   async status(input: { workbenchId: string; model?: string | undefined }): Promise<ConsentStatus> {
     const row = await this.#catalogue.find(input.workbenchId);
     const { workspace_id: workspaceId } = row;
-    const model = await this.#providers.resolve(workspaceId, input.model ?? (await this.#lastModel(row)));
-    const scope = workbenchScope(await this.#environment.manifests.load(row.manifest_hash), row.memory === 1);
+    const model = await this.#providers.resolve(workspaceId, input.model ?? (await this.#currentModel(row)));
+    const scope = await this.scopeOf(row);
     const { providerId, modelId, local, host } = model;
     const grant = { workspaceId, workbenchId: row.id, providerId, modelId, scopeHash: scope.hash };
     const persisted = await this.#isPersisted(grant);
@@ -108,7 +133,9 @@ export class Consent implements ConsentPort {
       scopeHash: scope.hash,
       fileCount: scope.fileCount,
       totalBytes: scope.totalBytes,
+      contextItems: (await contextItemsOf(this.#environment.store.db, row.id)).length,
       memories: row.memory === 1 ? await countMemories(this.#environment.store, row.id) : 0,
+      files: listedFiles(await this.#environment.manifests.load(row.manifest_hash)),
       host,
     };
   }
@@ -126,7 +153,7 @@ export class Consent implements ConsentPort {
     const { workspace_id: workspaceId } = row;
     const { providerId, modelId } = input;
     await this.#providers.resolve(workspaceId, `${providerId}/${modelId}`);
-    const scope = workbenchScope(await this.#environment.manifests.load(row.manifest_hash), row.memory === 1);
+    const scope = await this.scopeOf(row);
     if (scope.hash !== input.scopeHash) {
       throw new BenchtopError(
         "VALIDATION_FAILED",
@@ -195,21 +222,32 @@ export class Consent implements ConsentPort {
     { workbenchId, from, to, counts }: { workbenchId: string; from: Manifest; to: Manifest; counts: { added: number } },
   ): Promise<void> {
     if (counts.added > 0) return;
+    const items = (await contextItemsOf(transaction, workbenchId)).map(itemHash);
     for (const memory of [false, true]) {
       await transaction
         .updateTable("consents")
-        .set({ scope_hash: workbenchScope(to, memory).hash })
+        .set({ scope_hash: workbenchScope(to, { memory, items }).hash })
         .where("workbench_id", "=", workbenchId)
-        .where("scope_hash", "=", workbenchScope(from, memory).hash)
+        .where("scope_hash", "=", workbenchScope(from, { memory, items }).hash)
         .execute();
     }
   }
 
-  async #lastModel({ id: workbenchId, workspace_id: workspaceId }: WorkbenchRow): Promise<string> {
-    const { ledger } = this.#environment.store;
-    const { items } = await ledger.list({ workspaceId, workbenchId, kind: "agent", limit: 1 });
-    const { providerId, modelId } = items[0] ?? {};
-    if (providerId != null && modelId != null) return `${providerId}/${modelId}`;
+  /** What a run that began now might show a model. */
+  async scopeOf({ id, manifest_hash, memory }: WorkbenchRow): Promise<Scope> {
+    const { manifests, store } = this.#environment;
+    const items = (await contextItemsOf(store.db, id)).map(itemHash);
+    return workbenchScope(await manifests.load(manifest_hash), { memory: memory === 1, items });
+  }
+
+  /** That of the conversation: its newest turn's, or the one that was switched to. */
+  async #currentModel({
+    id: workbenchId,
+    workspace_id: workspaceId,
+    session_id: sessionId,
+  }: WorkbenchRow): Promise<string> {
+    const model = await this.#turns.currentModel({ workspaceId, sessionId });
+    if (model !== undefined) return model;
     throw new BenchtopError("PROVIDER_NOT_CONFIGURED", "No agent has worked in this workbench yet. Name a model.", {
       phase: "workshop",
       workbenchId,

@@ -1,10 +1,12 @@
-import { BenchtopError, newId, type EventInput } from "@benchtop/protocol";
-import { now, type Environment, type Transaction } from "../environment.ts";
-import { classifyText } from "../files/classify.ts";
-import { Names } from "../path/names.ts";
+import { BenchtopError, type EventInput } from "@benchtop/protocol";
+import type { BlobRef } from "@benchtop/store";
+import type { Environment, Transaction } from "../environment.ts";
+import { classify, classifyText, type Classification } from "../files/classify.ts";
 import { parseWorkbenchPath, type WorkbenchPath } from "../path/workbench-path.ts";
 import type { Selectable } from "../rows.ts";
-import { changeKind, DraftView } from "./view.ts";
+import { applyChanges, tooMuch, type PathChange } from "./apply.ts";
+import { DraftView } from "./view.ts";
+import { DraftViews } from "./views.ts";
 
 export interface DraftState {
   readonly exists: boolean;
@@ -15,15 +17,21 @@ export interface DraftState {
   readonly unconfirmedDeletions: string[];
   readonly createdAt: string | null;
   readonly updatedAt: string | null;
+  readonly stale: boolean;
 }
 
 export type DraftRow = Selectable<"drafts">;
 
-/** Who changes the Draft. */
+/** Who changes the Draft: a call of a run, or a person. */
 export interface Author {
   readonly runId: string | null;
   readonly callId: string | null;
+  /** What the run says of its change, in a line. */
+  readonly summary?: string | null;
 }
+
+/** The author of what is done by hand. */
+export const aPerson: Author = { runId: null, callId: null };
 
 /** What one write came to. `undefined` where the Draft said the same already. */
 export type Written = EventInput<"DraftChanged"> | undefined;
@@ -34,9 +42,11 @@ export type Written = EventInput<"DraftChanged"> | undefined;
  */
 export class Drafts {
   readonly #environment: Environment;
+  readonly #views: DraftViews;
 
   constructor(environment: Environment) {
     this.#environment = environment;
+    this.#views = new DraftViews(environment);
   }
 
   async find(workbenchId: string): Promise<DraftRow | undefined> {
@@ -46,7 +56,21 @@ export class Drafts {
 
   async state(workbenchId: string): Promise<DraftState> {
     const draft = await this.find(workbenchId);
-    return draft ? stateOf(draft, await this.view(draft)) : noDraft;
+    return draft ? this.stateOf(draft, await this.view(draft)) : noDraft;
+  }
+
+  stateOf(draft: DraftRow, view: DraftView): DraftState {
+    return {
+      exists: true,
+      draftId: draft.id,
+      baseManifestHash: draft.base_manifest_hash,
+      revision: draft.revision,
+      counts: view.counts(),
+      unconfirmedDeletions: view.unconfirmedDeletions(),
+      createdAt: draft.created_at,
+      updatedAt: draft.updated_at,
+      stale: Date.now() - Date.parse(draft.updated_at) > this.#environment.limits.staleDraftHours * 3_600_000,
+    };
   }
 
   /** The Draft over its base; over Published where there is none. */
@@ -63,43 +87,63 @@ export class Drafts {
   }
 
   async view(draft: DraftRow): Promise<DraftView> {
-    const { store, manifests } = this.#environment;
-    const rows = await store.db.selectFrom("draft_changes").selectAll().where("draft_id", "=", draft.id).execute();
-    return new DraftView(await manifests.load(draft.base_manifest_hash), rows);
+    return await this.#views.view(draft);
   }
 
-  /** Writes a text file into the Draft, which begins with its first write. */
-  async write(workbenchId: string, path: string, text: string, author: Author): Promise<Written> {
+  /** Of `DraftViews`: throws when paths that are about to be added collide with what there is. */
+  async refuseTaken(...of: Parameters<DraftViews["refuseTaken"]>): Promise<void> {
+    await this.#views.refuseTaken(...of);
+  }
+
+  /** Keeps a text that a path is to have. Throws `VALIDATION_FAILED` for what is no text, or too long. */
+  async keepText(path: string, text: string): Promise<BlobRef & Classification> {
     const { limits, store } = this.#environment;
     const checked = parseWorkbenchPath(path, limits);
     const bytes = Buffer.from(text);
     refuseUnwritable(checked, text, bytes, limits.maxDraftFileBytes);
     const blob = await store.blobs.put(bytes);
-    return await this.#change(workbenchId, checked, { sha256: blob.sha256, bytes: blob.bytes }, author);
+    return { sha256: blob.sha256, bytes: blob.bytes, ...classifyText(checked) };
+  }
+
+  /** Writes a text file into the Draft, which begins with its first write. */
+  async write(workbenchId: string, path: string, text: string, author: Author): Promise<Written> {
+    return await this.#change(workbenchId, path, await this.keepText(path, text), author);
+  }
+
+  /** Writes a document that a tool made. The caller has seen to it that the bytes are what the name says. */
+  async writeDocument(workbenchId: string, path: string, bytes: Uint8Array, author: Author): Promise<Written> {
+    const { limits, store } = this.#environment;
+    const checked = parseWorkbenchPath(path, limits);
+    const { maxDraftDocumentBytes: allowed } = limits;
+    if (bytes.length > allowed) {
+      const message = `The document would have ${bytes.length} bytes; the limit maxDraftDocumentBytes is ${allowed}.`;
+      throw tooMuch(message, "maxDraftDocumentBytes", allowed);
+    }
+    const blob = await store.blobs.put(bytes);
+    const content = { sha256: blob.sha256, bytes: blob.bytes, ...classify(checked, bytes, true) };
+    return await this.#change(workbenchId, checked, content, author);
   }
 
   /** Marks a file as deleted in the Draft; a person has to confirm it before it can be published. */
   async remove(workbenchId: string, path: string, author: Author): Promise<Written> {
-    const checked = parseWorkbenchPath(path, this.#environment.limits);
-    return await this.#change(workbenchId, checked, null, author);
+    return await this.#change(workbenchId, path, null, author);
   }
 
   /** Puts one path back to what the base says. */
   async revert(workbenchId: string, path: string, author: Author): Promise<Written> {
-    const checked = parseWorkbenchPath(path, this.#environment.limits);
-    const base = (await this.viewOf(workbenchId)).base.byPath.get(checked);
-    return await this.#change(workbenchId, checked, base ? { sha256: base.sha256, bytes: base.bytes } : null, author);
+    return await this.#change(workbenchId, path, "base", author);
   }
 
   /**
-   * What a tool call changed in the Draft that is there now; undefined when it changed nothing. A call that a crash came
-   * after, and that is made again, learns so that it has taken effect.
+   * What a tool call changed in the Draft that is there now, at one path where it may have changed several; undefined when it
+   * changed nothing. A call that a crash came after, and that is made again, learns so that it has taken effect.
    */
-  async changeOf(workbenchId: string, author: Author): Promise<Written> {
+  async changeOf(workbenchId: string, author: Author, path?: string): Promise<Written> {
     const draft = await this.find(workbenchId);
     if (!draft || author.runId === null || author.callId === null) return undefined;
     const { store, manifests } = this.#environment;
-    const rows = store.db.selectFrom("draft_changes").selectAll().where("draft_id", "=", draft.id);
+    let rows = store.db.selectFrom("draft_changes").selectAll().where("draft_id", "=", draft.id);
+    if (path !== undefined) rows = rows.where("path", "=", path);
     const row = await rows
       .where("run_id", "=", author.runId)
       .where("call_id", "=", author.callId)
@@ -180,6 +224,7 @@ export class Drafts {
             .execute();
         }
       });
+      for (const { draftId } of rows.slice(0, 1)) this.#views.forget(draftId);
       await store.flush();
       return await this.state(workbenchId);
     });
@@ -192,82 +237,22 @@ export class Drafts {
     await store.flush();
   }
 
-  async #change(
-    workbenchId: string,
-    path: WorkbenchPath,
-    content: { sha256: string; bytes: number } | null,
-    author: Author,
-  ): Promise<Written> {
+  /** One path. The Draft stays even where it then changes nothing: a run may go on with it, or take more back. */
+  async #change(workbenchId: string, path: string, content: PathChange["content"], author: Author): Promise<Written> {
+    const checked = parseWorkbenchPath(path, this.#environment.limits);
     return await this.#environment.locks.run(workbenchId, async () => {
-      const draft = await this.find(workbenchId);
-      const view = draft ? await this.view(draft) : await this.viewOf(workbenchId);
-      const previous = view.get(path);
-      if ((previous?.sha256 ?? null) === (content?.sha256 ?? null)) {
-        if (previous || view.changes.has(path)) return undefined;
-        throw new BenchtopError("NOT_FOUND", `There is no file "${path}".`, { phase: "workshop", workbenchId });
-      }
-      if (content) this.#refuseUnfit(view, path, content.bytes);
-
-      const base = view.base.byPath.get(path);
-      const change = changeKind(base?.sha256 ?? null, content?.sha256 ?? null) ?? "reverted";
-      const draftId = draft?.id ?? newId("draft");
-      const revision = (draft?.revision ?? 0) + 1;
-      await this.#environment.store.db.transaction().execute(async (transaction) => {
-        await saveRevision(transaction, { id: draftId, workbenchId, base: view.base.hash, revision });
-        await transaction
-          .insertInto("draft_changes")
-          .values({
-            draft_id: draftId,
-            revision,
-            path,
-            change,
-            sha256: content?.sha256 ?? null,
-            bytes: content?.bytes ?? 0,
-            // What never was published needs nobody's consent to go.
-            confirmed: change === "reverted" ? 1 : 0,
-            run_id: author.runId,
-            call_id: author.callId,
-            at: now(),
-          })
-          .execute();
-      });
-      return {
-        type: "DraftChanged",
-        draftId,
-        revision,
-        path,
-        change,
-        sha256: content?.sha256 ?? null,
-        previousSha256: previous?.sha256 ?? null,
-        bytes: content?.bytes ?? 0,
-        ...(author.callId !== null && { callId: author.callId }),
-      };
+      const changes = [{ path: checked, content, summary: author.summary ?? null }];
+      const [written] = await applyChanges(this.#environment, this, workbenchId, { changes, author, keepEmpty: true });
+      if (written === undefined && content !== "base") await this.#refuseUnknown(workbenchId, checked);
+      return written;
     });
   }
 
-  /** Names that collide, and limits that the Draft with this file would exceed. */
-  #refuseUnfit(view: DraftView, path: WorkbenchPath, bytes: number): void {
-    const { limits } = this.#environment;
-    const files = view.files();
-    if (!view.get(path)) {
-      new Names(files.map((file) => file.path)).add(path);
-      if (files.length >= limits.maxFiles) {
-        throw tooMuch(
-          `A workbench holds at most ${limits.maxFiles} files (limit maxFiles).`,
-          "maxFiles",
-          limits.maxFiles,
-        );
-      }
-    }
-    if (!view.changes.has(path) && view.changes.size >= limits.maxDraftFiles) {
-      const message = `A Draft changes at most ${limits.maxDraftFiles} files (limit maxDraftFiles). Publish or discard it first.`;
-      throw tooMuch(message, "maxDraftFiles", limits.maxDraftFiles);
-    }
-    const total = files.reduce((sum, file) => sum + (file.path === path ? 0 : file.bytes), bytes);
-    if (total > limits.maxTotalBytes) {
-      const message = `A workbench holds at most ${limits.maxTotalBytes} bytes (limit maxTotalBytes).`;
-      throw tooMuch(message, "maxTotalBytes", limits.maxTotalBytes);
-    }
+  /** What is deleted once more is deleted; what never was there is not. */
+  async #refuseUnknown(workbenchId: string, path: WorkbenchPath): Promise<void> {
+    const view = await this.viewOf(workbenchId);
+    if (view.get(path) || view.changes.has(path)) return;
+    throw new BenchtopError("NOT_FOUND", `There is no file "${path}".`, { phase: "workshop", workbenchId });
   }
 }
 
@@ -277,33 +262,8 @@ function noLonger(workbenchId: string, message: string): BenchtopError {
 
 export async function removeDraft(transaction: Transaction, draftId: string): Promise<void> {
   await transaction.deleteFrom("draft_changes").where("draft_id", "=", draftId).execute();
+  await transaction.deleteFrom("draft_decisions").where("draft_id", "=", draftId).execute();
   await transaction.deleteFrom("drafts").where("id", "=", draftId).execute();
-}
-
-async function saveRevision(
-  transaction: Transaction,
-  draft: { id: string; workbenchId: string; base: string; revision: number },
-): Promise<void> {
-  const at = now();
-  if (draft.revision === 1) {
-    await transaction
-      .insertInto("drafts")
-      .values({
-        id: draft.id,
-        workbench_id: draft.workbenchId,
-        base_manifest_hash: draft.base,
-        revision: 1,
-        created_at: at,
-        updated_at: at,
-      })
-      .execute();
-    return;
-  }
-  await transaction
-    .updateTable("drafts")
-    .set({ revision: draft.revision, updated_at: at })
-    .where("id", "=", draft.id)
-    .execute();
 }
 
 const noDraft: DraftState = {
@@ -315,20 +275,8 @@ const noDraft: DraftState = {
   unconfirmedDeletions: [],
   createdAt: null,
   updatedAt: null,
+  stale: false,
 };
-
-export function stateOf(draft: DraftRow, view: DraftView): DraftState {
-  return {
-    exists: true,
-    draftId: draft.id,
-    baseManifestHash: draft.base_manifest_hash,
-    revision: draft.revision,
-    counts: view.counts(),
-    unconfirmedDeletions: view.unconfirmedDeletions(),
-    createdAt: draft.created_at,
-    updatedAt: draft.updated_at,
-  };
-}
 
 /** A Draft is text. What is kept in it can be shown in Review and read back by the agent, whole. */
 function refuseUnwritable(path: WorkbenchPath, text: string, bytes: Uint8Array, maxBytes: number): void {
@@ -352,8 +300,4 @@ function refuseUnwritable(path: WorkbenchPath, text: string, bytes: Uint8Array, 
     `A file named "${path}" is ${mediaType}, which cannot be written as text. Choose a text format, such as .md or .csv.`,
     { phase: "workshop" },
   );
-}
-
-function tooMuch(message: string, limit: string, allowed: number): BenchtopError {
-  return new BenchtopError("VALIDATION_FAILED", message, { phase: "workshop", detail: { limit, allowed } });
 }

@@ -2,7 +2,8 @@ import { read } from "node:fs";
 import { promisify } from "node:util";
 import { BenchtopError } from "@benchtop/protocol";
 import type { Environment } from "../environment.ts";
-import { classifiedBytes, classify, type Classification } from "./classify.ts";
+import { classifyBlob } from "./classify-blob.ts";
+import type { Classification } from "./classify.ts";
 import type { HostFile, HostRefusal } from "./host.ts";
 import type { Manifest } from "./manifest.ts";
 
@@ -39,16 +40,8 @@ export class HostReader {
   }
 
   /** What the content of a blob is, for the path that it shall have. */
-  async classify(path: string, { sha256, bytes }: Content): Promise<Classification> {
-    const chunks: Uint8Array[] = [];
-    let length = 0;
-    for await (const chunk of this.#environment.store.blobs.stream(sha256)) {
-      const part = chunk as Uint8Array;
-      chunks.push(part);
-      length += part.length;
-      if (length >= classifiedBytes) break;
-    }
-    return classify(path, Buffer.concat(chunks), length >= bytes);
+  async classify(path: string, content: Content): Promise<Classification> {
+    return await classifyBlob(this.#environment.store.blobs, path, content);
   }
 
   /** The limits that the files of a workbench have together. */

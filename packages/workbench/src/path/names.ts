@@ -13,17 +13,18 @@ export class Names {
   readonly #taken = new Map<string, Taken>();
 
   constructor(paths: Iterable<string> = []) {
-    for (const path of paths) this.#claim(path);
+    for (const path of paths) this.claim(path);
   }
 
   /** Takes a path, or throws `VALIDATION_FAILED` naming what stands in its way. A path that is there already is fine. */
   add(path: WorkbenchPath): void {
-    const conflict = this.#conflict(path);
-    if (conflict) throw refusal("VALIDATION_FAILED", path, conflict);
-    this.#claim(path);
+    const conflict = this.conflictOf(path);
+    if (conflict !== undefined) throw refusal("VALIDATION_FAILED", path, conflict);
+    this.claim(path);
   }
 
-  #conflict(path: string): string | undefined {
+  /** What stands in the way of a path; undefined where nothing does. */
+  conflictOf(path: string): string | undefined {
     for (const folder of foldersOf(path)) {
       const other = this.#taken.get(twinKey(folder));
       if (!other) continue;
@@ -36,13 +37,21 @@ export class Names {
     return other.path === path ? undefined : twin(`"${other.path}"`);
   }
 
-  #claim(path: string): void {
+  /** Takes a path whatever stands in its way. */
+  claim(path: string): void {
     for (const folder of foldersOf(path)) {
       const key = twinKey(folder);
       if (!this.#taken.has(key)) this.#taken.set(key, { path: folder, kind: "folder" });
     }
     this.#taken.set(twinKey(path), { path, kind: "file" });
   }
+}
+
+/** Throws `VALIDATION_FAILED` when one of some paths collides with another of `all`, which they are among. */
+export function refuseTaken(all: Iterable<string>, paths: readonly WorkbenchPath[]): void {
+  const fresh = new Set<string>(paths);
+  const names = new Names([...all].filter((path) => !fresh.has(path)));
+  for (const path of paths) names.add(path);
 }
 
 function twin(other: string): string {

@@ -1,5 +1,6 @@
-import type { RunBody, RunOutcome } from "@benchtop/harness";
+import type { RunBody, RunHandle, RunOutcome } from "@benchtop/harness";
 import { BenchtopError, newId, type Json, type RunRecord } from "@benchtop/protocol";
+import type { RunStart } from "@benchtop/runs";
 import type { Catalogue } from "../catalogue/catalogue.ts";
 import type { Consent } from "../consent/consent.ts";
 import type { Agents } from "../draft/agents.ts";
@@ -7,13 +8,13 @@ import type { DraftRow, Drafts } from "../draft/drafts.ts";
 import type { DraftView } from "../draft/view.ts";
 import type { Environment } from "../environment.ts";
 import { draftExists } from "../files/files.ts";
-import { classifyText } from "../files/classify.ts";
 import type { HostReader } from "../files/host-reader.ts";
 import { makeManifest, type Manifest, type ManifestEntry } from "../files/manifest.ts";
 import { Names } from "../path/names.ts";
 import { parseWorkbenchPath } from "../path/workbench-path.ts";
 import { conflict, transition, type Transition } from "../published/transition.ts";
-import { findCheckpoint } from "./checkpoints.ts";
+import { goBack, type Turns } from "../workshop/turns.ts";
+import { findCheckpoint, type CheckpointRow } from "./checkpoints.ts";
 
 export interface ChangeCounts {
   added: number;
@@ -48,10 +49,18 @@ export class Publishing {
   readonly #agents: Agents;
   readonly #consent: Consent;
   readonly #reader: HostReader;
+  readonly #turns: Turns;
 
   constructor(
     environment: Environment,
-    parts: { catalogue: Catalogue; drafts: Drafts; agents: Agents; consent: Consent; reader: HostReader },
+    parts: {
+      catalogue: Catalogue;
+      drafts: Drafts;
+      agents: Agents;
+      consent: Consent;
+      reader: HostReader;
+      turns: Turns;
+    },
   ) {
     this.#environment = environment;
     this.#catalogue = parts.catalogue;
@@ -59,6 +68,7 @@ export class Publishing {
     this.#agents = parts.agents;
     this.#consent = parts.consent;
     this.#reader = parts.reader;
+    this.#turns = parts.turns;
   }
 
   /** Makes the Draft the published files, or fails with Published as it was and the Draft kept. */
@@ -116,19 +126,19 @@ export class Publishing {
     const entries = new Map<string, ManifestEntry>(view.base.byPath);
     for (const { path, change } of view.changes.values()) if (change === "deleted") entries.delete(path);
     const names = new Names(entries.keys());
-    for (const { path, sha256, bytes, before } of view.changes.values()) {
+    for (const { path, sha256, bytes, before, mediaType, opaque } of view.changes.values()) {
       if (sha256 === null) continue;
       const checked = parseWorkbenchPath(path, this.#environment.limits);
       names.add(checked);
       const fileId = before?.fileId ?? newId("file");
-      entries.set(path, { fileId, path, sha256, bytes, ...classifyText(path) });
+      entries.set(path, { fileId, path, sha256, bytes, mediaType, opaque });
     }
     const manifest = makeManifest(entries.values());
     this.#reader.refuseTooMuch(manifest);
     return manifest;
   }
 
-  /** Puts the published files back to a checkpoint; what is there now becomes a checkpoint first. */
+  /** Puts the published files and the conversation back to a checkpoint; what is there now becomes a checkpoint first. */
   async restore(input: {
     workbenchId: string;
     checkpointId?: string | undefined;
@@ -149,23 +159,19 @@ export class Publishing {
         ...(checkpoint.run_id !== null && { parentRunId: checkpoint.run_id }),
         input: { checkpointId: checkpoint.id },
       },
-      (run) =>
-        this.#environment.locks.run(
-          id,
-          async () => await this.#restore(run, id, checkpoint.id, checkpoint.manifest_hash),
-        ),
+      (run) => this.#environment.locks.run(id, async () => await this.#restore(run, id, checkpoint)),
       input,
     );
   }
 
-  async #restore(run: Parameters<RunBody>[0], workbenchId: string, source: string, hash: string): Promise<RunOutcome> {
+  async #restore(run: Parameters<RunBody>[0], workbenchId: string, source: CheckpointRow): Promise<RunOutcome> {
     await run.emit({ type: "PhaseChanged", phase: "validating" });
     const { manifests } = this.#environment;
     this.#agents.refuseWhileActive(workbenchId);
     if (await this.#drafts.find(workbenchId)) throw draftExists(workbenchId);
     const row = await this.#catalogue.find(workbenchId);
     const from = await manifests.load(row.manifest_hash);
-    const to = await this.#restored(hash, source);
+    const to = await this.#restored(source.manifest_hash, source.id);
     const counts = differences(from, to);
     const { checkpointId } = await transition(this.#environment, {
       ...this.#transitionOf(run, counts),
@@ -174,6 +180,8 @@ export class Publishing {
       from,
       to,
       checkpoint: { reason: "pre-restore", message: null },
+      // What was said since is taken back with what was done; the checkpoint that is made now goes forward to it again.
+      commit: (transaction) => goBack(transaction, run.runId, source.head_run_id),
     });
     await this.#tellCheckpoint(run, checkpointId, "pre-restore", from);
     return { output: `Restored the checkpoint: ${summary(counts)}.`, result: resultOf(checkpointId, counts) };
@@ -211,7 +219,7 @@ export class Publishing {
     if (!draft) return { discarded: agent !== undefined };
     refuseOtherDraft(draft, input.draftId);
     const parentRunId = await this.#lastWriter(draft);
-    const handle = await this.#environment.runs.start(
+    const handle = await this.#start(
       {
         kind: "discard",
         userId: input.userId,
@@ -219,7 +227,6 @@ export class Publishing {
         workbenchId: id,
         sessionId,
         ...(parentRunId !== null && { parentRunId }),
-        contract: {},
         input: { draftId: draft.id },
       },
       () =>
@@ -256,11 +263,11 @@ export class Publishing {
   }
 
   async #run(
-    start: Omit<Parameters<Environment["runs"]["start"]>[0], "contract">,
+    start: Transitional,
     body: RunBody,
     { wait, onStarted }: Pick<PublishInput, "wait" | "onStarted">,
   ): Promise<TransitionOutput> {
-    const handle = await this.#environment.runs.start({ ...start, contract: {} }, async (run) => {
+    const handle = await this.#start(start, async (run) => {
       try {
         return await body(run);
       } catch (thrown) {
@@ -270,7 +277,7 @@ export class Publishing {
           ...optionsOf(error),
           phase,
           runId: run.runId,
-          ...(start.workbenchId !== undefined && { workbenchId: start.workbenchId }),
+          workbenchId: start.workbenchId,
         });
       }
     });
@@ -283,6 +290,15 @@ export class Publishing {
     if (error && !settled) throw error;
     const answer = settled?.result ?? result;
     return { runId: handle.runId, status: "success", ...(answer as unknown as TransitionResultJson) };
+  }
+
+  /** Each is told in the conversation, at its place. */
+  async #start(start: Transitional, body: RunBody): Promise<RunHandle> {
+    const { workspaceId, sessionId, workbenchId, kind } = start;
+    const runId = newId("run");
+    return await this.#turns.during({ workspaceId, sessionId }, { runId, kind, workbenchId }, () =>
+      this.#environment.runs.start({ ...start, runId, contract: {} }, body),
+    );
   }
 
   #transitionOf(run: Parameters<RunBody>[0], counts: ChangeCounts): Pick<Transition, "runId" | "signal" | "onPhase"> {
@@ -319,6 +335,8 @@ export class Publishing {
     return row?.run_id ?? null;
   }
 }
+
+type Transitional = Omit<RunStart, "contract" | "runId"> & { readonly workbenchId: string; readonly sessionId: string };
 
 interface TransitionResultJson {
   readonly checkpointId: string | null;

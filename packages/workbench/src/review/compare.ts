@@ -1,15 +1,11 @@
-import { readFileSync } from "node:fs";
 import { diffWordsWithSpace } from "diff";
-import { unshown, type Comparison, type DiffLine, type Hunk } from "./comparison.ts";
-import { compareLines, splitLines, type Stretch } from "./lines.ts";
+import { unshown, type Comparison, type DiffLine, type Hunk, type HunkStretch } from "./comparison.ts";
+import type { Stretch } from "./lines.ts";
+import { textWarnings } from "./text-warnings.ts";
+import { compareSides, stretchId, type Sides, type SidesInput } from "./sides.ts";
 
-export interface CompareInput {
-  /** Files that hold the two sides; null where a side has none. */
-  readonly before: string | null;
-  readonly after: string | null;
+export interface CompareInput extends SidesInput {
   readonly contextLines: number;
-  readonly maxLines: number;
-  readonly timeoutMs: number;
   /** Only the numbers of lines are wanted. */
   readonly countsOnly: boolean;
 }
@@ -19,49 +15,34 @@ const maxShownLines = 20_000;
 
 /** The text diff of two blobs. Offline, bounded in time and size whatever the texts are. */
 export function compareTexts(input: CompareInput): Comparison {
-  const before = textOf(input.before);
-  const after = textOf(input.after);
-  if (before === undefined || after === undefined) return unshown("opaque", 0, 0);
-  const oldLines = splitLines(before);
-  const newLines = splitLines(after);
-  if (oldLines.length > input.maxLines || newLines.length > input.maxLines) {
-    return unshown("too-large", oldLines.length, newLines.length);
-  }
-  const stretches = compareLines(oldLines, newLines, input.timeoutMs);
+  const sides = compareSides(input);
+  if ("view" in sides) return unshown(sides.view, sides.oldLineCount, sides.newLineCount);
+  const { oldLines, newLines, stretches } = sides;
   const changed = stretches.filter((stretch) => !stretch.equal);
   const counts = {
     linesAdded: changed.reduce((sum, { newStart, newEnd }) => sum + newEnd - newStart, 0),
     linesRemoved: changed.reduce((sum, { oldStart, oldEnd }) => sum + oldEnd - oldStart, 0),
   };
-  const sides = { view: "text", oldLineCount: oldLines.length, newLineCount: newLines.length } as const;
-  if (input.countsOnly) return { ...sides, ...counts, hunks: [], truncated: false };
-  const hunks = hunksOf(stretches, oldLines, newLines, input.contextLines);
-  return { ...sides, ...bounded(hunks, counts) };
+  const facts = { view: "text", oldLineCount: oldLines.length, newLineCount: newLines.length } as const;
+  if (input.countsOnly) return { ...facts, ...counts, hunks: [], truncated: false, warnings: [] };
+  const hunks = hunksOf(sides, input.contextLines);
+  return { ...facts, ...bounded(hunks, counts), warnings: textWarnings(sides) };
 }
 
-function textOf(path: string | null): string | undefined {
-  if (path === null) return "";
-  const bytes = readFileSync(path);
-  if (bytes.includes(0)) return undefined;
-  try {
-    return new TextDecoder("utf-8", { fatal: true, ignoreBOM: true }).decode(bytes);
-  } catch (thrown) {
-    if (thrown instanceof TypeError) return undefined;
-    throw thrown;
-  }
-}
-
-function hunksOf(stretches: readonly Stretch[], oldLines: string[], newLines: string[], context: number): Hunk[] {
+function hunksOf(sides: Sides, context: number): Hunk[] {
+  const { stretches, oldLines, newLines } = sides;
   const hunks: Hunk[] = [];
   const words = new WordBudget();
   let lines: DiffLine[] = [];
+  let changed: HunkStretch[] = [];
   const finish = (): void => {
-    if (lines.some((line) => line.kind !== "context")) hunks.push(hunkOf(lines));
-    lines = [];
+    if (changed.length > 0) hunks.push(hunkOf(lines, changed));
+    [lines, changed] = [[], []];
   };
   for (const [index, stretch] of stretches.entries()) {
     if (!stretch.equal) {
-      lines.push(...replaced(stretch, oldLines, newLines, words));
+      for (const line of replaced(stretch, oldLines, newLines, words)) lines.push(line);
+      changed.push(hunkStretch(stretch, sides));
       continue;
     }
     const length = stretch.oldEnd - stretch.oldStart;
@@ -73,6 +54,17 @@ function hunksOf(stretches: readonly Stretch[], oldLines: string[], newLines: st
   }
   finish();
   return hunks;
+}
+
+function hunkStretch(stretch: Stretch, sides: Sides): HunkStretch {
+  const { oldStart, oldEnd, newStart, newEnd } = stretch;
+  return {
+    id: stretchId(stretch, sides),
+    oldStart: oldStart + 1,
+    oldLines: oldEnd - oldStart,
+    newStart: newStart + 1,
+    newLines: newEnd - newStart,
+  };
 }
 
 function contextLine(stretch: Stretch, at: number, lines: string[]): DiffLine {
@@ -104,7 +96,7 @@ function diffLine(kind: DiffLine["kind"], line: string, oldLine: number | null, 
   return { kind, text: ended ? line.slice(0, -1) : line, oldLine, newLine, ...(!ended && { noNewline: true }) };
 }
 
-function hunkOf(lines: DiffLine[]): Hunk {
+function hunkOf(lines: DiffLine[], stretches: HunkStretch[]): Hunk {
   const old = lines.filter((line) => line.oldLine !== null);
   const fresh = lines.filter((line) => line.newLine !== null);
   return {
@@ -113,7 +105,18 @@ function hunkOf(lines: DiffLine[]): Hunk {
     newStart: fresh[0]?.newLine ?? 0,
     newLines: fresh.length,
     lines,
+    stretches,
   };
+}
+
+/** As much of a hunk as there is room for. A stretch that is cut is named still: it can be decided on as a whole. */
+function cut(hunk: Hunk, room: number): Hunk {
+  const lines = hunk.lines.slice(0, room);
+  const lastOld = lines.findLast((line) => line.oldLine !== null)?.oldLine ?? 0;
+  const lastNew = lines.findLast((line) => line.newLine !== null)?.newLine ?? 0;
+  const isShown = ({ oldStart, oldLines, newStart, newLines }: HunkStretch): boolean =>
+    (oldLines > 0 && oldStart <= lastOld) || (newLines > 0 && newStart <= lastNew);
+  return hunkOf(lines, hunk.stretches.filter(isShown));
 }
 
 /** Words are compared for lines that resemble each other, while the time that one diff has for it lasts. */
@@ -145,7 +148,7 @@ function bounded(hunks: Hunk[], counts: { linesAdded: number; linesRemoved: numb
   let room = maxShownLines;
   for (const hunk of hunks) {
     if (room <= 0) break;
-    shown.push(hunk.lines.length <= room ? hunk : hunkOf(hunk.lines.slice(0, room)));
+    shown.push(hunk.lines.length <= room ? hunk : cut(hunk, room));
     room -= hunk.lines.length;
   }
   if (room >= 0) return { hunks, ...counts, truncated: false };

@@ -4,6 +4,8 @@ import { writeOut } from "../files/write-out.ts";
 import { scan } from "../published/scan.ts";
 import { build, missingBlobs, move, presence, recordStamps, remove, removeOld } from "../published/tree.ts";
 import { compareTexts } from "../review/compare.ts";
+import { countLines } from "../review/count-lines.ts";
+import { putBack } from "../review/put-back.ts";
 import { searchTexts } from "../workshop/search.ts";
 
 /** What a thread can be asked to do: synchronous functions of one plain value. */
@@ -23,17 +25,19 @@ export const jobs = {
   lookAtPlaces,
   writeBack,
   compareTexts,
+  countLines,
+  putBack,
   searchTexts,
 } as const;
 
 export type Jobs = typeof jobs;
-export type JobName = keyof Jobs;
-export type JobInput<Name extends JobName> = Parameters<Jobs[Name]>[0];
-export type JobOutput<Name extends JobName> = ReturnType<Jobs[Name]>;
+
+/** Functions of one plain value, by name; they may take their time. */
+export type JobTable = Readonly<Record<string, (input: never) => unknown>>;
 
 export interface JobRequest {
   readonly id: number;
-  readonly name: JobName;
+  readonly name: string;
   readonly input: unknown;
 }
 

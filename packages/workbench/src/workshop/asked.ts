@@ -12,9 +12,12 @@ export const KeptAttachment = z.object({
 export type KeptAttachment = z.infer<typeof KeptAttachment>;
 
 const Input = z.object({
-  /** Of an agent, or of a bare prompt. */
+  /** Of an agent, of a message about the files, or of a bare prompt. */
   task: z.string().optional(),
+  message: z.string().optional(),
   prompt: z.string().optional(),
+  /** The turn that is asked again. */
+  regenerates: z.string().optional(),
   instructions: z.string().optional(),
   /** Models to ask when the first fails, best first. */
   fallbacks: z.array(z.string()).default([]),
@@ -28,8 +31,9 @@ const Input = z.object({
 
 /** What a run of the workshop was asked, and how: `RunStarted.input`, read. */
 export interface Asked {
-  /** The task or the prompt. */
+  /** The task, the message or the prompt. */
   readonly text: string;
+  readonly regenerates: string | undefined;
   readonly instructions: string | undefined;
   readonly fallbacks: readonly string[];
   readonly attachments: readonly KeptAttachment[];
@@ -41,10 +45,12 @@ export interface Asked {
 
 /** Throws what zod throws for an input that no version of ours has written. */
 export function askedIn(input: Json): Asked {
-  const { task, prompt, instructions, fallbacks, attachments, memory, maxOutputTokens, temperature, output } =
+  const { task, message, prompt, regenerates, instructions, fallbacks, attachments, memory, ...rest } =
     Input.parse(input);
+  const { maxOutputTokens, temperature, output } = rest;
   return {
-    text: task ?? prompt ?? "",
+    text: task ?? message ?? prompt ?? "",
+    regenerates,
     instructions,
     fallbacks,
     attachments,
@@ -55,8 +61,10 @@ export function askedIn(input: Json): Asked {
   };
 }
 
+const fields: Readonly<Record<string, string>> = { agent: "task", message: "message" };
+
 /** The same input, asking something else. */
 export function withText(input: Json, kind: string, text: string): Json {
   const rest = typeof input === "object" && input !== null && !Array.isArray(input) ? input : {};
-  return { ...rest, [kind === "agent" ? "task" : "prompt"]: text };
+  return { ...rest, [fields[kind] ?? "prompt"]: text };
 }

@@ -20,7 +20,19 @@ export type KnownModel = z.infer<typeof KnownModel>;
 const FrozenContext = z.object({
   version: z.literal(1),
   scope: z.object({ hash: z.string(), fileCount: z.number(), totalBytes: z.number() }),
-  workbench: z.object({ name: z.string(), files: z.array(z.json()) }).optional(),
+  workbench: z
+    .object({
+      name: z.string(),
+      files: z.array(z.json()),
+      items: z
+        .array(
+          z.object({ kind: z.enum(["situation", "style-guide", "reference"]), title: z.string(), content: z.string() }),
+        )
+        .default([]),
+      /** Of a message: the files whose text it shows, and what marks their ends. */
+      shown: z.object({ paths: z.array(z.string()), leftOut: z.array(z.string()), fence: z.string() }).optional(),
+    })
+    .optional(),
   history: z.array(Message),
   /** What was known of each model by its reference: how long a prompt may be decides what is in it. */
   models: z.record(z.string(), KnownModel).optional(),

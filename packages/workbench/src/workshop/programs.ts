@@ -1,3 +1,4 @@
+import { randomBytes } from "node:crypto";
 import {
   agentLoop,
   ToolRegistry,
@@ -13,16 +14,21 @@ import { BenchtopError, type Json, type Message, type RunInit } from "@benchtop/
 import { workspaceOf } from "@benchtop/runs";
 import type { Catalogue } from "../catalogue/catalogue.ts";
 import { promptScope, workbenchScope, type Consent, type ConsentChoice, type Scope } from "../consent/consent.ts";
+import { contextItemsOf, itemHash } from "../context-items/context-items.ts";
 import type { Drafts } from "../draft/drafts.ts";
 import type { DraftFile } from "../draft/view.ts";
 import type { Environment } from "../environment.ts";
 import { recallFor, toolsOf as memoryToolsOf } from "../memory/memory.ts";
 import { askedIn } from "./asked.ts";
-import { history } from "./conversation.ts";
+import { historyOfPrompts, historyOfTurns } from "./conversation.ts";
 import { freeze, recordedContext, type FrozenContext } from "./frozen-context.ts";
-import { agentInstructions } from "./instructions.ts";
+import { agentInstructions, messageInstructions } from "./instructions.ts";
 import { candidatesOf, knownOf, recordedCandidates, type Fallback } from "./plan.ts";
-import { fileTools } from "./tools.ts";
+import { planTool } from "./plan-tool.ts";
+import { proposalTool } from "./proposal.ts";
+import { chooseFiles, textOfFiles } from "./told.ts";
+import { fileTools, readingTools } from "./tools.ts";
+import { saidBefore, type Turns } from "./turns.ts";
 
 /** Who is asked, and what a person agreed to. */
 export interface Asking {
@@ -38,6 +44,7 @@ export interface ProgramParts {
   readonly environment: Environment;
   readonly catalogue: Catalogue;
   readonly drafts: Drafts;
+  readonly turns: Turns;
   readonly consent: Consent;
   readonly gates: readonly Gate[];
   readonly reliability: ReliabilityOptions;
@@ -56,19 +63,19 @@ export class Programs {
     this.#parts = parts;
   }
 
-  /** An agent on the files of a workbench, or one prompt. Nothing is sent before a person has agreed to it. */
+  /** An agent on the files of a workbench, one message about them, or one prompt. Nothing is sent before a person has agreed to it. */
   live(asking: Asking): RunBody {
     return async (run) => {
       const { environment, consent } = this.#parts;
       const recorded = await recordedContext(environment, run);
-      const context = recorded ?? (await this.#assemble(run.init));
+      const context = recorded ?? (await this.#assemble(run.init, asking.model));
       await this.#requireConsent(run, asking, context.scope);
       const { model, fallbacks = [], consent: choice, userId } = asking;
       const known = recorded ? recorded.models : knownOf([model, ...fallbacks.map((fallback) => fallback.model)]);
       if (!recorded) await freeze(environment, run, { ...context, ...(known && { models: known }) });
       const who = { model, fallbacks, choice, userId, known };
       const candidates = await candidatesOf(consent, run.init, context.scope, who);
-      return await agentLoop(this.#configOf(run.init, context, candidates))(run);
+      return await agentLoop(await this.#configOf(run.init, context, candidates))(run);
     };
   }
 
@@ -82,23 +89,41 @@ export class Programs {
       // Without it the run ended before it had anything to ask.
       const frozen = context ?? { scope: promptScope(), history: [] };
       const candidates = recordedCandidates(run.init, model, fallbacks, context?.models);
-      return await agentLoop(this.#configOf(run.init, frozen, candidates))(run);
+      return await agentLoop(await this.#configOf(run.init, frozen, candidates))(run);
     };
   }
 
-  toolsOf({ workbenchId, input }: RunInit): ToolRegistry {
+  toolsOf({ kind, workbenchId, input }: Pick<RunInit, "kind" | "workbenchId" | "input">): ToolRegistry {
     const { environment, drafts } = this.#parts;
     if (workbenchId === undefined) return new ToolRegistry([]);
     const remembering = askedIn(input).memory ? memoryToolsOf(environment.store, workbenchId) : [];
-    return new ToolRegistry([...fileTools(environment, drafts, workbenchId), ...remembering]);
+    const working =
+      kind === "message"
+        ? [...readingTools(environment, drafts, workbenchId), proposalTool(environment, drafts, workbenchId)]
+        : [planTool, ...fileTools(environment, drafts, workbenchId)];
+    return new ToolRegistry([...working, ...remembering]);
   }
 
-  #configOf(init: RunInit, { workbench, history }: ContextParts, candidates: LoopConfig["candidates"]): LoopConfig {
+  /** What a run on a workbench is told before anything is said. */
+  async #toldOf(init: RunInit, { name, files, items, shown }: NonNullable<ContextParts["workbench"]>): Promise<string> {
+    const kept = files as unknown as DraftFile[];
+    const place = { name, files: kept, items, remembers: askedIn(init.input).memory };
+    if (!shown) return agentInstructions(place);
+    const { paths, leftOut, fence } = shown;
+    const isShown = new Set(paths);
+    const whole = kept.filter(({ path }) => isShown.has(path));
+    const texts = await textOfFiles(this.#parts.environment, whole, fence);
+    return messageInstructions(place, { texts, leftOut, fence });
+  }
+
+  async #configOf(
+    init: RunInit,
+    { workbench, history }: ContextParts,
+    candidates: LoopConfig["candidates"],
+  ): Promise<LoopConfig> {
     const { gates, breakerOf, environment, reliability } = this.#parts;
     const { text, instructions, attachments, memory, maxOutputTokens, temperature, output } = askedIn(init.input);
-    const told = workbench
-      ? agentInstructions(workbench.name, workbench.files as unknown as DraftFile[], memory)
-      : instructions;
+    const told = workbench ? await this.#toldOf(init, workbench) : instructions;
     return {
       candidates,
       input: text,
@@ -117,31 +142,49 @@ export class Programs {
     };
   }
 
-  /** What the run may show a model: the files as they are now, and what was said before. */
-  async #assemble(init: RunInit): Promise<ContextParts> {
+  /** What the run may show a model: the files as they are now, and what was said before. Throws where any of it cannot be read. */
+  async #assemble(init: RunInit, model: ResolvedModel): Promise<ContextParts> {
     const { environment, catalogue, drafts } = this.#parts;
     const { workbenchId } = init;
-    const { memory } = askedIn(init.input);
+    const { memory, text } = askedIn(init.input);
     if (workbenchId === undefined) {
-      const said = await this.#saidBefore(init, "prompt");
+      const said = await this.#promptsBefore(init);
       return { scope: promptScope(await this.#attachedTo(init, said)), history: said };
     }
     // Waits for a change of Published that began before the run claimed the workbench; none begins after it.
-    const { scope, name } = await environment.locks.run(workbenchId, async () => {
+    const { scope, name, items } = await environment.locks.run(workbenchId, async () => {
       const row = await catalogue.find(workbenchId);
-      return { scope: workbenchScope(await environment.manifests.load(row.manifest_hash), memory), name: row.name };
+      const items = await contextItemsOf(environment.store.db, workbenchId);
+      const manifest = await environment.manifests.load(row.manifest_hash);
+      return { scope: workbenchScope(manifest, { memory, items: items.map(itemHash) }), name: row.name, items };
     });
     const files = (await drafts.viewOf(workbenchId)).files();
-    const workbench = { name, files: files.map((file) => ({ ...file }) as Json) };
-    return { scope, workbench, history: await this.#saidBefore(init, "agent") };
+    const told = items.map(({ kind, title, content }) => ({ kind, title, content }));
+    const workbench = { name, files: files.map((file) => ({ ...file }) as Json), items: told };
+    const history = await this.#turnsBefore(init);
+    if (init.kind !== "message") return { scope, workbench, history };
+    const { shown, leftOut } = chooseFiles(files, text, model.facts?.contextTokens);
+    // Nobody who wrote a file could know it.
+    const fence = randomBytes(8).toString("hex");
+    return { scope, workbench: { ...workbench, shown: { paths: [...shown], leftOut: [...leftOut], fence } }, history };
   }
 
-  async #saidBefore(init: RunInit, kind: "agent" | "prompt"): Promise<Message[]> {
+  /** What was said in the conversation before a turn of it. */
+  async #turnsBefore(init: RunInit): Promise<Message[]> {
+    const { sessionId, runId, forkedFrom } = init;
+    if (sessionId === undefined) return [];
+    const { environment, turns } = this.#parts;
+    const place = { workspaceId: workspaceOf(init), sessionId };
+    const before = await saidBefore(environment.store.db, place, runId);
+    return await historyOfTurns(environment.store, turns, place, before, forkedFrom ? [forkedFrom.runId] : []);
+  }
+
+  async #promptsBefore(init: RunInit): Promise<Message[]> {
     const { sessionId, runId, forkedFrom } = init;
     if (sessionId === undefined) return [];
     const except = [runId, ...(forkedFrom ? [forkedFrom.runId] : [])];
     const conversation = { workspaceId: workspaceOf(init), sessionId };
-    return await history(this.#parts.environment.store, conversation, kind, except);
+    return await historyOfPrompts(this.#parts.environment.store, conversation, except);
   }
 
   /** What a prompt comes with, and the earlier ones of its conversation came with: it is all sent. */

@@ -1,23 +1,29 @@
-import type { CompensationContext, JsonSchema, Tool, ToolContext, ToolOutput } from "@benchtop/harness";
-import { BenchtopError } from "@benchtop/protocol";
+import type { CompensationContext, Tool, ToolContext, ToolOutput } from "@benchtop/harness";
 import type { Drafts, Written } from "../draft/drafts.ts";
 import type { DraftFile, DraftView } from "../draft/view.ts";
 import type { Environment } from "../environment.ts";
 import { parseWorkbenchPath } from "../path/workbench-path.ts";
 import { applyEdit } from "./edit.ts";
 import { listLine } from "./instructions.ts";
+import { readableBytes, readText } from "./read-text.ts";
+import { inputSchema } from "./schema-object.ts";
 
 /**
  * What an agent can do with the files of one workbench: read the Draft over its base, and write the Draft. There is no path of
  * the file system in here, and nothing that could publish.
  */
 export function fileTools(environment: Environment, drafts: Drafts, workbenchId: string): Tool[] {
+  return [...readingTools(environment, drafts, workbenchId), ...writingTools(environment, drafts, workbenchId)];
+}
+
+/** Those that change nothing. */
+export function readingTools(environment: Environment, drafts: Drafts, workbenchId: string): Tool[] {
   const files = new AgentFiles(environment, drafts, workbenchId);
   return [
     {
       name: "list_files",
       description: "Lists the files, or those of one folder, with their size in bytes and type.",
-      inputSchema: object({
+      inputSchema: inputSchema({
         folder: { type: "string", description: "Only files below this folder." },
         offset: { type: "integer", minimum: 0, description: "Leave out this many files from the start." },
       }),
@@ -28,7 +34,7 @@ export function fileTools(environment: Environment, drafts: Drafts, workbenchId:
     {
       name: "read_file",
       description: "Reads a text file, or a range of its lines. Each line comes with its number and a tab before it.",
-      inputSchema: object(
+      inputSchema: inputSchema(
         {
           path: { type: "string" },
           start_line: { type: "integer", minimum: 1 },
@@ -43,7 +49,7 @@ export function fileTools(environment: Environment, drafts: Drafts, workbenchId:
     {
       name: "search_files",
       description: "Finds lines that contain a text, or match a JavaScript regular expression, in all text files.",
-      inputSchema: object(
+      inputSchema: inputSchema(
         {
           pattern: { type: "string", minLength: 1, maxLength: 1000 },
           regex: { type: "boolean", description: "The pattern is a regular expression. Default: false." },
@@ -56,11 +62,17 @@ export function fileTools(environment: Environment, drafts: Drafts, workbenchId:
       idempotent: true,
       execute: (input) => files.search(input as unknown as SearchRequest),
     },
+  ];
+}
+
+function writingTools(environment: Environment, drafts: Drafts, workbenchId: string): Tool[] {
+  const files = new AgentFiles(environment, drafts, workbenchId);
+  return [
     {
       name: "write_file",
       description:
         "Writes a whole text file in the Draft: a new one, or in place of an existing one. Folders need not exist.",
-      inputSchema: object({ path: { type: "string" }, content: { type: "string" } }, "path", "content"),
+      inputSchema: inputSchema({ path: { type: "string" }, content: { type: "string" }, summary }, "path", "content"),
       effects: "draft",
       idempotent: true,
       execute: (input, context) => files.write(input as { path: string; content: string }, context),
@@ -70,12 +82,13 @@ export function fileTools(environment: Environment, drafts: Drafts, workbenchId:
       name: "edit_file",
       description:
         "Replaces one exact piece of a text file in the Draft. old_text must occur exactly once (give more of its surroundings if it does not), without line numbers; or set replace_all.",
-      inputSchema: object(
+      inputSchema: inputSchema(
         {
           path: { type: "string" },
           old_text: { type: "string", minLength: 1 },
           new_text: { type: "string" },
           replace_all: { type: "boolean", description: "Replace every occurrence. Default: false." },
+          summary,
         },
         "path",
         "old_text",
@@ -90,7 +103,7 @@ export function fileTools(environment: Environment, drafts: Drafts, workbenchId:
     {
       name: "delete_file",
       description: "Marks a file as deleted in the Draft. The person has to confirm it before it can be published.",
-      inputSchema: object({ path: { type: "string" } }, "path"),
+      inputSchema: inputSchema({ path: { type: "string" }, summary }, "path"),
       effects: "draft",
       idempotent: true,
       execute: (input, context) => files.delete(input as { path: string }, context),
@@ -99,15 +112,12 @@ export function fileTools(environment: Environment, drafts: Drafts, workbenchId:
   ];
 }
 
-function object(properties: Record<string, JsonSchema>, ...required: string[]): JsonSchema {
-  return {
-    $schema: "https://json-schema.org/draft/2020-12/schema",
-    type: "object",
-    properties,
-    required,
-    additionalProperties: false,
-  };
-}
+/** Shown beside the file in Review. */
+const summary = {
+  type: "string",
+  maxLength: 500,
+  description: "What changes in this file and why, in a few words, for the person who reviews it.",
+} as const;
 
 interface SearchRequest {
   pattern: string;
@@ -121,6 +131,7 @@ interface EditRequest {
   old_text: string;
   new_text: string;
   replace_all?: boolean;
+  summary?: string;
 }
 
 const shownFiles = 500;
@@ -128,9 +139,6 @@ const shownLines = 2000;
 const shownCharacters = 60_000;
 const shownLineCharacters = 2000;
 const shownMatches = 100;
-/** A larger file is not searched, nor read as a whole into memory for a model. */
-const readableBytes = 20_000_000;
-
 class AgentFiles {
   readonly #environment: Environment;
   readonly #drafts: Drafts;
@@ -253,28 +261,7 @@ class AgentFiles {
   }
 
   async #text(path: string): Promise<{ file: DraftFile; text: string }> {
-    const checked = parseWorkbenchPath(path, this.#environment.limits);
-    const view = await this.#view();
-    const file = view.get(checked);
-    if (!file) {
-      const deleted = view.changes.get(checked)?.change === "deleted" ? " It is deleted in the Draft." : "";
-      throw problem("NOT_FOUND", `There is no file "${checked}".${deleted} list_files shows what there is.`);
-    }
-    if (file.opaque)
-      throw problem("VALIDATION_FAILED", `"${checked}" is ${file.mediaType}; it cannot be read as text.`);
-    if (file.bytes > readableBytes) {
-      throw problem(
-        "VALIDATION_FAILED",
-        `"${checked}" is too large to read (${file.bytes} bytes). search_files cannot read it either.`,
-      );
-    }
-    const bytes = await this.#environment.store.blobs.read(file.sha256);
-    try {
-      return { file, text: new TextDecoder("utf-8", { fatal: true, ignoreBOM: true }).decode(bytes) };
-    } catch (thrown) {
-      if (!(thrown instanceof TypeError)) throw thrown;
-      throw problem("VALIDATION_FAILED", `"${checked}" is not UTF-8 text; it cannot be read.`);
-    }
+    return await readText(this.#environment, await this.#view(), path);
   }
 }
 
@@ -298,8 +285,4 @@ function said(content: string): ToolOutput {
 
 function failed(content: string): ToolOutput {
   return { content, isError: true };
-}
-
-function problem(code: "NOT_FOUND" | "VALIDATION_FAILED", message: string): BenchtopError {
-  return new BenchtopError(code, message, { phase: "workshop" });
 }

@@ -1,6 +1,14 @@
-import { initOf, problemWithSchema, type OutputSchema, type ReplayReport } from "@benchtop/harness";
+import { initOf, problemWithSchema, type OutputSchema, type ReplayReport, type RunOutcome } from "@benchtop/harness";
 import type { Providers } from "@benchtop/models";
-import { BenchtopError, newId, type Contract, type Decision, type Json, type RunInit } from "@benchtop/protocol";
+import {
+  BenchtopError,
+  newId,
+  type Contract,
+  type Decision,
+  type Json,
+  type RunInit,
+  type RunRecord,
+} from "@benchtop/protocol";
 import { workspaceOf, type Program, type RunStart } from "@benchtop/runs";
 import type { Catalogue } from "../catalogue/catalogue.ts";
 import type { Consent, ConsentChoice } from "../consent/consent.ts";
@@ -8,11 +16,16 @@ import type { Agents } from "../draft/agents.ts";
 import type { Drafts } from "../draft/drafts.ts";
 import type { Environment } from "../environment.ts";
 import type { Uploads } from "../files/uploads.ts";
-import { withText } from "./asked.ts";
+import { askedIn, withText } from "./asked.ts";
 import { keepAttachments, type AttachmentRequest } from "./attachments.ts";
+import { contextUse, type ContextUse } from "./context-use.ts";
 import { journalOf } from "./journals.ts";
 import { fallbacksOf, resolvedIfThere, resolvePlan } from "./plan.ts";
 import type { Asking, Programs } from "./programs.ts";
+import { Rewinding, type Rewound } from "./rewinding.ts";
+import { turnKinds, type Conversation, type Turns } from "./turns.ts";
+
+type In<Method extends (...input: never) => unknown> = Parameters<Method>[0];
 
 interface ModelRequest {
   readonly model: string;
@@ -28,6 +41,19 @@ interface ModelRequest {
 export interface AgentRequest extends ModelRequest {
   readonly workbenchId: string;
   readonly task: string;
+}
+
+/** What is said about the files of a workbench; without a model, the conversation's is asked. */
+export interface MessageRequest extends Omit<ModelRequest, "model" | "sessionId"> {
+  readonly workbenchId: string;
+  readonly message: string;
+  readonly model?: string | undefined;
+}
+
+export interface RegenerateRequest extends Omit<MessageRequest, "message"> {
+  /** The turn that is meant; refused when it is no longer the newest. */
+  readonly turnRunId?: string | undefined;
+  readonly discardEdits: boolean;
 }
 
 export interface PromptRequest extends ModelRequest {
@@ -69,7 +95,7 @@ export interface ForkRequest {
   readonly consent?: ConsentChoice | undefined;
 }
 
-/** Runs that ask a model: an agent on a workbench's files, or a bare prompt. What they may show it was consented to before. */
+/** Runs that ask a model: an agent on a workbench's files, a message about them, or a bare prompt. What they may show it was consented to before. */
 export class Workshop {
   readonly #environment: Environment;
   readonly #catalogue: Catalogue;
@@ -79,6 +105,8 @@ export class Workshop {
   readonly #consent: Consent;
   readonly #providers: Providers;
   readonly #programs: Programs;
+  readonly #turns: Turns;
+  readonly #rewinding: Rewinding;
 
   constructor(
     environment: Environment,
@@ -90,13 +118,16 @@ export class Workshop {
       readonly consent: Consent;
       readonly providers: Providers;
       readonly programs: Programs;
+      readonly turns: Turns;
     },
   ) {
-    const { catalogue, drafts, consent } = parts;
+    const { catalogue, drafts, consent, agents, turns } = parts;
     this.#environment = environment;
     this.#catalogue = catalogue;
     this.#drafts = drafts;
-    this.#agents = parts.agents;
+    this.#agents = agents;
+    this.#turns = turns;
+    this.#rewinding = new Rewinding(environment, { catalogue, drafts, agents, turns });
     this.#uploads = parts.uploads;
     this.#consent = consent;
     this.#providers = parts.providers;
@@ -113,6 +144,105 @@ export class Workshop {
     const input = { task: request.task, ...plannedIn(request), ...(memory === 1 && { memory: true }) };
     const start = { kind: "agent", workspaceId, workbenchId: id, sessionId, input };
     return { ...(await this.#start(request, start)), sessionId };
+  }
+
+  /**
+   * Says something about the files: one turn, in which the model sees their text and may propose changes. Otherwise as `runAgent`.
+   */
+  async sendUserMessage(request: MessageRequest): Promise<StartedRun> {
+    const {
+      id,
+      workspace_id: workspaceId,
+      session_id: sessionId,
+      memory,
+    } = await this.#catalogue.find(request.workbenchId);
+    const model = request.model ?? (await this.#modelOf(request.workbenchId, { workspaceId, sessionId }));
+    const input = { message: request.message, ...plannedIn(request), ...(memory === 1 && { memory: true }) };
+    const start = { kind: "message", workspaceId, workbenchId: id, sessionId, input };
+    return { ...(await this.#start({ ...request, model }, start)), sessionId };
+  }
+
+  /** Takes turns of a conversation back, with what they did to the Draft; see `Rewinding.toMessage`. */
+  undoToMessage(request: In<Rewinding["toMessage"]>): Promise<Rewound> {
+    return this.#rewinding.toMessage(request);
+  }
+
+  /** Takes the newest turn back, and asks the same again, of another model where one is named. */
+  async regenerate(request: RegenerateRequest): Promise<StartedRun> {
+    const { workbenchId, userId, discardEdits } = request;
+    const { id, workspace_id: workspaceId, session_id: sessionId, memory } = await this.#catalogue.find(workbenchId);
+    const newest = await this.#rewinding.newestTurn(id);
+    if (request.turnRunId !== undefined && request.turnRunId !== newest) {
+      throw new BenchtopError("VALIDATION_FAILED", "Only the newest turn can be asked again. Undo to this one first.", {
+        phase: "workshop",
+        workbenchId: id,
+        detail: { newest },
+      });
+    }
+    const init = await this.#find(newest, "be asked again");
+    const model = request.model ?? (await this.#modelOf(id, { workspaceId, sessionId }));
+    const asked = askedIn(init.input);
+    const fallbacks = request.fallbacks ?? asked.fallbacks.filter((ref) => ref !== model);
+    // Whatever would refuse the new turn does so before the old one goes.
+    await resolvePlan(this.#providers, workspaceId, model, fallbacks);
+    await this.#rewinding.toMessage({ workbenchId: id, runId: newest, discardEdits, userId });
+    const text = withText({}, init.kind, asked.text) as Record<string, Json>;
+    const input = { ...text, regenerates: newest, ...plannedIn({ fallbacks }), ...(memory === 1 && { memory: true }) };
+    const start = { kind: init.kind, workspaceId, workbenchId: id, sessionId, input };
+    return { ...(await this.#start({ ...request, model, fallbacks }, start)), sessionId };
+  }
+
+  /** Chooses the model of the turns to come. It is a run of its own, so that the conversation says so. */
+  async switchModel(request: {
+    workbenchId: string;
+    model: string;
+    userId: string;
+  }): Promise<{ runId: string | null; model: string; previous: string | null }> {
+    const { model, userId } = request;
+    const {
+      id: workbenchId,
+      workspace_id: workspaceId,
+      session_id: sessionId,
+    } = await this.#catalogue.find(request.workbenchId);
+    const place = { workspaceId, sessionId };
+    await this.#providers.resolve(workspaceId, model);
+    const previous = (await this.#turns.currentModel(place)) ?? null;
+    if (previous === model) return { runId: null, model, previous };
+    const runId = newId("run");
+    const input = { model, previous };
+    await this.#turns.during(place, { runId, kind: "switch-model", workbenchId }, async () => {
+      const start = { runId, kind: "switch-model", userId, ...place, workbenchId, model, contract: {}, input };
+      const handle = await this.#environment.runs.start(start, async () => ({
+        output: `The model is ${model} from here on.`,
+        result: input,
+      }));
+      const { error } = await handle.result;
+      if (error) throw error;
+    });
+    return { runId, model, previous };
+  }
+
+  /** How much of a model's window the next turn takes. Nothing is sent. */
+  async contextUse(input: {
+    workbenchId: string;
+    model?: string | undefined;
+    kind: "agent" | "message";
+  }): Promise<ContextUse> {
+    const { workspace_id: workspaceId, session_id: sessionId } = await this.#catalogue.find(input.workbenchId);
+    const model = input.model ?? (await this.#modelOf(input.workbenchId, { workspaceId, sessionId }));
+    const parts = {
+      catalogue: this.#catalogue,
+      drafts: this.#drafts,
+      turns: this.#turns,
+      providers: this.#providers,
+      programs: this.#programs,
+    };
+    return await contextUse(this.#environment, parts, { ...input, model });
+  }
+
+  /** For `Runs.recover`: a rewind that had come to its end. */
+  settle(run: RunRecord): Promise<RunOutcome | undefined> {
+    return this.#rewinding.settle(run);
   }
 
   /**
@@ -158,7 +288,7 @@ export class Workshop {
 
   /** The program of a run that a crash left open, for `Runs.recover`: it goes on where the consent of then still holds. */
   async interrupted(init: RunInit): Promise<Program | undefined> {
-    if (init.kind !== "agent" && init.kind !== "prompt") return undefined;
+    if (!asksModels(init.kind)) return undefined;
     return this.#program(init, { ...(await this.#planOf(init, init.model)), userId: init.userId });
   }
 
@@ -172,16 +302,21 @@ export class Workshop {
     const { model, fallbacks } = await this.#planOf(init, request.model ?? init.model);
     const runId = newId("run");
     const asked = input === undefined ? init.input : withText(init.input, init.kind, input);
-    const program = this.#program({ ...init, runId }, { model, fallbacks, userId, consent });
-    const handle = await this.#environment.runs.fork(init.runId, program, {
-      runId,
-      userId,
-      input: asked,
-      model: `${model.providerId}/${model.modelId}`,
-      ...(seq !== undefined && { at: seq }),
-      ...(hint !== undefined && { hint }),
-      ...(contract && { contract }),
-    });
+    const handle = await this.#inTurn(factsOf({ ...init, runId }), () =>
+      this.#environment.runs.fork(
+        init.runId,
+        this.#program({ ...init, runId }, { model, fallbacks, userId, consent }),
+        {
+          runId,
+          userId,
+          input: asked,
+          model: `${model.providerId}/${model.modelId}`,
+          ...(seq !== undefined && { at: seq }),
+          ...(hint !== undefined && { hint }),
+          ...(contract && { contract }),
+        },
+      ),
+    );
     return { runId, traceId: handle.traceId, sessionId: init.sessionId ?? null };
   }
 
@@ -199,14 +334,15 @@ export class Workshop {
     const { userId, after } = request;
     const init = await this.#find(request.runId, "be undone");
     const runId = newId("run");
-    const ended = this.#claim({ ...init, runId });
     const tools = this.#programs.toolsOf(init);
-    await this.#environment.runs.undo(init.runId, tools, {
-      runId,
-      userId,
-      ended,
-      ...(after !== undefined && { after }),
-    });
+    await this.#inTurn({ ...factsOf({ ...init, runId }), kind: "undo" }, () =>
+      this.#environment.runs.undo(init.runId, tools, {
+        runId,
+        userId,
+        ended: this.#claim({ ...init, runId }),
+        ...(after !== undefined && { after }),
+      }),
+    );
     return { runId };
   }
 
@@ -221,9 +357,29 @@ export class Workshop {
     const runId = request.runId ?? newId("run");
     const whole = { ...start, runId, userId, model: request.model, contract };
     await this.#refuseRepeated(request, whole);
-    const program = this.#program({ ...whole, traceId: "" }, { model, fallbacks, userId, consent });
-    const { traceId } = await this.#environment.runs.start(whole, program);
-    return { runId, traceId };
+    return await this.#inTurn(whole, async () => {
+      const program = this.#program({ ...whole, traceId: "" }, { model, fallbacks, userId, consent });
+      const { traceId } = await this.#environment.runs.start(whole, program);
+      return { runId, traceId };
+    });
+  }
+
+  /** A run on a workbench is a turn of its conversation; a bare prompt is in none. */
+  async #inTurn<Started>(run: RunFacts & { runId: string }, start: () => Promise<Started>): Promise<Started> {
+    const { workspaceId, workbenchId, sessionId, runId, kind } = run;
+    if (workbenchId === undefined || sessionId === undefined) return await start();
+    return await this.#turns.during({ workspaceId, sessionId }, { runId, kind, workbenchId }, start);
+  }
+
+  /** The model of a conversation. Throws `PROVIDER_NOT_CONFIGURED` before one was named. */
+  async #modelOf(workbenchId: string, place: Conversation): Promise<string> {
+    const model = await this.#turns.currentModel(place);
+    if (model !== undefined) return model;
+    throw new BenchtopError("PROVIDER_NOT_CONFIGURED", "Nothing was said in this workbench yet. Name a model.", {
+      phase: "workshop",
+      actions: ["switch_model"],
+      workbenchId,
+    });
   }
 
   /** A run id that is taken is answered as such, also while another agent is at work. */
@@ -262,7 +418,7 @@ export class Workshop {
   async #find(runId: string, what: string): Promise<RunInit> {
     const [started] = await this.#environment.store.journal.read(runId, { limit: 1 });
     const init = initOf(started);
-    if (init.kind === "agent" || init.kind === "prompt") return init;
+    if (asksModels(init.kind)) return init;
     throw new BenchtopError("VALIDATION_FAILED", `A run of kind "${init.kind}" cannot ${what}.`, {
       phase: "workshop",
       runId,
@@ -304,8 +460,24 @@ interface RunFacts {
   readonly input: Json;
 }
 
+function factsOf(init: RunInit): RunFacts & { runId: string } {
+  const { runId, kind, workbenchId, sessionId, input } = init;
+  return {
+    runId,
+    kind,
+    workspaceId: workspaceOf(init),
+    ...(workbenchId !== undefined && { workbenchId }),
+    ...(sessionId !== undefined && { sessionId }),
+    input,
+  };
+}
+
+function asksModels(kind: string): boolean {
+  return turnKinds.has(kind) || kind === "prompt";
+}
+
 /** What the input of a run says of its models; the first is in `RunStarted.model`. */
-function plannedIn({ fallbacks = [] }: ModelRequest): { fallbacks?: string[] } {
+function plannedIn({ fallbacks = [] }: Pick<ModelRequest, "fallbacks">): { fallbacks?: string[] } {
   return fallbacks.length > 0 ? { fallbacks: [...fallbacks] } : {};
 }
 

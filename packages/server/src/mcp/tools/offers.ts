@@ -84,6 +84,7 @@ export const offers: { readonly [Id in OperationId]: Offer } = {
     "A stream: workshop_run_agent tells of it as progress, and runs_event_page and the resource read it.",
   ),
   "runs.eventPage": read,
+  "runs.artifact": bytes,
   "runs.abort": { ...draft, idempotent: true },
   "runs.hint": draft,
   "runs.resume": { ...gated((input) => `benchtop runs resume ${run(input)} --approve|--deny`), asksModels: true },
@@ -126,6 +127,10 @@ export const offers: { readonly [Id in OperationId]: Offer } = {
   "draft.getState": read,
   "review.getChangeSet": read,
   "review.getTextDiff": read,
+  "review.getDocumentDiff": read,
+  "review.getPage": bytes,
+  "draft.decide": gated((input) => `benchtop draft publish ${bench(input)}`),
+  "draft.edit": none("What a person changes by hand is theirs; an agent of the workbench writes with workshop_run_agent."),
   "draft.confirmDeletions": gated((input) => `benchtop draft publish ${bench(input)}`),
   "draft.publish": gated((input) => `benchtop draft publish ${bench(input)}`),
   "draft.discard": gated((input) => `benchtop draft discard ${bench(input)}`),
@@ -135,6 +140,15 @@ export const offers: { readonly [Id in OperationId]: Offer } = {
   "checkpoints.restore": gated((input) => `benchtop checkpoints restore ${bench(input)}`),
 
   "workshop.runAgent": { ...draft, asksModels: true, tool: "run-agent" },
+  "workshop.sendUserMessage": { ...draft, asksModels: true },
+  "workshop.regenerate": {
+    ...gated((input) => `benchtop workshop regenerate ${bench(input)}`),
+    asksModels: true,
+  },
+  "workshop.undoToMessage": gated((input) => `benchtop workshop undo ${bench(input)} ${run(input)}`),
+  "workshop.switchModel": { ...draft, idempotent: true },
+  "workshop.context": read,
+  "workshop.exportConversation": bytes,
   "workshop.conversation": read,
   "egress.consentStatus": read,
   "egress.grantConsent": none(
@@ -142,6 +156,13 @@ export const offers: { readonly [Id in OperationId]: Offer } = {
   ),
   "egress.revokeConsent": gated((input) => `benchtop consent revoke ${bench(input)}`),
   "egress.listEvents": read,
+  "egressExceptions.list": read,
+  "egressExceptions.approve": none("Hosts of the local network are approved by the operator, in the console."),
+  "egressExceptions.revoke": none("Hosts of the local network are the operator's to approve, in the console."),
+
+  "contextItems.list": read,
+  "contextItems.put": gated((input) => `benchtop workshop context set ${bench(input)}`),
+  "contextItems.remove": gated((input) => `benchtop workshop context remove ${bench(input)} ${word(input["itemId"])}`),
 
   "memory.set": gated((input) => `benchtop memory ${input["enabled"] === true ? "on" : "off"} ${bench(input)}`),
   "memory.list": read,
@@ -153,6 +174,9 @@ export const offers: { readonly [Id in OperationId]: Offer } = {
   "evals.get": read,
   "evals.report": bytes,
   "evals.compare": read,
+
+  "failures.list": read,
+  "failures.get": read,
 };
 
 /** Operations of a program that embeds the daemon have no place above: those that change something ask a person. */

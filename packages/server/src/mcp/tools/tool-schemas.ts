@@ -107,6 +107,7 @@ function describe(operation: Operation, kind: OfferedAs): string {
 const holdsContent: ReadonlySet<string> = new Set([
   "files.read",
   "review.getTextDiff",
+  "review.getDocumentDiff",
   "runs.eventPage",
   "workshop.conversation",
   "memory.list",

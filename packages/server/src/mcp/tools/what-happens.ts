@@ -37,6 +37,26 @@ export const questions: { readonly [Id in OperationId]?: (asking: Asking) => Pro
       pinned: { ...input, workbenchId, draftId: draft.draftId, revision: draft.revision },
     };
   },
+  "draft.decide": async ({ input, caller, signal }) => {
+    const { workbenchId, name } = await benchOf(input, caller, signal);
+    const { draft } = await caller.call("review.getChangeSet", { workbenchId }, signal);
+    if (!draft.exists || draft.draftId === null) throw noDraft("decide on");
+    const decisions = input["decisions"] as { path: string; decision: string; hunks?: readonly string[] }[];
+    return {
+      title: `Decide on changes in the Draft of ${quoted(name)}?`,
+      lines: [
+        ...listed(
+          decisions.map(({ path, decision, hunks }) => {
+            const part = hunks === undefined ? "" : ` (${hunks.length} of its hunks)`;
+            return `${decision}: ${inWords(path)}${part}`;
+          }),
+        ),
+        "What is rejected leaves the Draft; what is accepted is marked so in your name.",
+      ],
+      // Each decision names the content that it was taken on.
+      pinned: { ...input, workbenchId, draftId: draft.draftId },
+    };
+  },
   "draft.confirmDeletions": async ({ input, caller, signal }) => {
     const { workbenchId, name } = await benchOf(input, caller, signal);
     return {
