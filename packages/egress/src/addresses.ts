@@ -2,7 +2,8 @@ import { BlockList, isIP } from "node:net";
 
 /**
  * Which addresses a name may lead to. A name is only ever a claim of whoever answers the lookup, so each address is
- * judged by itself: a provider elsewhere must be on the public internet, a local one on this machine's loopback.
+ * judged by itself: a provider elsewhere must be on the public internet, one that the operator approved in a private
+ * network, a local one on this machine's loopback.
  */
 
 /** True for addresses of the public internet; false for every range that means "here", "nearby" or "nobody". */
@@ -21,6 +22,17 @@ export function isLoopbackAddress(address: string): boolean {
   if (family === 4) return loopback.check(address, "ipv4");
   if (family === 6) return address.includes("::ffff:") ? false : loopback.check(address, "ipv6");
   return false;
+}
+
+/**
+ * True for addresses that are given out in private networks: RFC 1918 and unique local ones (RFC 4193), without those at which
+ * clouds hand their machines keys. Loopback and link-local addresses are none, nor is an IPv4 address written as an IPv6 one.
+ */
+export function isPrivateNetworkAddress(address: string): boolean {
+  const family = isIP(address);
+  if (family === 4) return privateNetworks.check(address, "ipv4");
+  if (family !== 6 || address.includes("%") || address.includes(".")) return false;
+  return uniqueLocal.check(address, "ipv6") && !cloudServices.check(address, "ipv6");
 }
 
 const loopback = new BlockList();
@@ -60,3 +72,18 @@ for (const [network, prefix] of [
 ] as const) {
   notPublic.addSubnet(network, prefix, "ipv6");
 }
+
+const privateNetworks = new BlockList();
+privateNetworks.addSubnet("10.0.0.0", 8, "ipv4");
+privateNetworks.addSubnet("172.16.0.0", 12, "ipv4");
+privateNetworks.addSubnet("192.168.0.0", 16, "ipv4");
+
+const uniqueLocal = new BlockList();
+uniqueLocal.addSubnet("fc00::", 7, "ipv6");
+
+/** Metadata and other services of clouds, which chose their addresses from the unique local ones. */
+const cloudServices = new BlockList();
+cloudServices.addSubnet("fd00:ec2::", 32, "ipv6"); // Amazon: metadata (fd00:ec2::254), name server, clock
+cloudServices.addSubnet("fd20:ce::", 32, "ipv6"); // Google: metadata (fd20:ce::254)
+cloudServices.addAddress("fd00:c1::a9fe:a9fe", "ipv6"); // Oracle: metadata
+cloudServices.addAddress("fd00:42::42", "ipv6"); // Scaleway: metadata

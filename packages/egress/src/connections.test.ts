@@ -72,10 +72,14 @@ async function connectTo(hostname: string, addresses: ResolvedAddress[]) {
   const agent = new Agent({
     connect: {
       ca: authority.ca,
-      lookup: checkedLookup(async (name) => {
-        lookups.push(name);
-        return addresses;
-      }, isLoopbackAddress),
+      lookup: checkedLookup(
+        async (name) => {
+          lookups.push(name);
+          return addresses;
+        },
+        isLoopbackAddress,
+        "an address of this machine",
+      ),
     },
   });
   cleanUps.push(() => agent.destroy());

@@ -4,7 +4,7 @@ import { createSecureContext, getCACertificates } from "node:tls";
 import { callbackify } from "node:util";
 import { BenchtopError } from "@benchtop/protocol";
 import type { Dispatcher } from "undici";
-import { isLoopbackAddress, isPublicAddress } from "./addresses.ts";
+import { isLoopbackAddress, isPrivateNetworkAddress, isPublicAddress } from "./addresses.ts";
 
 /** An address of a host, as a resolver gives it. */
 export interface ResolvedAddress {
@@ -18,7 +18,7 @@ export interface ConnectionOptions {
   readonly resolve?: Resolve;
   /** Certificate authorities (PEM) trusted beside the ones that come with Node. */
   readonly ca?: string | readonly string[];
-  /** `http://` or `https://` proxy, credentials in the URL if it wants any. Never used for loopback. */
+  /** `http://` or `https://` proxy, credentials in the URL if it wants any. Never used for loopback and the local network. */
   readonly proxy?: string;
   readonly timeouts?: Partial<Timeouts>;
 }
@@ -33,15 +33,17 @@ export const defaultTimeouts: Timeouts = { connect: 10_000, headers: 300_000, bo
 
 export interface Connections {
   /** To this machine's loopback. */
-  local(): Promise<Dispatcher>;
+  readonly local: () => Promise<Dispatcher>;
+  /** To addresses of private networks, with TLS or without. */
+  readonly network: () => Promise<Dispatcher>;
   /** To public addresses over TLS, through the proxy where one is configured. */
-  remote(): Promise<Dispatcher>;
+  readonly remote: () => Promise<Dispatcher>;
   /** Breaks what is open. */
   close(): Promise<void>;
 }
 
 /**
- * Two connection pools that can reach nothing but what they are for. A name is looked up once for each new connection; if
+ * Three connection pools that can reach nothing but what they are for. A name is looked up once for each new connection; if
  * any of its addresses is refused, so is the connection, and the socket is opened to the addresses that were checked
  * (an answer that changes between check and connect never matters). TLS verifies the certificate against the name.
  *
@@ -60,7 +62,14 @@ export function openConnections(options: ConnectionOptions): Connections {
 
   const local = once(async () => {
     const { Agent } = await import("undici");
-    return new Agent({ ...client, connect: { ...tls(), lookup: checkedLookup(resolveLocalhost, isLoopbackAddress) } });
+    const lookup = checkedLookup(resolveLocalhost, isLoopbackAddress, "an address of this machine");
+    return new Agent({ ...client, connect: { ...tls(), lookup } });
+  });
+  const network = once(async () => {
+    const { Agent } = await import("undici");
+    // An address in place of a name is connected to without a lookup; the gate lets approved ones pass, which are private.
+    const lookup = checkedLookup(options.resolve ?? resolveBySystem, isPrivateNetworkAddress, "in a private network");
+    return new Agent({ ...client, connect: { ...tls(), lookup } });
   });
   const remote = once(async (): Promise<Dispatcher> => {
     const { Agent, ProxyAgent } = await import("undici");
@@ -68,31 +77,37 @@ export function openConnections(options: ConnectionOptions): Connections {
     if (options.proxy !== undefined) {
       return new ProxyAgent({ ...client, uri: options.proxy, proxyTunnel: true, requestTls: tls(), proxyTls: tls() });
     }
-    return new Agent({
-      ...client,
-      connect: { ...tls(), lookup: checkedLookup(options.resolve ?? resolveBySystem, isPublicAddress) },
-    });
+    const lookup = checkedLookup(options.resolve ?? resolveBySystem, isPublicAddress, "a public address");
+    return new Agent({ ...client, connect: { ...tls(), lookup } });
   });
 
   return {
     local,
+    network,
     remote,
     async close() {
-      const opened = await Promise.all([local, remote].flatMap((pool) => (pool.started ? [pool()] : [])));
+      const opened = await Promise.all([local, network, remote].flatMap((pool) => (pool.started ? [pool()] : [])));
       await Promise.all(opened.map((dispatcher) => dispatcher.destroy()));
     },
   };
 }
 
-/** A `lookup` for `net.connect` that yields checked addresses only. All of a name's addresses must pass, not just one. */
-export function checkedLookup(resolve: Resolve, accepts: (address: string) => boolean): LookupFunction {
+/**
+ * A `lookup` for `net.connect` that yields checked addresses only. All of a name's addresses must pass, not just one.
+ * `expected` is what they are, in words.
+ */
+export function checkedLookup(
+  resolve: Resolve,
+  accepts: (address: string) => boolean,
+  expected: string,
+): LookupFunction {
   const checked = async (hostname: string): Promise<ResolvedAddress[]> => {
     const addresses = await resolve(hostname);
     const refused = addresses.find(({ address }) => !accepts(address));
     if (refused) {
       throw new BenchtopError(
         "EGRESS_BLOCKED_BY_POLICY",
-        `${hostname} leads to ${refused.address}, which is not a public address, so nothing was sent. ` +
+        `${hostname} leads to ${refused.address}, which is not ${expected}, so nothing was sent. ` +
           "Check the name, or the network's name server.",
         { detail: { host: hostname, address: refused.address } },
       );

@@ -1,10 +1,10 @@
 import { BenchtopError } from "@benchtop/protocol";
 import { describe, expect, test } from "vitest";
-import { checkProviderUrl } from "./destination.ts";
+import { checkProviderUrl, type Place } from "./destination.ts";
 
-function codeOf(url: string, local: boolean): string {
+function codeOf(url: string, place: Place): string {
   try {
-    return checkProviderUrl(url, { local }).href;
+    return checkProviderUrl(url, place).href;
   } catch (error) {
     return BenchtopError.is(error) ? error.code : String(error);
   }
@@ -19,7 +19,7 @@ describe("S8 the base URL of a provider elsewhere", () => {
     ["https://münchen.example/v1", "https://xn--mnchen-3ya.example/v1"],
     ["https://llm/v1", "https://llm/v1"],
   ])("%s is accepted", (url, href) => {
-    expect(codeOf(url, false)).toBe(href);
+    expect(codeOf(url, "elsewhere")).toBe(href);
   });
 
   test.each([
@@ -39,7 +39,7 @@ describe("S8 the base URL of a provider elsewhere", () => {
     "javascript:alert(1)",
     "file:///etc/passwd",
   ])("%s is against the policy", (url) => {
-    expect(codeOf(url, false)).toBe("EGRESS_BLOCKED_BY_POLICY");
+    expect(codeOf(url, "elsewhere")).toBe("EGRESS_BLOCKED_BY_POLICY");
   });
 
   test.each([
@@ -50,12 +50,12 @@ describe("S8 the base URL of a provider elsewhere", () => {
     "https://api.openai.com/v1?key=1",
     "https://api.openai.com/#x",
   ])("“%s” is no base URL", (url) => {
-    expect(codeOf(url, false)).toBe("VALIDATION_FAILED");
+    expect(codeOf(url, "elsewhere")).toBe("VALIDATION_FAILED");
   });
 
   test("an address of this machine without --local says how to add it", () => {
-    expect(() => checkProviderUrl("http://localhost:11434/v1", { local: false })).toThrow(/--local/);
-    expect(() => checkProviderUrl("http://127.0.0.1:11434/v1", { local: false })).toThrow(/--local/);
+    expect(() => checkProviderUrl("http://localhost:11434/v1", "elsewhere")).toThrow(/--local/);
+    expect(() => checkProviderUrl("http://127.0.0.1:11434/v1", "elsewhere")).toThrow(/--local/);
   });
 });
 
@@ -68,7 +68,7 @@ describe("S8 the base URL of a provider on this machine", () => {
     ["http://[::1]:8080/v1", "http://[::1]:8080/v1"],
     ["http://127.1:8080/", "http://127.0.0.1:8080/"],
   ])("%s is accepted", (url, href) => {
-    expect(codeOf(url, true)).toBe(href);
+    expect(codeOf(url, "this-machine")).toBe(href);
   });
 
   test.each([
@@ -87,6 +87,6 @@ describe("S8 the base URL of a provider on this machine", () => {
     "ws://localhost:11434/v1",
     "http://[fe80::1]:11434/v1",
   ])("%s is not local", (url) => {
-    expect(codeOf(url, true)).toBe("EGRESS_BLOCKED_BY_POLICY");
+    expect(codeOf(url, "this-machine")).toBe("EGRESS_BLOCKED_BY_POLICY");
   });
 });

@@ -122,7 +122,7 @@ describe("S8 the gate of a provider elsewhere", () => {
     addresses = [address];
     const error = await failureOf(post("https://api.example.com/v1/responses"));
     expect(error.code).toBe("EGRESS_BLOCKED_BY_POLICY");
-    expect(error.info.detail).toMatchObject({ host: "api.example.com", address });
+    expect(error.info.detail).toMatchObject({ host: expect.stringMatching(/^api\.example\.com(:443)?$/), address });
     expect(lookups).toEqual(["api.example.com"]);
     expect(capture.connections()).toBe(0);
     expect(records).toMatchObject([{ outcome: "blocked", host: "api.example.com", bytesSent: 0 }]);
@@ -240,10 +240,20 @@ describe("S8 the gate of a provider elsewhere", () => {
       expect({ questions, lookups }).toEqual({ questions: [], lookups: [] });
     });
 
-    test("a purpose that nobody knows is treated as a model call", async () => {
+    test.each(["oidc", "telemetry", "webhook"])("%s, which this gate is not for, carries nothing", async (purpose) => {
+      const context = { ...remote, purpose: purpose as EgressContext["purpose"] };
+      expect((await failureOf(post("https://api.example.com/v1", context))).code).toBe("EGRESS_BLOCKED_BY_POLICY");
+      expect({ questions, lookups }).toEqual({ questions: [], lookups: [] });
+    });
+
+    test("a call to a server of tools is asked for like a model call", async () => {
+      const context: EgressContext = { ...remote, purpose: "mcp" };
       consent = () => false;
-      const context = { ...remote, purpose: "telemetry" as EgressContext["purpose"] };
-      expect((await failureOf(post("https://api.example.com/v1", context))).code).toBe("EGRESS_CONSENT_REQUIRED");
+      expect((await failureOf(post("https://api.example.com/mcp", context))).code).toBe("EGRESS_CONSENT_REQUIRED");
+      expect(lookups).toEqual([]);
+      consent = () => true;
+      await failureOf(post("https://api.example.com/mcp", context));
+      expect(lookups).toEqual(["api.example.com"]);
     });
 
     test("a context that changes while consent is asked changes nothing", async () => {
@@ -263,8 +273,9 @@ describe("S8 the gate of a provider elsewhere", () => {
       const gate = createEgress({
         policy: () => ({ allowedHosts: hosts }),
         consent: { isConsented: () => false },
+        purposes: new Set(["oidc"]),
         record: (event) => records.push(event),
-        resolve: async () => [{ address: "10.0.0.1", family: 4 }],
+        resolve: async () => [{ address: "127.0.0.1", family: 4 }],
       });
       const context: EgressContext = { purpose: "oidc", workspaceId: "default", providerId: "id", local: false };
       const refused = async (url: string, init: RequestInit): Promise<string> =>
@@ -272,8 +283,8 @@ describe("S8 the gate of a provider elsewhere", () => {
       // These pass the gate, and end at the check of the address.
       const form = new URLSearchParams({ code: "x" });
       for (const url of ["https://id.example.com/token", "https://keys.example.com/jwks"]) {
-        expect(await refused(url, {})).toContain("10.0.0.1");
-        expect(await refused(url, { method: "POST", body: form })).toContain("10.0.0.1");
+        expect(await refused(url, {})).toContain("127.0.0.1");
+        expect(await refused(url, { method: "POST", body: form })).toContain("127.0.0.1");
       }
       for (const init of [
         { method: "PUT", body: "x" },

@@ -1,8 +1,10 @@
 import { BenchtopError, type ErrorCode } from "@benchtop/protocol";
+import { isPrivateNetworkAddress } from "./addresses.ts";
 import { openConnections, type ConnectionOptions } from "./connections.ts";
-import { checkDestination } from "./destination.ts";
+import { checkDestination, notApproved, parseDestination, withApproval, type Place } from "./destination.ts";
 import { exchange } from "./exchange.ts";
 import { transportFailure } from "./failure.ts";
+import { approvableHost } from "./local-network.ts";
 
 /** Where the requests of one workspace may go now. */
 export interface EgressPolicy {
@@ -13,8 +15,11 @@ export interface EgressPolicy {
   readonly allowedHosts: ReadonlyMap<string, string | ReadonlySet<string>>;
 }
 
-/** `oidc`: a sign-in, asked of the team's identity provider. */
-export type EgressPurpose = "model-call" | "provider-test" | "model-list" | "oidc";
+/**
+ * `oidc`: a sign-in, asked of the team's identity provider. `telemetry`: traces, to the operator's own collector. `mcp`: a call to
+ * a server of tools, which is shown content as a model is.
+ */
+export type EgressPurpose = "model-call" | "provider-test" | "model-list" | "oidc" | "telemetry" | "mcp";
 
 /** On whose behalf a request is made. `provider-test` and `model-list` carry no content: GET, no query, no body. */
 export interface EgressContext {
@@ -28,6 +33,10 @@ export interface EgressContext {
   readonly runId?: string;
   readonly workbenchId?: string;
   readonly scopeHash?: string;
+  /** Files in that scope. */
+  readonly fileCount?: number;
+  /** Whatever stands for the call that requests are made for; handed on with their records, and never kept. */
+  readonly call?: object;
 }
 
 export interface ConsentQuestion {
@@ -59,17 +68,27 @@ export interface EgressRecord {
   readonly runId: string | null;
   readonly workbenchId: string | null;
   readonly scopeHash: string | null;
+  readonly fileCount: number | null;
   /** Bytes of the bodies, without headers. */
   readonly bytesSent: number;
   readonly bytesReceived: number;
   readonly status: number | null;
   readonly errorCode: ErrorCode | null;
+  /** That of the context. */
+  readonly call?: object;
 }
 
 export interface EgressOptions extends ConnectionOptions {
   /** Asked at every request, for the workspace that makes it. */
   policy(workspaceId: string): EgressPolicy;
   readonly consent: ConsentPort;
+  /**
+   * Whether the operator approved a host of the local network for a workspace: `host:port`, the port always. Asked at every
+   * request that could go to one; without it, none is reached. The policy must name the host as well.
+   */
+  isApproved?(workspaceId: string, host: string): Promise<boolean> | boolean;
+  /** What this gate is for: models and tools unless told. Sign-ins and telemetry, which nobody consents to, have gates of their own. */
+  readonly purposes?: ReadonlySet<EgressPurpose>;
   /** Called exactly once an attempt, when its body has ended or was given up. Must return at once and not throw. */
   record(event: EgressRecord): void;
   /** Bytes of one body; 64 MiB each unless told. */
@@ -91,6 +110,11 @@ export interface Egress {
 
 export function createEgress(options: EgressOptions): Egress {
   const connections = openConnections(options);
+  const pools = {
+    "this-machine": connections.local,
+    "local-network": connections.network,
+    elsewhere: connections.remote,
+  };
   const closing = new AbortController();
   const maxRequestBytes = options.limits?.requestBytes ?? 64 * 1024 * 1024;
   const maxResponseBytes = options.limits?.responseBytes ?? 64 * 1024 * 1024;
@@ -99,17 +123,21 @@ export function createEgress(options: EgressOptions): Egress {
     const context = { ...given };
     const attempt = new Attempt(input, init, context, (event) => options.record(event));
     try {
-      const url = checkDestination(input, context);
+      const url = parseDestination(input);
+      const place = await placeOf(url, context, options);
+      checkDestination(url, place);
       checkAllowed(url, context, options);
-      checkContentFree(url, attempt.method, init, context);
+      checkContent(url, attempt.method, init, context, options.purposes ?? forModels);
       await checkConsent(options.consent, url, context);
       const { headers, body } = await readRequest(init, attempt.method, maxRequestBytes);
-      const dispatcher = await (context.local ? connections.local() : connections.remote());
+      const dispatcher = await pools[place]();
       const explain = (thrown: unknown) =>
-        transportFailure(thrown, url.host, {
-          local: context.local,
-          proxied: !context.local && options.proxy !== undefined,
-        });
+        place === "elsewhere" && isNearby(thrown, url)
+          ? nearby(thrown, url)
+          : transportFailure(thrown, url.host, {
+              local: place !== "elsewhere",
+              proxied: place === "elsewhere" && options.proxy !== undefined,
+            });
       return await exchange(
         dispatcher,
         { url, method: attempt.method, headers, body, maxResponseBytes, explain },
@@ -118,7 +146,7 @@ export function createEgress(options: EgressOptions): Egress {
       );
     } catch (thrown) {
       attempt.end({ bytesSent: 0, bytesReceived: 0, status: null, error: BenchtopError.from(thrown) });
-      throw place(thrown, context);
+      throw placed(options.isApproved ? withApproval(thrown) : thrown, context);
     }
   }
 
@@ -136,6 +164,29 @@ export function createEgress(options: EgressOptions): Egress {
       await connections.close();
     },
   };
+}
+
+/** Fail closed: an approval that cannot be read is none. A provider of this machine is never looked for elsewhere. */
+async function placeOf(url: URL, context: EgressContext, options: EgressOptions): Promise<Place> {
+  if (context.local) return "this-machine";
+  const host = approvableHost(url);
+  if (host === undefined) return "elsewhere";
+  try {
+    return (await options.isApproved?.(context.workspaceId, host)) === true ? "local-network" : "elsewhere";
+  } catch {
+    return "elsewhere";
+  }
+}
+
+/** A name that leads into the local network, where nobody approved it. */
+function isNearby(thrown: unknown, url: URL): boolean {
+  const address = BenchtopError.is(thrown) ? thrown.info.detail?.["address"] : undefined;
+  return typeof address === "string" && isPrivateNetworkAddress(address) && approvableHost(url) !== undefined;
+}
+
+function nearby(thrown: unknown, url: URL): BenchtopError {
+  const { message, info } = BenchtopError.from(thrown);
+  return notApproved(message, approvableHost(url) ?? url.host, info.detail);
 }
 
 /** Fail closed: a policy that cannot be read allows nothing. The request must go to the provider it is made for. */
@@ -158,23 +209,26 @@ function checkAllowed(url: URL, context: EgressContext, options: EgressOptions):
 /** No query, or how many entries a list is to have: lists of some providers are short unless asked for more. */
 const countQuery = /^(\?limit=\d{1,4})?$/;
 
-/** Only a model call may carry content; otherwise the other purposes would be a way around consent. */
-function checkContentFree(url: URL, method: string, init: RequestInit, context: EgressContext): void {
-  if (!methods.has(method)) {
-    throw new BenchtopError("EGRESS_BLOCKED_BY_POLICY", `The method ${method} is not allowed.`, {
-      detail: { host: url.host },
-    });
-  }
-  if (context.purpose === "oidc") return checkSignInContent(url, method, init);
-  if (context.purpose !== "provider-test" && context.purpose !== "model-list") return;
+/** What a gate lets through unless it is told what it is for. */
+const forModels: ReadonlySet<EgressPurpose> = new Set(["model-call", "provider-test", "model-list", "mcp"]);
+
+/** Only what is consented to may carry content of people; otherwise the other purposes would be a way around consent. */
+function checkContent(
+  url: URL,
+  method: string,
+  init: RequestInit,
+  { purpose }: EgressContext,
+  purposes: ReadonlySet<EgressPurpose>,
+): void {
+  const refused = (message: string) =>
+    new BenchtopError("EGRESS_BLOCKED_BY_POLICY", message, { detail: { host: url.host } });
+  if (!purposes.has(purpose)) throw refused(`Nothing is sent here for the purpose ${purpose}.`);
+  if (!methods.has(method)) throw refused(`The method ${method} is not allowed.`);
+  if (purpose === "oidc") return checkSignInContent(url, method, init);
+  if (purpose === "telemetry" && method !== "POST") throw refused("Telemetry is sent by POST alone.");
+  if (purpose !== "provider-test" && purpose !== "model-list") return;
   if (method === "GET" && (init.body === undefined || init.body === null) && countQuery.test(url.search)) return;
-  throw new BenchtopError(
-    "EGRESS_BLOCKED_BY_POLICY",
-    "A provider is tested and listed by GET alone, without content.",
-    {
-      detail: { host: url.host },
-    },
-  );
+  throw refused("A provider is tested and listed by GET alone, without content.");
 }
 
 /** What a sign-in sends is a few parameters: a code, and what proves who asks. */
@@ -192,8 +246,8 @@ function checkSignInContent(url: URL, method: string, init: RequestInit): void {
 
 const methods: ReadonlySet<string> = new Set(["GET", "HEAD", "POST", "PUT", "PATCH", "DELETE"]);
 
-/** What can carry no content of anybody's. */
-const withoutConsent: ReadonlySet<EgressPurpose> = new Set(["provider-test", "model-list", "oidc"]);
+/** What can carry no content of anybody's, and what the operator's own configuration sends to their own collector. */
+const withoutConsent: ReadonlySet<EgressPurpose> = new Set(["provider-test", "model-list", "oidc", "telemetry"]);
 
 async function checkConsent(port: ConsentPort, url: URL, context: EgressContext): Promise<void> {
   if (context.local || withoutConsent.has(context.purpose)) return;
@@ -296,7 +350,7 @@ class Attempt {
     const record = this.#record;
     if (!record) return;
     this.#record = undefined;
-    const { purpose, workspaceId, providerId, modelId, runId, workbenchId, scopeHash } = this.#context;
+    const { purpose, workspaceId, providerId, modelId, runId, workbenchId, scopeHash, fileCount, call } = this.#context;
     const errorCode = end.error?.code ?? null;
     record({
       at: this.#at,
@@ -310,10 +364,12 @@ class Attempt {
       runId: runId ?? null,
       workbenchId: workbenchId ?? null,
       scopeHash: scopeHash ?? null,
+      fileCount: fileCount ?? null,
       bytesSent: end.bytesSent,
       bytesReceived: end.bytesReceived,
       status: end.status,
       errorCode,
+      ...(call !== undefined && { call }),
     });
   }
 }
@@ -335,7 +391,7 @@ function outcomeOf(errorCode: ErrorCode | null, status: number | null): EgressRe
 }
 
 /** Errors of ours say whose request it was; what a caller's signal carries is thrown as it is, as `fetch` does. */
-function place(thrown: unknown, context: EgressContext): unknown {
+function placed(thrown: unknown, context: EgressContext): unknown {
   if (!BenchtopError.is(thrown)) return thrown;
   return thrown.at({
     providerId: context.providerId,

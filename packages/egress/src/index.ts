@@ -1,6 +1,6 @@
-export { isLoopbackAddress, isPublicAddress } from "./addresses.ts";
+export { isLoopbackAddress, isPrivateNetworkAddress, isPublicAddress } from "./addresses.ts";
 export type { Resolve, ResolvedAddress, Timeouts } from "./connections.ts";
-export { checkProviderUrl } from "./destination.ts";
+export { checkProviderUrl, withApproval, type Place } from "./destination.ts";
 export {
   createEgress,
   type ConsentPort,
@@ -12,3 +12,4 @@ export {
   type EgressPurpose,
   type EgressRecord,
 } from "./egress.ts";
+export { approvableHost, approvedHost } from "./local-network.ts";

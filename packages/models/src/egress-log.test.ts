@@ -31,13 +31,18 @@ const sent: EgressRecord = {
   runId: "run_1",
   workbenchId: "wb_1",
   scopeHash: "abc",
+  fileCount: 7,
   bytesSent: 3_000_000_000,
   bytesReceived: 5,
   status: 200,
   errorCode: null,
 };
 
-const shown = ({ workspaceId: _whose, ...record }: EgressRecord) => record;
+const shown = ({ workspaceId: _whose, ...record }: EgressRecord) => ({
+  ...record,
+  inputTokens: null,
+  outputTokens: null,
+});
 
 describe("S8 what was sent where", () => {
   test("is listed at once, newest first, as it was recorded", async () => {
@@ -50,6 +55,7 @@ describe("S8 what was sent where", () => {
       runId: null,
       workbenchId: null,
       scopeHash: null,
+      fileCount: null,
       bytesSent: 0,
       status: null,
       errorCode: "EGRESS_CONSENT_REQUIRED",

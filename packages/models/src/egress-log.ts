@@ -3,8 +3,14 @@ import { BenchtopError, newId } from "@benchtop/protocol";
 import type { EgressEventsTable, Store } from "@benchtop/store";
 
 /** One attempt to reach a provider, as the log of its workspace shows it. */
-export interface EgressEvent extends Omit<EgressRecord, "workspaceId"> {
+export interface EgressEvent extends Omit<EgressRecord, "workspaceId" | "call">, CountedTokens {
   readonly id: string;
+}
+
+/** As the provider counted them; null where it did not, and for what is no model call. */
+export interface CountedTokens {
+  readonly inputTokens: number | null;
+  readonly outputTokens: number | null;
 }
 
 export interface EgressEventPage {
@@ -20,6 +26,9 @@ export interface EgressEventPage {
 export class EgressLog {
   readonly #store: Pick<Store, "db" | "flush">;
   #queue: EgressEventsTable[] = [];
+  /** Counts of calls whose rows may have been written already. */
+  #counted: { readonly id: string; readonly tokens: CountedTokens }[] = [];
+  readonly #calls = new WeakMap<object, { readonly id?: string; readonly tokens?: CountedTokens }>();
   #writing: Promise<void> | undefined;
   #timer: NodeJS.Timeout | undefined;
 
@@ -28,7 +37,29 @@ export class EgressLog {
   }
 
   record(event: EgressRecord): void {
-    this.#queue.push(toRow(event));
+    const { call } = event;
+    const tokens = call && this.#calls.get(call)?.tokens;
+    const row = toRow(event, tokens);
+    if (call && !tokens) this.#calls.set(call, { id: row.id });
+    this.#queue.push(row);
+    this.#writeSoon();
+  }
+
+  /**
+   * What a provider counted for a call, before or after its record comes: the end of an answer is often read after the connection is
+   * done with it. Belongs to the attempt that was recorded last for the call.
+   */
+  counted(call: object, tokens: CountedTokens): void {
+    const id = this.#calls.get(call)?.id;
+    if (id === undefined) {
+      this.#calls.set(call, { tokens });
+      return;
+    }
+    this.#counted.push({ id, tokens });
+    this.#writeSoon();
+  }
+
+  #writeSoon(): void {
     this.#timer ??= setTimeout(() => {
       this.#timer = undefined;
       // A failure is not lost: the rows are still queued, and whoever lists or closes is told.
@@ -72,7 +103,7 @@ export class EgressLog {
   }
 
   async #drain(): Promise<void> {
-    while (this.#writing || this.#queue.length > 0) {
+    while (this.#writing || this.#queue.length > 0 || this.#counted.length > 0) {
       this.#writing ??= this.#writeBatch().finally(() => {
         this.#writing = undefined;
       });
@@ -81,21 +112,37 @@ export class EgressLog {
   }
 
   async #writeBatch(): Promise<void> {
-    const batch = this.#queue.slice(0, batchRows);
-    // Inserting is repeatable: a batch whose commit was not reported is not written twice.
-    await this.#store.db
-      .insertInto("egress_events")
-      .values(batch)
-      .onConflict((conflict) => conflict.column("id").doNothing())
-      .execute();
-    this.#queue = this.#queue.slice(batch.length);
+    const rows = this.#queue.slice(0, batchRows);
+    const written = new Set(rows.map(({ id }) => id));
+    const waiting = new Set(this.#queue.slice(batchRows).map(({ id }) => id));
+    const counted = this.#counted.filter(({ id }) => !waiting.has(id)).slice(0, batchRows);
+    const tokens = new Map(counted.map((count) => [count.id, columnsOf(count.tokens)]));
+    // Both are repeatable: a batch whose commit was not reported is not written twice.
+    if (rows.length > 0) {
+      await this.#store.db
+        .insertInto("egress_events")
+        .values(rows.map((row) => ({ ...row, ...tokens.get(row.id) })))
+        .onConflict((conflict) => conflict.column("id").doNothing())
+        .execute();
+      this.#queue = this.#queue.slice(rows.length);
+    }
+    for (const [id, columns] of tokens) {
+      if (written.has(id)) continue;
+      await this.#store.db.updateTable("egress_events").set(columns).where("id", "=", id).execute();
+    }
+    const done = new Set(counted);
+    this.#counted = this.#counted.filter((count) => !done.has(count));
   }
 }
 
 const delayMs = 50;
 const batchRows = 200;
 
-function toRow(event: EgressRecord): EgressEventsTable {
+function columnsOf({ inputTokens, outputTokens }: CountedTokens) {
+  return { input_tokens: inputTokens, output_tokens: outputTokens };
+}
+
+function toRow(event: EgressRecord, tokens?: CountedTokens): EgressEventsTable {
   return {
     id: newId("egress"),
     workspace_id: event.workspaceId,
@@ -113,6 +160,8 @@ function toRow(event: EgressRecord): EgressEventsTable {
     bytes_received: event.bytesReceived,
     status: event.status,
     error_code: event.errorCode,
+    ...columnsOf(tokens ?? { inputTokens: null, outputTokens: null }),
+    file_count: event.fileCount,
   };
 }
 
@@ -133,5 +182,8 @@ function fromRow(row: EgressEventsTable): EgressEvent {
     bytesReceived: row.bytes_received,
     status: row.status,
     errorCode: row.error_code as EgressEvent["errorCode"],
+    inputTokens: row.input_tokens,
+    outputTokens: row.output_tokens,
+    fileCount: row.file_count,
   };
 }

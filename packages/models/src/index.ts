@@ -1,7 +1,8 @@
 export { openCatalogue, type Catalogue, type ModelFacts } from "./catalogue/catalogue.ts";
 export type { CatalogueModel, CatalogueProvider } from "./catalogue/entry.ts";
 export { withPreset, type AskedProvider } from "./catalogue/preset.ts";
-export { EgressLog, type EgressEvent, type EgressEventPage } from "./egress-log.ts";
+export { EgressExceptions, type EgressException } from "./egress-exceptions.ts";
+export { EgressLog, type CountedTokens, type EgressEvent, type EgressEventPage } from "./egress-log.ts";
 export {
   providerKinds,
   Providers,

@@ -1,5 +1,12 @@
 import { randomUUID } from "node:crypto";
-import { checkProviderUrl, type Egress } from "@benchtop/egress";
+import {
+  approvableHost,
+  checkProviderUrl,
+  withApproval,
+  type Egress,
+  type EgressContext,
+  type Place,
+} from "@benchtop/egress";
 import {
   anthropicMessages,
   openaiChat,
@@ -9,11 +16,13 @@ import {
   type ProviderAdapter,
   type ProviderOptions,
 } from "@benchtop/harness";
-import { BenchtopError, firstWorkspaceId } from "@benchtop/protocol";
+import { BenchtopError, firstWorkspaceId, type Usage } from "@benchtop/protocol";
 import type { ProvidersTable, Store } from "@benchtop/store";
 import { entryFor, factsOf, type Catalogue, type ModelFacts } from "./catalogue/catalogue.ts";
 import type { CatalogueProvider } from "./catalogue/entry.ts";
 import { credentialOf } from "./catalogue/credential.ts";
+import { EgressExceptions } from "./egress-exceptions.ts";
+import type { EgressLog } from "./egress-log.ts";
 import { listModels } from "./model-list.ts";
 import type { Secret } from "./secret.ts";
 import type { Secrets } from "./secrets.ts";
@@ -83,6 +92,8 @@ export interface ResolvedModel {
     readonly runId: string;
     readonly workbenchId?: string;
     readonly scopeHash: string;
+    /** Files in that scope. */
+    readonly fileCount?: number;
   }): ProviderAdapter;
 }
 
@@ -98,6 +109,8 @@ export class Providers {
   readonly #secrets: Secrets;
   readonly #egress: Egress;
   readonly #catalogue: () => Promise<Catalogue>;
+  readonly #exceptions: Pick<EgressExceptions, "isApproved">;
+  readonly #egressLog: Pick<EgressLog, "counted"> | undefined;
   /** By workspace, then by name. */
   readonly #hosts = new Map<string, Map<string, string>>();
   /** Adding and removing touch the row and the keys; one at a time, so that neither drops what the other has just kept. */
@@ -109,11 +122,15 @@ export class Providers {
     readonly egress: Egress;
     /** What is known of providers and models; nothing when absent. */
     readonly catalogue?: () => Promise<Catalogue>;
+    /** Is told what providers count. */
+    readonly egressLog?: Pick<EgressLog, "counted">;
   }) {
     this.#store = options.store;
     this.#secrets = options.secrets;
     this.#egress = options.egress;
     this.#catalogue = options.catalogue ?? (async () => ({ providers: [] }));
+    this.#exceptions = new EgressExceptions(options);
+    this.#egressLog = options.egressLog;
   }
 
   /** Hosts by provider name, for `EgressPolicy.allowedHosts`. */
@@ -132,7 +149,7 @@ export class Providers {
    * Throws `VALIDATION_FAILED`, `EGRESS_BLOCKED_BY_POLICY`, or what the secrets file throws.
    */
   async add(workspaceId: string, input: NewProvider): Promise<Provider> {
-    const row = this.#checked(workspaceId, input);
+    const row = this.#checked(workspaceId, input, await this.#placeOf(workspaceId, input));
     return this.#change(() => this.#replace(row, input.apiKey));
   }
 
@@ -205,20 +222,48 @@ export class Providers {
       host: hostOf(row),
       prices: pricesOf(row) ?? facts?.prices ?? (local ? free : null),
       facts,
-      adapter: (context) => {
-        const where = { workspaceId, providerId, modelId, local };
-        const fetch = this.#egress.bind({ ...context, ...where, purpose: "model-call" });
-        return adapters[row.kind as ProviderKind]({
-          id: providerId,
-          baseUrl: row.base_url,
-          ...credentialOf(row.kind as ProviderKind, entry, apiKey?.reveal()),
-          fetch,
-        });
+      adapter: (context) =>
+        this.#counting(providerId, (call) => {
+          const where: EgressContext = { workspaceId, providerId, modelId, local, purpose: "model-call", call };
+          return adapters[row.kind as ProviderKind]({
+            id: providerId,
+            baseUrl: row.base_url,
+            ...credentialOf(row.kind as ProviderKind, entry, apiKey?.reveal()),
+            fetch: this.#egress.bind({ ...context, ...where }),
+          });
+        }),
+    };
+  }
+
+  /** The adapter, made anew for each call, so that what the provider counts goes to the record of that call's request. */
+  #counting(id: string, make: (call: object) => ProviderAdapter): ProviderAdapter {
+    const log = this.#egressLog;
+    return {
+      id,
+      async *stream(request, signal) {
+        const call = {};
+        let usage: Usage | undefined;
+        try {
+          for await (const parts of make(call).stream(request, signal)) {
+            usage = parts.findLast((part) => part.type === "usage")?.usage ?? usage;
+            yield parts;
+          }
+        } finally {
+          if (usage) log?.counted(call, { inputTokens: usage.inputTokens, outputTokens: usage.outputTokens });
+        }
       },
     };
   }
 
-  #checked(workspaceId: string, input: NewProvider): ProvidersTable {
+  async #placeOf(workspaceId: string, { baseUrl, local }: NewProvider): Promise<Place> {
+    if (local === true) return "this-machine";
+    const url = URL.parse(baseUrl.trim());
+    const host = url && approvableHost(url);
+    if (!host) return "elsewhere";
+    return (await this.#exceptions.isApproved(workspaceId, host)) ? "local-network" : "elsewhere";
+  }
+
+  #checked(workspaceId: string, input: NewProvider, place: Place): ProvidersTable {
     if (!namePattern.test(input.name)) {
       throw invalid(
         "A provider's name has lower-case letters, digits and dashes, 40 at most, and starts with no dash.",
@@ -226,14 +271,13 @@ export class Providers {
     }
     if (!providerKinds.includes(input.kind)) throw invalid(`A provider's kind is one of ${providerKinds.join(", ")}.`);
     if (input.apiKey !== undefined) checkedKey(input.apiKey);
-    const local = input.local ?? false;
-    const url = checkProviderUrl(input.baseUrl, { local });
+    const url = checkedUrl(input.baseUrl, place);
     return {
       workspace_id: workspaceId,
       name: input.name,
       kind: input.kind,
       base_url: url.href.replace(/\/+$/, ""),
-      local: local ? 1 : 0,
+      local: place === "this-machine" ? 1 : 0,
       secret_ref: null,
       prices: input.prices === undefined ? null : JSON.stringify(input.prices),
       created_at: new Date().toISOString(),
@@ -400,6 +444,15 @@ function toModel(row: ProvidersTable, modelId: string, entry: CatalogueProvider 
     ...(counted && { prices: counted }),
     ...(capabilities && { capabilities }),
   };
+}
+
+/** As the gate checks it, with what the operator can do about it. */
+function checkedUrl(baseUrl: string, place: Place): URL {
+  try {
+    return checkProviderUrl(baseUrl, place);
+  } catch (thrown) {
+    throw withApproval(thrown);
+  }
 }
 
 /** What can be a header value. Space around a key comes from the file it was read from. */

@@ -2,7 +2,7 @@ import { flushCompileCache } from "node:module";
 import { join, resolve } from "node:path";
 import { setTimeout as sleep } from "node:timers/promises";
 import { createEgress } from "@benchtop/egress";
-import { EgressLog, openCatalogue, openSecrets, Providers } from "@benchtop/models";
+import { EgressExceptions, EgressLog, openCatalogue, openSecrets, Providers } from "@benchtop/models";
 import { BenchtopError } from "@benchtop/protocol";
 import { Runs } from "@benchtop/runs";
 import { openStore } from "@benchtop/store";
@@ -110,16 +110,18 @@ export async function startDaemon(options: DaemonOptions): Promise<Daemon> {
     if (repaired) log.warn("bootstrap-token.was-open-to-others");
     const egressLog = new EgressLog({ store });
     opened.defer(() => egressLog.close());
+    const egressExceptions = new EgressExceptions({ store });
     const secrets = await openSecrets({ home, place: config.secrets, ...(configDir !== undefined && { configDir }) });
     const outbound = await outboundConnections(options.outbound ?? {});
     const egress = createEgress({
       ...outbound,
       policy: (workspaceId) => ({ allowedHosts: providers.allowedHosts(workspaceId) }),
+      isApproved: (workspaceId, host) => egressExceptions.isApproved(workspaceId, host),
       consent: { isConsented: (question) => workbenches.consent.isConsented(question) },
       record: (record) => egressLog.record(record),
     });
     opened.defer(() => egress.close());
-    const providers = new Providers({ store, secrets, egress, catalogue });
+    const providers = new Providers({ store, secrets, egress, catalogue, egressLog });
     const runs = new Runs({ store });
     const workbenches = new Workbenches({
       store,
@@ -187,6 +189,7 @@ export async function startDaemon(options: DaemonOptions): Promise<Daemon> {
       identities,
       oidc,
       egressLog,
+      egressExceptions,
       traces: () => traces.map(({ state }) => state),
       warnings: isOpen ? [openWarning] : [],
       maxUploadBytes: limits.maxUploadBytes,

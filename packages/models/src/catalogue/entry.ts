@@ -131,7 +131,7 @@ export const filled = (text: string): string => text.replaceAll(/\{[a-z]{1,30}\}
 
 function checked(address: string, local: boolean): URL | string {
   try {
-    return checkProviderUrl(filled(address), { local });
+    return checkProviderUrl(filled(address), local ? "this-machine" : "elsewhere");
   } catch (thrown) {
     return BenchtopError.from(thrown).message;
   }

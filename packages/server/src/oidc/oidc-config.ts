@@ -58,7 +58,7 @@ export const OidcConfigs = z
 
 function issuerProblem({ issuer, local }: { readonly issuer: string; readonly local: boolean }): string | undefined {
   try {
-    checkProviderUrl(issuer, { local });
+    checkProviderUrl(issuer, local ? "this-machine" : "elsewhere");
     return undefined;
   } catch (thrown) {
     return `${BenchtopError.from(thrown).message}${local ? "" : " An issuer on this machine needs local: true."}`;

@@ -30,6 +30,7 @@ export class OidcSignIn {
       ...options.egress,
       policy: () => ({ allowedHosts }),
       consent: { isConsented: () => false },
+      purposes: new Set(["oidc"]),
       limits: { requestBytes: 64 * 1024, responseBytes: 1024 * 1024 },
     });
     this.#close = () => egress.close();
