@@ -286,11 +286,13 @@ test("workshop, draft, review, checkpoints and consent", async () => {
   const again = await call("workshop.regenerate", { workbenchId, turnRunId: message.runId });
   await finished(again.runId);
   const exported = await client.downloadFrom("workshop.exportConversation", { workbenchId });
+  called.add("workshop.exportConversation");
   expect(Buffer.from(await exported.arrayBuffer()).toString("utf8")).toContain('"asked":"what is here?"');
   expect(await call("workshop.undoToMessage", { workbenchId, runId: again.runId })).toMatchObject({
     removed: [again.runId],
     message: "what is here?",
   });
+  called.add("runs.artifact");
   await expect(client.downloadFrom("runs.artifact", { runId: again.runId, artifactId: "art_0" })).rejects.toMatchObject(
     { code: "NOT_FOUND" },
   );
