@@ -149,6 +149,7 @@ export async function refreshWorkbench(workbenchId: string): Promise<void> {
   // Diffs are named by the Draft's revision: they never change, and after publishing there is none to ask for.
   const isOfWorkbench = ({ queryKey: [id, input] }: { readonly queryKey: readonly unknown[] }): boolean =>
     id !== "review.getTextDiff" &&
+    id !== "review.getDocumentDiff" &&
     typeof input === "object" &&
     input !== null &&
     "workbenchId" in input &&

@@ -1,10 +1,20 @@
-import { Braces, FileCode2, FileImage, FileSpreadsheet, FileText, File as Plain, type LucideIcon } from "lucide-react";
+import {
+  Braces,
+  FileCode2,
+  FileImage,
+  FileSpreadsheet,
+  FileText,
+  File as Plain,
+  Presentation,
+  type LucideIcon,
+} from "lucide-react";
 
 const byExtension: Readonly<Record<string, LucideIcon>> = Object.fromEntries(
   (
     [
       [FileText, "md markdown txt rst log pdf docx odt"],
       [FileSpreadsheet, "csv tsv xlsx ods"],
+      [Presentation, "pptx odp"],
       [FileImage, "png jpg jpeg gif webp svg avif"],
       [Braces, "json jsonl yaml yml toml ini xml"],
       [FileCode2, "ts tsx js jsx mjs py rs go java c h cpp rb sh sql html css"],

@@ -1,22 +1,30 @@
 import { useQuery } from "@tanstack/react-query";
-import { Download, FileQuestion } from "lucide-react";
+import { Download, FileQuestion, Pencil } from "lucide-react";
+import { useState } from "react";
 import { client, failureOf } from "../api/client.ts";
+import { allFiles } from "../api/queries.ts";
 import { CodeView } from "../code/code-view.tsx";
+import { Button } from "../components/button.tsx";
 import { ErrorNotice } from "../components/error-notice.tsx";
 import { EmptyState } from "../components/empty-state.tsx";
 import { formatBytes } from "../components/format.ts";
 import { SkeletonRows } from "../components/skeleton.tsx";
+import { useMay } from "../identity/identity.ts";
+import { EditFile, longestEdited } from "../review/edit/edit-file.tsx";
 
 /** Above this size a file is offered for download instead of being shown. */
 const longestShown = 5_000_000;
 
-/** One file's content, from the Draft where there is one. */
+/** One file's content, from the Draft where there is one. Text can be edited: what is saved goes into the Draft. */
 export function FilePane(props: {
   readonly workbenchId: string;
   readonly path: string;
   readonly side: "published" | "draft";
 }) {
   const { workbenchId, path, side } = props;
+  const [editing, setEditing] = useState(false);
+  const mayChange = useMay("workbenches:write");
+  const listed = useQuery(allFiles(workbenchId, side)).data?.find((file) => file.path === path);
   const content = useQuery({
     queryKey: ["files.read", { workbenchId, path, side }],
     queryFn: async () => {
@@ -25,6 +33,20 @@ export function FilePane(props: {
       return { size: bytes.byteLength, text: bytes.byteLength > longestShown ? undefined : decode(bytes) };
     },
   });
+  if (editing && listed !== undefined) {
+    return (
+      <EditFile
+        workbenchId={workbenchId}
+        path={path}
+        side={side}
+        sha256={listed.sha256}
+        onClose={() => {
+          setEditing(false);
+          void content.refetch();
+        }}
+      />
+    );
+  }
   if (content.isPending) return <SkeletonRows count={12} label={`Loading ${path}`} />;
   if (content.isError) {
     return (
@@ -56,8 +78,28 @@ export function FilePane(props: {
       </EmptyState>
     );
   }
-  if (content.data.size === 0) return <p className="p-6 text-center text-muted">This file is empty.</p>;
-  return <CodeView text={content.data.text} path={path} />;
+  return (
+    <>
+      {mayChange && listed !== undefined && (
+        <div className="flex shrink-0 items-center justify-end border-b border-line px-3 py-1">
+          <Button
+            size="small"
+            tone="quiet"
+            icon={<Pencil size={13} aria-hidden />}
+            disabledReason={content.data.size > longestEdited ? "This file is too long to edit here." : undefined}
+            onClick={() => setEditing(true)}
+          >
+            Edit
+          </Button>
+        </div>
+      )}
+      {content.data.size === 0 ? (
+        <p className="p-6 text-center text-muted">This file is empty.</p>
+      ) : (
+        <CodeView text={content.data.text} path={path} />
+      )}
+    </>
+  );
 }
 
 /** The text of UTF-8 bytes, or undefined when they are something else. */

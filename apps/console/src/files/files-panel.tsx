@@ -1,6 +1,6 @@
 import type { Workbench } from "@benchtop/operations";
 import { useQuery } from "@tanstack/react-query";
-import { FilePlus2, FolderPlus, Upload, X } from "lucide-react";
+import { Ellipsis, FilePen, FilePlus2, FolderOutput, FolderPlus, Upload, X } from "lucide-react";
 import { useMemo, useRef, useState, type DragEvent } from "react";
 import { client, failureOf, type Failure } from "../api/client.ts";
 import { allFiles, query, refreshWorkbench } from "../api/queries.ts";
@@ -9,13 +9,16 @@ import { classes } from "../components/classes.ts";
 import { Dialog } from "../components/dialog.tsx";
 import { ErrorNotice } from "../components/error-notice.tsx";
 import { formatBytes, formatCount, formatNumber } from "../components/format.ts";
+import { Menu } from "../components/menu.tsx";
 import { ProgressBar } from "../components/progress-bar.tsx";
 import { SkeletonRows } from "../components/skeleton.tsx";
-import { useDenied } from "../identity/identity.ts";
+import { useDenied, useMay } from "../identity/identity.ts";
+import { NewFileDialog } from "../review/edit/new-file-dialog.tsx";
 import { collectChosen, collectDropped, type PickedFile } from "./collect.ts";
 import { FileTree } from "./file-tree.tsx";
 import type { FileChange, TreeRow } from "./tree.ts";
 import { useUploads } from "./upload-files.ts";
+import { WriteBackDialog } from "./write-back-dialog.tsx";
 
 /** The files of a workbench: what the agent may see, with what the Draft changes marked. Files and folders can be dropped here. */
 export function FilesPanel(props: {
@@ -38,6 +41,8 @@ export function FilesPanel(props: {
   const [over, setOver] = useState(false);
   const [taken, setTaken] = useState<{ files: readonly PickedFile[]; paths: ReadonlySet<string> }>();
   const [removing, setRemoving] = useState<TreeRow>();
+  const [asking, setAsking] = useState<"new-file" | "write-back">();
+  const mayTouchHost = useMay("host:files");
   const mayNotChange = useDenied("workbenches:write");
   const mayChange = mayNotChange === undefined;
   const gate =
@@ -86,6 +91,30 @@ export function FilesPanel(props: {
             >
               <FolderPlus size={14} aria-hidden />
             </IconButton>
+            <Menu
+              trigger={
+                <IconButton label="More for files" size="small">
+                  <Ellipsis size={14} aria-hidden />
+                </IconButton>
+              }
+              items={[
+                {
+                  label: "New file…",
+                  icon: <FilePen size={13} aria-hidden />,
+                  onSelect: () => setAsking("new-file"),
+                },
+                ...(mayTouchHost
+                  ? [
+                      {
+                        label: "Write back…",
+                        icon: <FolderOutput size={13} aria-hidden />,
+                        onSelect: () => setAsking("write-back"),
+                        disabledReason: hasDraft ? "Publish or discard the Draft first." : undefined,
+                      },
+                    ]
+                  : []),
+              ]}
+            />
           </>
         )}
         <input
@@ -172,6 +201,17 @@ export function FilesPanel(props: {
           }}
         />
       )}
+      {asking === "new-file" && (
+        <NewFileDialog
+          workbenchId={workbenchId}
+          onClose={() => setAsking(undefined)}
+          onCreated={(path) => {
+            setAsking(undefined);
+            onOpen(path, "added");
+          }}
+        />
+      )}
+      {asking === "write-back" && <WriteBackDialog workbench={workbench} onClose={() => setAsking(undefined)} />}
       {removing !== undefined && (
         <RemoveDialog workbenchId={workbenchId} row={removing} onClose={() => setRemoving(undefined)} />
       )}

@@ -22,6 +22,7 @@ import { Segmented } from "../components/segmented.tsx";
 import { Select } from "../components/select.tsx";
 import { ShownOnce } from "../components/shown-once.tsx";
 import { SkeletonRows } from "../components/skeleton.tsx";
+import { ReviewSamples } from "../review/samples.tsx";
 
 const nothing = () => undefined;
 const everyAction = Object.fromEntries(errorActions.map((action) => [action, nothing]));
@@ -168,6 +169,9 @@ export function GalleryScreen() {
               }
             />
           </div>
+        </Group>
+        <Group title="Review">
+          <ReviewSamples />
         </Group>
         <Group title="Nothing yet, and loading">
           <div className="w-full rounded-lg border border-line">

@@ -15,14 +15,20 @@ function replaced(count: number, at: number): TextDiff {
     path: "a",
     change: "modified",
     view: "text",
-    hunks: [{ oldStart: 1, oldLines: count, newStart: 1, newLines: count, lines }],
+    hunks: [{ oldStart: 1, oldLines: count, newStart: 1, newLines: count, lines, ...decidable(at) }],
     linesAdded: 1,
     linesRemoved: 1,
     truncated: false,
     oldLineCount: count,
     newLineCount: count,
+    warnings: [],
   };
 }
+const decidable = (at: number) => ({
+  id: "s",
+  accepted: false,
+  stretches: [{ id: "s", oldStart: at, oldLines: 1, newStart: at, newLines: 1, accepted: false }],
+});
 const gaps = (rows: readonly DiffRow[]) => rows.filter((row) => row.kind === "gap").map(({ from, to }) => [from, to]);
 
 test("three lines stay around a change; the rest is folded", () => {
@@ -58,10 +64,17 @@ test("lines that the diff does not carry are a gap that must be asked for", () =
   const hunk = whole.hunks[0];
   const lines = hunk?.lines.filter(({ oldLine, newLine }) => Math.abs((oldLine ?? newLine ?? 0) - 20) <= 3) ?? [];
   const { rows } = diffRows(
-    { ...whole, hunks: [{ oldStart: 17, oldLines: 7, newStart: 17, newLines: 7, lines }] },
+    { ...whole, hunks: [{ oldStart: 17, oldLines: 7, newStart: 17, newLines: 7, lines, ...decidable(20) }] },
     "split",
     [],
   );
   expect(rows[0]).toMatchObject({ kind: "gap", from: 1, to: 16, missing: true });
   expect(rows.at(-1)).toMatchObject({ kind: "gap", from: 24, to: 40, missing: true });
+});
+
+test("what can be decided on has a row above it, which is where the step to a change leads", () => {
+  const { rows, changes } = diffRows(replaced(40, 20), "split", [], true);
+  expect(changes).toEqual([4]);
+  expect(rows[4]).toMatchObject({ kind: "stretch", number: 1, stretch: { id: "s" } });
+  expect(rows[5]).toMatchObject({ left: { line: { text: "old 20" } }, right: { line: { text: "new 20" } } });
 });

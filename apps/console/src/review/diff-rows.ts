@@ -1,4 +1,4 @@
-import type { DiffLine, TextDiff } from "@benchtop/operations";
+import type { DiffLine, HunkStretch, TextDiff } from "@benchtop/operations";
 
 /** A row of a diff on screen. Lines are pairs side by side; inline, each pair has one side only. */
 export type DiffRow =
@@ -8,7 +8,17 @@ export type DiffRow =
       readonly right: PlacedLine | undefined;
       readonly changed: boolean;
     }
+  | StretchHead
   | Gap;
+
+/** Stands above a run of changed lines, which can be decided on by itself. */
+export interface StretchHead {
+  readonly kind: "stretch";
+  readonly stretch: HunkStretch;
+  /** From 1, among those of the file. */
+  readonly number: number;
+  readonly lines: readonly DiffLine[];
+}
 
 /** A line and its place in the text of its side, for colouring. */
 export interface PlacedLine {
@@ -38,8 +48,17 @@ export type Expansion = readonly [from: number, to: number];
 
 const context = 3;
 
-/** Lays a diff out as rows: changes with three lines around them, gaps between, and whatever was expanded. */
-export function diffRows(diff: TextDiff, view: "split" | "inline", expanded: readonly Expansion[]): DiffRows {
+/**
+ * Lays a diff out as rows: changes with three lines around them, gaps between, and whatever was expanded. `heads`: a row
+ * above each run of changed lines, to decide on it.
+ */
+export function diffRows(
+  diff: TextDiff,
+  view: "split" | "inline",
+  expanded: readonly Expansion[],
+  heads = false,
+): DiffRows {
+  const stretches = diff.hunks.flatMap((hunk) => hunk.stretches);
   const rows: DiffRow[] = [];
   const changes: number[] = [];
   const oldLines: string[] = [];
@@ -52,7 +71,12 @@ export function diffRows(diff: TextDiff, view: "split" | "inline", expanded: rea
   const flushChanges = () => {
     const { removed, added } = pending;
     if (removed.length + added.length === 0) return;
+    const stretch = stretches[changes.length];
     changes.push(rows.length);
+    if (heads && stretch !== undefined) {
+      const lines = [...removed, ...added].map(({ line }) => line);
+      rows.push({ kind: "stretch", stretch, number: changes.length, lines });
+    }
     if (view === "split") {
       for (let i = 0; i < Math.max(removed.length, added.length); i++) {
         rows.push({ kind: "lines", left: removed[i], right: added[i], changed: true });

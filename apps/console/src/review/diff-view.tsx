@@ -1,17 +1,15 @@
 import type { TextDiff } from "@benchtop/operations";
 import { useVirtualizer, type Virtualizer } from "@tanstack/react-virtual";
-import { ChevronDown, ChevronUp, UnfoldVertical } from "lucide-react";
-import { useEffect, useImperativeHandle, useMemo, useRef, useState, type Ref } from "react";
+import { Check, ChevronDown, ChevronUp, Undo2, UnfoldVertical, X } from "lucide-react";
+import { useEffect, useMemo, useRef, useState, type Ref } from "react";
 import { useHighlighted, type Token } from "../code/tokens.ts";
 import { classes } from "../components/classes.ts";
 import { formatCount } from "../components/format.ts";
-import { diffRows, type DiffRow, type Expansion, type Gap, type PlacedLine } from "./diff-rows.ts";
+import { diffRows, type DiffRow, type Expansion, type Gap, type PlacedLine, type StretchHead } from "./diff-rows.ts";
+import { useChangeHandle, type ChangeHandle } from "./document/steps.ts";
 import { paint } from "./paint.ts";
 
-export interface DiffHandle {
-  /** Scrolls to the next (1) or previous (-1) block of changes. */
-  readonly step: (by: 1 | -1) => void;
-}
+export type StretchDecision = "accept" | "reject" | "undecide";
 
 const expandBy = 20;
 
@@ -19,21 +17,27 @@ const expandBy = 20;
 export function DiffView(props: {
   readonly diff: TextDiff;
   readonly view: "split" | "inline";
-  readonly handle: Ref<DiffHandle>;
+  readonly handle: Ref<ChangeHandle>;
   /** The diff lacks the folded lines; asks for the whole file. */
   readonly onNeedWhole: () => void;
+  /** Absent where single changes cannot be decided on. */
+  readonly onDecide?: ((head: StretchHead, decision: StretchDecision) => void) | undefined;
 }) {
-  const { diff, view, handle, onNeedWhole } = props;
+  const { diff, view, handle, onNeedWhole, onDecide } = props;
+  const heads = onDecide !== undefined;
   const scroller = useRef<HTMLDivElement>(null);
   const [expanded, setExpanded] = useState<readonly Expansion[]>([]);
-  const { rows, changes, oldText, newText } = useMemo(() => diffRows(diff, view, expanded), [diff, view, expanded]);
+  const { rows, changes, oldText, newText } = useMemo(
+    () => diffRows(diff, view, expanded, heads),
+    [diff, view, expanded, heads],
+  );
   const oldTokens = useHighlighted(oldText, diff.path);
   const newTokens = useHighlighted(newText, diff.path);
   const [current, setCurrent] = useState(0);
   const virtualizer = useVirtualizer({
     count: rows.length,
     getScrollElement: () => scroller.current,
-    estimateSize: (index) => (rows[index]?.kind === "gap" ? 26 : 19),
+    estimateSize: (index) => (rows[index]?.kind === "lines" ? 19 : 26),
     overscan: 24,
   });
   useEffect(() => {
@@ -43,13 +47,18 @@ export function DiffView(props: {
     setCurrent(0);
     scroller.current?.scrollTo({ top: 0 });
   }, [diff.path]);
-  useImperativeHandle(handle, () => ({
+  useChangeHandle(handle, {
     step: (by) => {
       const next = Math.max(0, Math.min(changes.length - 1, current + by));
       setCurrent(next);
       virtualizer.scrollToIndex(changes[next] ?? 0, { align: "center" });
     },
-  }));
+    decide: (decision) => {
+      const row = rows[changes[current] ?? -1];
+      if (row?.kind !== "stretch") return;
+      onDecide?.(row, decision === "accept" && row.stretch.accepted ? "undecide" : decision);
+    },
+  });
   const expand = (gap: Gap, range: Expansion) => {
     setExpanded([...expanded, range]);
     if (gap.missing) onNeedWhole();
@@ -76,12 +85,22 @@ export function DiffView(props: {
                   ref={virtualizer.measureElement}
                   className={classes(
                     "absolute inset-x-0",
-                    item.index === currentRow && changes.length > 1 && "shadow-[inset_2px_0_0_var(--accent)]",
+                    item.index === currentRow && changes.length > 1 && "z-1 shadow-[inset_2px_0_0_var(--accent)]",
                   )}
                   style={{ transform: `translateY(${item.start}px)` }}
                 >
                   {row.kind === "gap" ? (
                     <GapRow gap={row} onExpand={(range) => expand(row, range)} />
+                  ) : row.kind === "stretch" ? (
+                    <StretchRow
+                      head={row}
+                      of={changes.length}
+                      current={item.index === currentRow}
+                      onDecide={(decision) => {
+                        setCurrent(row.number - 1);
+                        onDecide?.(row, decision);
+                      }}
+                    />
                   ) : view === "split" ? (
                     <div className="grid grid-cols-2">
                       <Side placed={row.left} side="old" tokens={oldTokens} changed={row.changed} />
@@ -216,6 +235,69 @@ function GapRow(props: { readonly gap: Gap; readonly onExpand: (range: Expansion
   );
 }
 
+/** Above a run of changed lines: which it is, and the decision on it. */
+function StretchRow(props: {
+  readonly head: StretchHead;
+  readonly of: number;
+  readonly current: boolean;
+  readonly onDecide: (decision: StretchDecision) => void;
+}) {
+  const { head, of, current, onDecide } = props;
+  const { stretch, number } = head;
+  const { accepted } = stretch;
+  const which = `change ${number} of ${of}`;
+  const button =
+    "flex h-5 items-center gap-1 rounded-sm border px-1.5 font-medium bg-raised hover:bg-hover transition-colors duration-(--quick)";
+  return (
+    <div
+      className={classes(
+        "tabular flex h-6.5 items-center gap-1.5 border-t border-line px-2 font-sans text-xs",
+        accepted ? "bg-good-soft" : "bg-sunken",
+      )}
+    >
+      <span className={classes("flex-1 truncate", current ? "font-semibold text-ink" : "text-muted")}>
+        {accepted && <Check size={12} aria-hidden className="mr-1 inline text-good" />}
+        {accepted ? "Accepted · " : ""}
+        {which.replace("change", "Change")}
+        <span className="ml-2 text-muted">
+          {stretch.oldLines > 0 && `−${stretch.oldLines}`} {stretch.newLines > 0 && `+${stretch.newLines}`}
+        </span>
+      </span>
+      {accepted ? (
+        <button
+          type="button"
+          className={classes(button, "border-line-strong text-muted")}
+          aria-label={`Take back accepting ${which}`}
+          onClick={() => onDecide("undecide")}
+        >
+          <Undo2 size={12} aria-hidden /> Undo
+        </button>
+      ) : (
+        <>
+          <button
+            type="button"
+            className={classes(button, "border-good-line text-good")}
+            aria-label={`Accept ${which}`}
+            title="Shift A"
+            onClick={() => onDecide("accept")}
+          >
+            <Check size={12} aria-hidden /> Accept
+          </button>
+          <button
+            type="button"
+            className={classes(button, "border-bad-line text-bad")}
+            aria-label={`Reject ${which}…`}
+            title="Shift X"
+            onClick={() => onDecide("reject")}
+          >
+            <X size={12} aria-hidden /> Reject
+          </button>
+        </>
+      )}
+    </div>
+  );
+}
+
 /** Where the changes lie in the whole file; a click goes there. */
 function ChangeMap(props: {
   readonly rows: readonly DiffRow[];
@@ -225,7 +307,7 @@ function ChangeMap(props: {
   const blocks = useMemo(() => {
     const found: { from: number; to: number; kind: "added" | "removed" | "both" }[] = [];
     for (const [index, row] of rows.entries()) {
-      if (row.kind === "gap" || !row.changed) continue;
+      if (row.kind !== "lines" || !row.changed) continue;
       const kind = row.left === undefined ? "added" : row.right === undefined ? "removed" : "both";
       const last = found.at(-1);
       if (last !== undefined && last.to === index && last.kind === kind) last.to = index + 1;

@@ -1,12 +1,14 @@
 import type { DraftState } from "@benchtop/operations";
 import { BenchtopError } from "@benchtop/protocol";
+import { EyeOff } from "lucide-react";
 import { useEffect, useMemo, useState } from "react";
 import { client, failureOf, type Failure } from "../api/client.ts";
 import { useRunFeed } from "../api/run-feed.ts";
 import { Button } from "../components/button.tsx";
 import { Dialog } from "../components/dialog.tsx";
 import { ErrorNotice } from "../components/error-notice.tsx";
-import { formatCount } from "../components/format.ts";
+import { formatCount, formatNumber } from "../components/format.ts";
+import { ProgressBar } from "../components/progress-bar.tsx";
 import { PhaseList } from "../conversation/phase-list.tsx";
 import { TurnReader } from "../conversation/turn.ts";
 
@@ -14,6 +16,10 @@ import { TurnReader } from "../conversation/turn.ts";
 export function PublishDialog(props: {
   readonly workbenchId: string;
   readonly draft: DraftState;
+  /** How many files a person has accepted. */
+  readonly accepted: number;
+  /** Paths that nobody accepted or looked at here. */
+  readonly notSeen: readonly string[];
   readonly onClose: () => void;
   readonly onPublished: () => void;
   readonly onShowCheckpoints: () => void;
@@ -62,6 +68,7 @@ export function PublishDialog(props: {
         )
       }
     >
+      {runId === undefined && <Decided {...props} />}
       {runId !== undefined && (
         <TransitionProgress
           runId={runId}
@@ -78,6 +85,47 @@ export function PublishDialog(props: {
         </div>
       )}
     </Dialog>
+  );
+}
+
+const named = 5;
+
+/** What was accepted and what nobody looked at; it forbids nothing. */
+function Decided(props: {
+  readonly draft: DraftState;
+  readonly accepted: number;
+  readonly notSeen: readonly string[];
+}) {
+  const { accepted, notSeen } = props;
+  const { added, modified, deleted } = props.draft.counts;
+  const total = added + modified + deleted;
+  return (
+    <div className="tabular grid gap-2">
+      <p className="flex items-center gap-3">
+        <span className="whitespace-nowrap">
+          {formatNumber(accepted)} of {formatNumber(total)} accepted
+        </span>
+        <ProgressBar label="Accepted files" done={accepted} total={total} />
+      </p>
+      {notSeen.length > 0 && (
+        <div className="rounded-md border border-draft-line bg-draft-soft px-3 py-2 text-sm">
+          <p className="flex items-center gap-1.5 font-medium text-draft">
+            <EyeOff size={13} aria-hidden />
+            {formatCount(notSeen.length, "file")} {notSeen.length === 1 ? "was" : "were"} not looked at
+          </p>
+          <ul className="mt-0.5 font-mono">
+            {notSeen.slice(0, named).map((path) => (
+              <li key={path} className="truncate" title={path}>
+                {path}
+              </li>
+            ))}
+            {notSeen.length > named && (
+              <li className="font-sans text-muted">and {formatCount(notSeen.length - named, "more file")}</li>
+            )}
+          </ul>
+        </div>
+      )}
+    </div>
   );
 }
 

@@ -1,29 +1,36 @@
 import type { Change, Workbench } from "@benchtop/operations";
 import { useQuery } from "@tanstack/react-query";
-import { Columns2, FileDiff, Maximize2, Minimize2, Rows3, Trash2, X } from "lucide-react";
-import { useEffect, useMemo, useRef, useState } from "react";
-import { client, failureOf, type Failure } from "../api/client.ts";
+import { Columns2, FileDiff, FilePlus2, Maximize2, Minimize2, Rows3, X } from "lucide-react";
+import { useMemo, useRef, useState } from "react";
+import { client, failureOf } from "../api/client.ts";
 import { query, refreshWorkbench } from "../api/queries.ts";
 import { Button, IconButton } from "../components/button.tsx";
+import { classes } from "../components/classes.ts";
 import { EmptyState } from "../components/empty-state.tsx";
 import { ErrorNotice } from "../components/error-notice.tsx";
-import { formatCount } from "../components/format.ts";
+import { formatCount, formatNumber } from "../components/format.ts";
 import { Markdown } from "../components/markdown.tsx";
+import { ProgressBar } from "../components/progress-bar.tsx";
 import { Segmented } from "../components/segmented.tsx";
 import { SkeletonRows } from "../components/skeleton.tsx";
+import { useAttempt } from "../components/use-attempt.ts";
 import { useWidth } from "../components/use-width.ts";
-import { isCovered, isTyping } from "../frame/frame-keys.ts";
 import { useDenied } from "../identity/identity.ts";
-import { ChangeList, orderChanges } from "./change-list.tsx";
-import { ChangePanel } from "./change-panel.tsx";
-import type { DiffHandle } from "./diff-view.tsx";
+import { ChangeList, filterChanges, orderChanges, useChangeFilter } from "./change-list.tsx";
+import { ChangePanel, waysToShow, type ShownAs } from "./change-panel.tsx";
+import { decisionOn, isAccepted, useDecisions } from "./decisions.ts";
 import { DiscardDialog } from "./discard-dialog.tsx";
+import type { ChangeHandle } from "./document/steps.ts";
+import { NewFileDialog } from "./edit/new-file-dialog.tsx";
+import { useLookedAt } from "./looked-at.ts";
 import { PublishDialog } from "./publish-dialog.tsx";
+import { RejectDialog, type Rejection } from "./reject-dialog.tsx";
+import { useReviewKeys } from "./use-review-keys.ts";
 
 const roomForList = 560;
 const roomForSplit = 900;
 
-/** What the Draft changes, file by file, and the decision: publish or discard. */
+/** What the Draft changes, file by file, and the decisions: on each file and change, and on all of it. */
 export function ReviewPane(props: {
   readonly workbench: Workbench;
   readonly running: boolean;
@@ -36,53 +43,87 @@ export function ReviewPane(props: {
   readonly onClose: () => void;
   readonly onShowCheckpoints: () => void;
 }) {
-  const { workbench, running } = props;
+  const { workbench, running, onPath } = props;
   const { workbenchId } = workbench;
   const changeSet = useQuery(query("review.getChangeSet", { workbenchId }));
   const ordered = useMemo(() => orderChanges(changeSet.data?.changes ?? []), [changeSet.data]);
+  const { filter, setFilter } = useChangeFilter();
   const [pane, width] = useWidth();
   const view = props.view ?? (width >= roomForSplit ? "split" : "inline");
   const selected = ordered.find(({ path }) => path === props.path) ?? ordered[0];
-  const [asking, setAsking] = useState<"publish" | "discard">();
-  const [failure, setFailure] = useState<Failure>();
-  const diff = useRef<DiffHandle>(null);
+  const [asking, setAsking] = useState<"publish" | "discard" | "new">();
+  const [rejecting, setRejecting] = useState<Rejection>();
+  const [editing, setEditing] = useState<string>();
+  const [preferred, setPreferred] = useState<ShownAs>();
+  const handle = useRef<ChangeHandle>(null);
   const draft = changeSet.data?.draft;
+  const decisions = useDecisions(workbenchId, draft?.draftId);
+  const confirming = useAttempt();
+  const wasSeen = useLookedAt(draft?.draftId, selected);
   const unconfirmed = draft?.unconfirmedDeletions ?? [];
+  const accepted = ordered.filter(isAccepted).length;
   const mayNotChange = useDenied("workbenches:write");
+  const mayChange = mayNotChange === undefined;
+  const runningGate = running ? "Wait until the run has ended, or stop it." : undefined;
   const publishGate =
     mayNotChange ??
-    (running
-      ? "Wait until the run has ended, or stop it."
-      : unconfirmed.length > 0
-        ? `Confirm ${formatCount(unconfirmed.length, "deletion")} first.`
-        : undefined);
+    runningGate ??
+    (unconfirmed.length > 0 ? `Confirm ${formatCount(unconfirmed.length, "deletion")} first.` : undefined);
+  const ways = selected === undefined ? [] : waysToShow(selected);
+  const shownAs = ways.find((way) => way === preferred) ?? ways[0] ?? "lines";
 
-  const confirm = async (paths: readonly string[]) => {
-    setFailure(undefined);
-    try {
-      await client.call("draft.confirmDeletions", { workbenchId, paths: [...paths] });
-      await refreshWorkbench(workbenchId);
-    } catch (thrown) {
-      setFailure(failureOf(thrown));
+  const accept = async (changes: readonly Change[]) => {
+    const deletions = changes.filter(({ change, confirmed }) => change === "deleted" && confirmed !== true);
+    if (deletions.length > 0) {
+      await confirming.attempt(async () => {
+        await client.call("draft.confirmDeletions", { workbenchId, paths: deletions.map(({ path }) => path) });
+        await refreshWorkbench(workbenchId);
+      });
     }
+    await decisions.decide(
+      changes
+        .filter((change) => !isAccepted(change) && change.change !== "deleted")
+        .map((each) => decisionOn(each, "accept")),
+    );
+  };
+  /** Accepts a file, or takes that back. */
+  const toggle = (change: Change) =>
+    void (isAccepted(change) ? decisions.decide([decisionOn(change, "undecide")]) : accept([change]));
+  const reject = (change: Change) => {
+    // The file stays: nothing is lost that would have to be named.
+    if (change.change === "deleted") void decisions.decide([decisionOn(change, "reject")]);
+    else setRejecting({ change });
   };
   useReviewKeys({
     file: (by) => {
-      const index = ordered.findIndex(({ path }) => path === selected?.path);
-      const next = ordered[Math.max(0, Math.min(ordered.length - 1, index + by))];
-      if (next !== undefined) props.onPath(next.path);
+      const listed = filterChanges(ordered, filter);
+      const index = listed.findIndex(({ path }) => path === selected?.path);
+      const next = listed[Math.max(0, Math.min(listed.length - 1, index + by))];
+      if (next !== undefined) onPath(next.path);
     },
-    change: (by) => diff.current?.step(by),
+    change: (by) => handle.current?.step(by),
     toggleView: () => props.onView(view === "split" ? "inline" : "split"),
+    toggleShownAs: () => setPreferred(ways[(ways.indexOf(shownAs) + 1) % Math.max(1, ways.length)]),
+    accept: () => {
+      if (mayChange && selected !== undefined) toggle(selected);
+    },
+    reject: () => {
+      if (mayChange && !running && selected !== undefined) reject(selected);
+    },
+    decideChange: (decision) => handle.current?.decide?.(decision),
     confirm: () => {
-      if (mayNotChange === undefined && selected?.change === "deleted" && selected.confirmed !== true) {
-        void confirm([selected.path]);
+      if (mayChange && selected?.change === "deleted" && !isAccepted(selected)) void accept([selected]);
+    },
+    edit: () => {
+      if (mayChange && !running && selected?.view === "text" && selected.change !== "deleted") {
+        setEditing(selected.path);
       }
     },
     publish: () => {
       if (publishGate === undefined && draft?.exists) setAsking("publish");
     },
   });
+  const failure = decisions.failure ?? confirming.failure;
 
   return (
     <section ref={pane} aria-label="Review" className="flex min-h-0 min-w-0 flex-1 flex-col">
@@ -92,6 +133,14 @@ export function ReviewPane(props: {
           Review
         </h2>
         <Totals changes={ordered} />
+        {ordered.length > 0 && (
+          <span className="tabular flex items-center gap-2 text-sm text-muted">
+            <span className="w-16 max-sm:hidden">
+              <ProgressBar label="Accepted files" done={accepted} total={ordered.length} />
+            </span>
+            {formatNumber(accepted)} of {formatNumber(ordered.length)} accepted
+          </span>
+        )}
         <span className="flex-1" />
         <div className="flex items-center gap-1">
           <Segmented
@@ -107,6 +156,16 @@ export function ReviewPane(props: {
               { value: "inline", label: "Inline", icon: <Rows3 size={12} aria-hidden /> },
             ]}
           />
+          {mayChange && (
+            <IconButton
+              label="New file in the Draft"
+              size="small"
+              disabledReason={runningGate}
+              onClick={() => setAsking("new")}
+            >
+              <FilePlus2 size={13} aria-hidden />
+            </IconButton>
+          )}
           <IconButton
             label={props.full ? "Show the conversation beside" : "Full width"}
             size="small"
@@ -130,15 +189,31 @@ export function ReviewPane(props: {
         </div>
       )}
       {draft !== undefined && ordered.length === 0 && (
-        <EmptyState icon={<FileDiff size={18} aria-hidden />} title="No Draft">
+        <EmptyState
+          icon={<FileDiff size={18} aria-hidden />}
+          title="No Draft"
+          {...(mayChange && { action: <Button onClick={() => setAsking("new")}>New file…</Button> })}
+        >
           When the agent changes a file, the change appears here first. Nothing is real until you publish it.
         </EmptyState>
       )}
       {draft !== undefined && selected !== undefined && (
         <>
           <div className="flex min-h-0 flex-1 max-sm:flex-col">
-            <div className="flex w-54 shrink-0 flex-col border-r border-line max-sm:max-h-40 max-sm:w-full max-sm:border-r-0 max-sm:border-b">
-              <ChangeList changes={ordered} selected={selected.path} onSelect={props.onPath} />
+            <div
+              className={classes(
+                "flex shrink-0 flex-col border-r border-line max-sm:max-h-40 max-sm:w-full max-sm:border-r-0 max-sm:border-b",
+                width >= 1100 ? "w-68" : "w-56",
+              )}
+            >
+              <ChangeList
+                changes={ordered}
+                filter={filter}
+                onFilter={setFilter}
+                selected={selected.path}
+                onSelect={onPath}
+                {...(mayChange && { onAccept: (changes) => void accept(changes) })}
+              />
               {changeSet.data?.draftSummary != null && changeSet.data.draftSummary !== "" && width >= roomForList && (
                 <details className="max-h-2/5 shrink-0 overflow-y-auto border-t border-line px-3.5 py-2.5 text-sm" open>
                   <summary className="mb-1 text-xs font-semibold text-muted">Summary by the agent</summary>
@@ -152,29 +227,52 @@ export function ReviewPane(props: {
               change={selected}
               revision={draft.revision}
               view={view}
-              handle={diff}
-              {...(mayNotChange === undefined && { onConfirm: () => confirm([selected.path]) })}
+              shownAs={shownAs}
+              onShownAs={setPreferred}
+              editing={editing === selected.path}
+              onEditing={(is) => setEditing(is ? selected.path : undefined)}
+              handle={handle}
+              gate={runningGate}
+              {...(mayChange && {
+                actions: {
+                  busy: decisions.busy || confirming.busy,
+                  accept: () => toggle(selected),
+                  reject: () => reject(selected),
+                  decideStretch: (head, decision) => {
+                    if (decision === "reject") {
+                      setRejecting({ change: selected, stretch: { id: head.stretch.id, lines: head.lines } });
+                    } else void decisions.decide([decisionOn(selected, decision, [head.stretch.id])]);
+                  },
+                },
+              })}
             />
           </div>
           {failure !== undefined && (
             <div className="border-t border-line p-2">
-              <ErrorNotice failure={failure} />
+              <ErrorNotice
+                failure={failure}
+                {...(decisions.outdated && {
+                  title: "The file has changed since you looked. What is shown is what it is now.",
+                })}
+              >
+                {decisions.failure !== undefined && (
+                  <Button size="small" tone="quiet" className="mt-1.5" onClick={decisions.dismiss}>
+                    Dismiss
+                  </Button>
+                )}
+              </ErrorNotice>
             </div>
           )}
           <footer className="flex shrink-0 flex-wrap items-center gap-2 border-t border-line px-3 py-2">
-            {mayNotChange === undefined && unconfirmed.length > 1 && (
-              <Button size="small" icon={<Trash2 size={13} aria-hidden />} onClick={() => void confirm(unconfirmed)}>
+            {mayChange && unconfirmed.length > 1 && (
+              <Button size="small" onClick={() => void accept(ordered.filter(({ change }) => change === "deleted"))}>
                 Confirm all {unconfirmed.length} deletions
               </Button>
             )}
             <p className="min-w-0 flex-1 text-sm text-muted">{publishGate}</p>
-            {mayNotChange === undefined && (
+            {mayChange && (
               <>
-                <Button
-                  tone="quiet"
-                  disabledReason={running ? "Wait until the run has ended, or stop it." : undefined}
-                  onClick={() => setAsking("discard")}
-                >
+                <Button tone="quiet" disabledReason={runningGate} onClick={() => setAsking("discard")}>
                   Discard…
                 </Button>
                 <Button
@@ -192,6 +290,8 @@ export function ReviewPane(props: {
             <PublishDialog
               workbenchId={workbenchId}
               draft={draft}
+              accepted={accepted}
+              notSeen={ordered.filter((change) => !isAccepted(change) && !wasSeen(change)).map(({ path }) => path)}
               onClose={() => {
                 setAsking(undefined);
                 void refreshWorkbench(workbenchId);
@@ -217,6 +317,27 @@ export function ReviewPane(props: {
           )}
         </>
       )}
+      {rejecting !== undefined && (
+        <RejectDialog
+          rejection={rejecting}
+          onClose={() => setRejecting(undefined)}
+          onConfirm={async () => {
+            const { change, stretch } = rejecting;
+            await decisions.decide([decisionOn(change, "reject", stretch === undefined ? undefined : [stretch.id])]);
+            setRejecting(undefined);
+          }}
+        />
+      )}
+      {asking === "new" && (
+        <NewFileDialog
+          workbenchId={workbenchId}
+          onClose={() => setAsking(undefined)}
+          onCreated={(path) => {
+            setAsking(undefined);
+            onPath(path);
+          }}
+        />
+      )}
     </section>
   );
 }
@@ -228,43 +349,8 @@ function Totals(props: { readonly changes: readonly Change[] }) {
   return (
     <span className="tabular flex gap-1.5 text-sm text-muted">
       {formatCount(props.changes.length, "file")}
-      <span className="text-good">+{added}</span>
-      <span className="text-bad">−{removed}</span>
+      <span className="text-good">+{formatNumber(added)}</span>
+      <span className="text-bad">−{formatNumber(removed)}</span>
     </span>
   );
-}
-
-interface ReviewKeys {
-  readonly file: (by: 1 | -1) => void;
-  readonly change: (by: 1 | -1) => void;
-  readonly toggleView: () => void;
-  readonly confirm: () => void;
-  readonly publish: () => void;
-}
-
-function useReviewKeys(keys: ReviewKeys): void {
-  const latest = useRef(keys);
-  useEffect(() => {
-    latest.current = keys;
-  });
-  useEffect(() => {
-    const onKey = (event: KeyboardEvent) => {
-      if (event.ctrlKey || event.metaKey || event.altKey || isTyping(event.target) || isCovered()) return;
-      const actions: Record<string, () => void> = {
-        j: () => latest.current.file(1),
-        k: () => latest.current.file(-1),
-        n: () => latest.current.change(1),
-        p: () => latest.current.change(-1),
-        v: () => latest.current.toggleView(),
-        y: () => latest.current.confirm(),
-        ...(event.shiftKey && { Enter: () => latest.current.publish() }),
-      };
-      const action = actions[event.key];
-      if (action === undefined) return;
-      event.preventDefault();
-      action();
-    };
-    addEventListener("keydown", onKey);
-    return () => removeEventListener("keydown", onKey);
-  }, []);
 }

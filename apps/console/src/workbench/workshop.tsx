@@ -23,6 +23,7 @@ import { useContextUse } from "../conversation/use-context.ts";
 import { useAskMode } from "../conversation/use-mode.ts";
 import { FilePane } from "../files/file-pane.tsx";
 import { FilesPanel } from "../files/files-panel.tsx";
+import { WriteBackOffer } from "../files/write-back-offer.tsx";
 import { isCovered, isTyping } from "../frame/frame-keys.ts";
 import { useDenied, useMay } from "../identity/identity.ts";
 import { ReviewPane } from "../review/review-pane.tsx";
@@ -262,6 +263,7 @@ export function Workshop(props: { readonly workbench: Workbench }) {
         }
       >
         <OutsideChanges workbenchId={workbenchId} />
+        <WriteBackOffer workbench={workbench} />
         {hasDraft && draft?.stale === true && (
           <StaleDraft
             draft={draft}
