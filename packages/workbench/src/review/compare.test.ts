@@ -1,3 +1,4 @@
+import { createHash } from "node:crypto";
 import { mkdtempSync, rmSync, writeFileSync } from "node:fs";
 import { tmpdir } from "node:os";
 import { join } from "node:path";
@@ -13,19 +14,22 @@ type Side = string | Uint8Array | null;
 
 function compare(before: Side, after: Side, options: { contextLines?: number; maxLines?: number } = {}): Comparison {
   const { contextLines = 3, maxLines = 50_000 } = options;
-  const fileOf = (name: string, side: Side): string | null => {
-    if (side === null) return null;
-    writeFileSync(join(folder, name), side);
-    return join(folder, name);
-  };
   return compareTexts({
-    before: fileOf("before", before),
-    after: fileOf("after", after),
+    before: fileOf(before),
+    after: fileOf(after),
     contextLines,
     maxLines,
     timeoutMs: 300,
     countsOnly: false,
   });
+}
+
+/** By its content, as blobs are: what was compared is remembered by the names of files. */
+function fileOf(side: Side): string | null {
+  if (side === null) return null;
+  const file = join(folder, createHash("sha256").update(side).digest("hex"));
+  writeFileSync(file, side);
+  return file;
 }
 
 const linesOf = ({ hunks }: Comparison): DiffLine[] => hunks.flatMap((hunk) => hunk.lines);

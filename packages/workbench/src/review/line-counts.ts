@@ -8,8 +8,9 @@ export interface Pair {
   readonly after: string | null;
 }
 
-/** How long a list of changes waits for its counts. Those that come later are there when the list is asked for again. */
-const patienceMs = 150;
+/** How long a list waits for its counts. Those of a long one that come later are there when it is asked for again. */
+const patienceMs = { short: 3000, long: 150 };
+const shortList = 100;
 const pairsAtOnce = 200;
 /** Of one piece of work, so that other diffs and searches have their turn. */
 const budgetMs = 60;
@@ -39,8 +40,9 @@ export class LineCounts {
     }
     if (this.#wanted.size === 0) return;
     this.#work ??= this.#count();
+    const patience = this.#wanted.size <= shortList ? patienceMs.short : patienceMs.long;
     const timer = new AbortController();
-    await Promise.race([this.#work, delay(patienceMs, undefined, { signal: timer.signal }).catch(() => {})]);
+    await Promise.race([this.#work, delay(patience, undefined, { signal: timer.signal }).catch(() => {})]);
     timer.abort();
   }
 

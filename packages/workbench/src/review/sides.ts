@@ -3,7 +3,7 @@ import { readFileSync } from "node:fs";
 import { compareLines, splitLines, type Stretch } from "./lines.ts";
 
 export interface SidesInput {
-  /** Files that hold the two sides; null where a side has none. */
+  /** Files that hold the two sides, blobs, whose content is in their names; null where a side has none. */
   readonly before: string | null;
   readonly after: string | null;
   readonly maxLines: number;
