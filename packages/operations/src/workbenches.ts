@@ -122,10 +122,11 @@ export const workbenchOperations = {
     method: "DELETE",
     path: "/api/v1/workbenches/{workbenchId}",
     permission: "workbenches:write",
-    summary: "Delete a workbench and its files. Refused while a Draft exists.",
+    summary:
+      "Delete a workbench and its files. Refused while a Draft exists, and while its folder has files of other programs.",
     input: z.object(ref),
     output: Empty,
-    errors: ["NOT_FOUND", "DRAFT_EXISTS"],
+    errors: ["NOT_FOUND", "DRAFT_EXISTS", "CONFLICT_PUBLISHED_CHANGED"],
   }),
   "files.list": operation({
     id: "files.list",

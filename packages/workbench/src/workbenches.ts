@@ -142,7 +142,10 @@ export class Workbenches {
   }
 
   async delete(input: { workbenchId: string }): Promise<Record<string, never>> {
-    await this.#files.change(input.workbenchId, (row) => this.#catalogue.delete(row));
+    await this.#files.change(input.workbenchId, async (row) => {
+      await this.#outside.refuseForeign(row);
+      await this.#catalogue.delete(row);
+    });
     return {};
   }
 

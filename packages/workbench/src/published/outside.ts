@@ -69,6 +69,23 @@ export class OutsideChanges {
     });
   }
 
+  /**
+   * Refuses to go on where the folder has something that Benchtop did not publish: it would be lost without a trace. Where
+   * nobody can tell any more what was published, there is nothing to compare with.
+   */
+  async refuseForeign(row: WorkbenchRow): Promise<void> {
+    let manifest: Manifest;
+    try {
+      manifest = await this.#environment.manifests.load(row.manifest_hash);
+    } catch (thrown) {
+      if (BenchtopError.from(thrown).code === "FILE_READ_FAILED") return;
+      throw thrown;
+    }
+    const { changes } = await scanPublished(this.#environment, row.id, manifest);
+    const foreign = changes.filter(({ change }) => change !== "deleted");
+    if (foreign.length > 0) throw conflict(row.id, foreign);
+  }
+
   /** The manifest of what lies in the folder now, its content taken into blobs by the same rules as any file that is added. */
   async #adopted(row: WorkbenchRow, from: Manifest, changes: readonly OutsideChange[]): Promise<Manifest> {
     const irregular = changes.filter((change) => change.change === "irregular").map((change) => change.path);
