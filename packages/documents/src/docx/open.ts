@@ -1,0 +1,86 @@
+import { OfficePackage } from "../package.ts";
+import { refusal } from "../refusal.ts";
+import { relationshipKind, type XmlElement } from "../xml.ts";
+import { readStyles, type Styles } from "./styles.ts";
+
+export const wordNamespace = "http://schemas.openxmlformats.org/wordprocessingml/2006/main";
+export const compatibilityNamespace = "http://schemas.openxmlformats.org/markup-compatibility/2006";
+
+/** A part of a text document that holds paragraphs, and what its addresses begin with: nothing for the body itself. */
+export interface Story {
+  readonly role: "body" | "header" | "footer" | "footnote" | "comment";
+  readonly part: string;
+  /** What the paragraphs are in. */
+  readonly container: XmlElement;
+  readonly prefix: string;
+  /** Who wrote a comment. */
+  readonly author?: string;
+}
+
+export interface Docx {
+  readonly package: OfficePackage;
+  /** The name of the main part. */
+  readonly main: string;
+  readonly styles: Styles;
+  readonly stories: readonly Story[];
+}
+
+/** Opens a text document and finds its texts: the body, headers, footers, footnotes, endnotes and comments. */
+export function openDocx(bytes: Uint8Array): Docx {
+  const file = OfficePackage.open(bytes);
+  const main = file
+    .relationships("")
+    .find((relationship) => relationshipKind(relationship.type) === "officeDocument" && !relationship.external)?.target;
+  if (main === undefined || !file.has(main)) throw refusal("This package is no text document: it has no main part.");
+  const { root } = file.xml(main);
+  const body = root.first("body", wordNamespace);
+  if (root.local !== "document" || !body) throw refusal("This package is no text document: its main part is another.");
+  return { package: file, main, styles: readStyles(file, main), stories: [...storiesOf(file, main, body)] };
+}
+
+/** The part of a kind that the main part names; undefined where it has none. */
+export function partOf(file: OfficePackage, main: string, kind: string): string | undefined {
+  const found = file
+    .relationships(main)
+    .find((relationship) => relationshipKind(relationship.type) === kind && !relationship.external);
+  return found && file.has(found.target) ? found.target : undefined;
+}
+
+function* storiesOf(file: OfficePackage, main: string, body: XmlElement): Generator<Story> {
+  yield { role: "body", part: main, container: body, prefix: "" };
+  for (const role of ["header", "footer"] as const) {
+    const parts = new Set<string>();
+    for (const { type, target, external } of file.relationships(main)) {
+      if (relationshipKind(type) === role && !external && file.has(target)) parts.add(target);
+    }
+    let number = 0;
+    for (const part of [...parts].sort(byNumber)) {
+      yield { role, part, container: file.xml(part).root, prefix: `${role}${++number}.` };
+    }
+  }
+  for (const [kind, local] of [
+    ["footnotes", "footnote"],
+    ["endnotes", "endnote"],
+  ] as const) {
+    const part = partOf(file, main, kind);
+    if (part === undefined) continue;
+    let number = 0;
+    for (const note of file.xml(part).root.elements(local, wordNamespace)) {
+      // Separators are notes of other types.
+      if ((note.attribute("type") ?? "normal") !== "normal") continue;
+      yield { role: "footnote", part, container: note, prefix: `${local}${++number}.` };
+    }
+  }
+  const comments = partOf(file, main, "comments");
+  if (comments === undefined) return;
+  let number = 0;
+  for (const comment of file.xml(comments).root.elements("comment", wordNamespace)) {
+    const author = comment.attribute("author") ?? "";
+    yield { role: "comment", part: comments, container: comment, prefix: `comment${++number}.`, author };
+  }
+}
+
+/** `header2.xml` before `header10.xml`. */
+function byNumber(one: string, other: string): number {
+  return one.length - other.length || (one < other ? -1 : 1);
+}

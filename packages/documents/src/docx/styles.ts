@@ -1,0 +1,90 @@
+import type { OfficePackage } from "../package.ts";
+import { relationshipKind, type XmlElement } from "../xml.ts";
+
+interface Style {
+  readonly id: string;
+  readonly name: string;
+  readonly type: string;
+  readonly basedOn: string | undefined;
+  readonly outline: number | undefined;
+  readonly list: { readonly id: string | undefined; readonly depth: string | undefined } | undefined;
+}
+
+/** The styles of a document, as far as they say what a paragraph is. */
+export interface Styles {
+  /** The name that a person sees; null for the default style, and for none. */
+  nameOf(id: string | undefined): string | null;
+  /** 1 to 9 where a style is a heading's. */
+  headingLevelOf(id: string | undefined): number | null;
+  /** The list that a style puts its paragraphs into. */
+  listOf(id: string | undefined): { readonly id: string; readonly depth: string | undefined } | undefined;
+  /** The id of a paragraph style by its name or id, whatever the case. */
+  find(nameOrId: string): string | undefined;
+  /** Names of paragraph styles, for a message. */
+  readonly names: readonly string[];
+}
+
+export function readStyles(file: OfficePackage, main: string): Styles {
+  const part = file
+    .relationships(main)
+    .find((relationship) => relationshipKind(relationship.type) === "styles" && !relationship.external)?.target;
+  const elements = part !== undefined && file.has(part) ? file.xml(part).root.elements("style") : [];
+  const styles = new Map<string, Style>();
+  for (const element of elements) {
+    const style = styleOf(element);
+    if (style.type === "paragraph") styles.set(style.id, style);
+  }
+  /** The style and what it is based on; a circle ends. */
+  const chain = (id: string | undefined): Style[] => {
+    const found: Style[] = [];
+    for (let style = styles.get(id ?? ""); style && !found.includes(style); style = styles.get(style.basedOn ?? "")) {
+      found.push(style);
+    }
+    return found;
+  };
+  return {
+    names: [...styles.values()].map((style) => style.name),
+    nameOf(id) {
+      if (id === undefined) return null;
+      return styles.get(id)?.name ?? id;
+    },
+    headingLevelOf(id) {
+      for (const style of chain(id)) {
+        if (style.outline !== undefined) return style.outline < 9 ? style.outline + 1 : null;
+        const named = /^heading ([1-9])$/i.exec(style.name)?.[1];
+        if (named !== undefined) return Number(named);
+      }
+      return null;
+    },
+    listOf(id) {
+      for (const { list } of chain(id)) {
+        if (list?.id !== undefined) return list.id === "0" ? undefined : { id: list.id, depth: list.depth };
+      }
+      return undefined;
+    },
+    find(nameOrId) {
+      const wanted = nameOrId.toLowerCase();
+      for (const style of styles.values()) if (style.name.toLowerCase() === wanted) return style.id;
+      for (const style of styles.values()) if (style.id.toLowerCase() === wanted) return style.id;
+      return undefined;
+    },
+  };
+}
+
+function styleOf(element: XmlElement): Style {
+  const id = element.attribute("styleId") ?? "";
+  const properties = element.first("pPr");
+  const outline = properties?.first("outlineLvl")?.attribute("val");
+  const numbering = properties?.first("numPr");
+  return {
+    id,
+    name: element.first("name")?.attribute("val") ?? id,
+    type: element.attribute("type") ?? "paragraph",
+    basedOn: element.first("basedOn")?.attribute("val"),
+    outline: outline === undefined ? undefined : Number(outline),
+    list: numbering && {
+      id: numbering.first("numId")?.attribute("val"),
+      depth: numbering.first("ilvl")?.attribute("val"),
+    },
+  };
+}
