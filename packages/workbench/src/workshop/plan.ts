@@ -74,7 +74,8 @@ export async function candidatesOf(
   },
 ): Promise<Candidates> {
   const { runId, workbenchId } = init;
-  const context = { runId, scopeHash: scope.hash, ...(workbenchId !== undefined && { workbenchId }) };
+  const { hash: scopeHash, fileCount } = scope;
+  const context = { runId, scopeHash, fileCount, ...(workbenchId !== undefined && { workbenchId }) };
   const run = { runId, workbenchId, userId: asking.userId };
   // What was agreed to without naming models was about the first one.
   const choice = asking.choice?.models === undefined ? undefined : asking.choice;
