@@ -74,11 +74,10 @@ function planOf(asked: ModelRequest, turn: CurrentTurn): Plan {
     if (call === undefined) return { steps, atOnce: 8, answer: "" };
     contents.set(pathOf(read), withoutLineNumbers(call.result));
   }
-  const done: string[] = [];
-  for (const change of changesOf(task, contents)) {
-    steps.push(tool.change(change));
-    done.push(change.says);
-  }
+  const changes = changesOf(task, contents);
+  const proposal = tool.propose(changes);
+  steps.push(...(proposal === undefined ? changes.map(tool.change) : [proposal]));
+  const done = changes.map(({ says }) => says);
   const kept = tool.remember(task);
   if (kept) {
     steps.push(kept);
@@ -212,7 +211,7 @@ function isText(path: string): boolean {
 }
 
 function pathOf(step: Step): string {
-  return Object.values(step.arguments)[0] ?? "";
+  return String(Object.values(step.arguments)[0] ?? "");
 }
 
 function sameCall(call: { readonly name: string; readonly arguments: string }, step: Step): boolean {

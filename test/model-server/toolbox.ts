@@ -2,7 +2,7 @@ import type { OfferedTool } from "./conversation.ts";
 
 export interface Step {
   readonly name: string;
-  readonly arguments: Readonly<Record<string, string>>;
+  readonly arguments: Readonly<Record<string, unknown>>;
 }
 
 export interface Plan {
@@ -43,6 +43,13 @@ export function toolbox(tools: readonly OfferedTool[]) {
       const keeping = tools.find((tool) => /remember/.test(tool.name));
       return text === undefined || !keeping ? undefined : step(keeping, [[/text/, "text", text]]);
     },
+    /** All changes in one call, where there is a tool for that. */
+    propose(changes: readonly Change[]): Step | undefined {
+      const proposing = tools.find((tool) => /propose/.test(tool.name));
+      if (proposing === undefined || changes.length === 0) return undefined;
+      const summary = changes.map(({ says }) => says).join(" ");
+      return { name: proposing.name, arguments: { summary, changes: proposed(changes) } };
+    },
     change(change: Change): Step {
       if (change.kind === "write") return write(change.path, change.content);
       if (change.kind === "delete") return step(find(/delete|remove/), [path(change.path)]);
@@ -52,6 +59,21 @@ export function toolbox(tools: readonly OfferedTool[]) {
       return step(edit, [path(change.path), before, [/^(?:new|replace|after)/i, "new", change.after]]);
     },
   };
+}
+
+/** One entry a file: what is edited several times is one edit after the other. */
+function proposed(changes: readonly Change[]): readonly Record<string, unknown>[] {
+  const byPath = Map.groupBy(changes, ({ path }) => path);
+  return [...byPath].map(([path, ofPath]) => {
+    const last = ofPath.at(-1);
+    const summary = ofPath.map(({ says }) => says).join(" ");
+    if (last?.kind === "delete") return { path, action: "delete", summary };
+    if (last?.kind === "write") return { path, action: "write", content: last.content, summary };
+    const edits = ofPath.flatMap((change) =>
+      change.kind === "edit" ? [{ old_text: change.before, new_text: change.after }] : [],
+    );
+    return { path, action: "edit", edits, summary };
+  });
 }
 
 function parameter(tool: OfferedTool, pattern: RegExp, fallback: string): string {

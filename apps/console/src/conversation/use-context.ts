@@ -27,7 +27,7 @@ export function useContextUse(input: {
   const asked = useQuery({
     // Not keyed by the workbench as other queries are: what refreshes all of those would not wait until things settle.
     queryKey: ["workshop.context", workbenchId, stamp],
-    queryFn: () => client.call("workshop.context", { workbenchId, ...(model !== undefined && { model }) }),
+    queryFn: () => client.call("workshop.context", { workbenchId, kind, ...(model !== undefined && { model }) }),
     enabled: model !== undefined,
     placeholderData: keepPreviousData,
     staleTime: 60_000,

@@ -38,24 +38,22 @@ export function ContextItemsDialog(props: { readonly workbenchId: string; readon
       Add an item
     </Button>
   );
-  if (writing !== undefined) {
-    return (
-      <ItemForm
-        workbenchId={workbenchId}
-        item={writing === "new" ? undefined : writing}
-        onClose={() => setWriting(undefined)}
-      />
-    );
-  }
+  const isForm = writing !== undefined;
+  const back = () => setWriting(undefined);
   return (
     <Dialog
       open
-      onClose={onClose}
+      onClose={isForm ? back : onClose}
       wide
-      title="Context items"
-      description="What the model is always told about this workbench: each is sent with every question. Changing them is a change of what is sent, so a model elsewhere asks for consent again."
+      title={!isForm ? "Context items" : writing === "new" ? "New context item" : "Change the context item"}
+      description={
+        isForm
+          ? "It is sent with every question from now on. A model elsewhere asks for consent again."
+          : "What the model is always told about this workbench: each is sent with every question. Changing them is a change of what is sent, so a model elsewhere asks for consent again."
+      }
       footer={
-        listed.length > 0 && (
+        listed.length > 0 &&
+        !isForm && (
           <>
             <Button onClick={onClose} className={mayChange ? "sm:mr-auto" : undefined}>
               Close
@@ -65,11 +63,12 @@ export function ContextItemsDialog(props: { readonly workbenchId: string; readon
         )
       }
     >
+      {isForm && <ItemForm workbenchId={workbenchId} item={writing === "new" ? undefined : writing} onDone={back} />}
       {items.isPending && <SkeletonRows label="Loading context items" count={3} />}
       {items.isError && (
         <ErrorNotice failure={failureOf(items.error)} handlers={{ retry: async () => void (await items.refetch()) }} />
       )}
-      {items.isSuccess && listed.length === 0 && (
+      {items.isSuccess && listed.length === 0 && !isForm && (
         <EmptyState
           icon={<BookText size={18} aria-hidden />}
           title="Nothing is told by default"
@@ -78,7 +77,7 @@ export function ContextItemsDialog(props: { readonly workbenchId: string; readon
           Write down once what you would otherwise say again and again: the situation, a style guide, what to go by.
         </EmptyState>
       )}
-      {listed.length > 0 && (
+      {listed.length > 0 && !isForm && (
         <ul className="flex flex-col gap-2">
           {listed.map((item) => (
             <ItemRow
@@ -148,9 +147,9 @@ function ItemRow(props: { readonly workbenchId: string; readonly item: ContextIt
 function ItemForm(props: {
   readonly workbenchId: string;
   readonly item: ContextItem | undefined;
-  readonly onClose: () => void;
+  readonly onDone: () => void;
 }) {
-  const { workbenchId, item, onClose } = props;
+  const { workbenchId, item, onDone } = props;
   const [kind, setKind] = useState<Kind>(item?.kind ?? "situation");
   const [title, setTitle] = useState(item?.title ?? "");
   const [content, setContent] = useState(item?.content ?? "");
@@ -166,7 +165,7 @@ function ItemForm(props: {
         ...(item !== undefined && { itemId: item.itemId }),
       });
       await refreshWorkbench(workbenchId);
-      onClose();
+      onDone();
     });
   const missing =
     title.trim() === ""
@@ -181,60 +180,50 @@ function ItemForm(props: {
     if (missing === undefined && !busy) void save();
   };
   return (
-    <Dialog
-      open
-      onClose={onClose}
-      wide
-      title={item === undefined ? "New context item" : "Change the context item"}
-      description="It is sent with every question from now on. A model elsewhere asks for consent again."
-      footer={
-        <>
-          <Button onClick={onClose}>Back</Button>
-          <Button tone="primary" type="submit" form="context-item" busy={busy} disabledReason={missing}>
-            {item === undefined ? "Add" : "Save"}
-          </Button>
-        </>
-      }
-    >
-      <form id="context-item" onSubmit={submit} className="flex flex-col gap-3">
-        <RadioCards
-          label="What it is"
-          value={kind}
-          onChange={setKind}
-          options={(Object.keys(kinds) as Kind[]).map((value) => ({
-            value,
-            label: kinds[value].label,
-            note: kinds[value].note,
-          }))}
+    <form onSubmit={submit} className="flex flex-col gap-3">
+      <RadioCards
+        label="What it is"
+        value={kind}
+        onChange={setKind}
+        options={(Object.keys(kinds) as Kind[]).map((value) => ({
+          value,
+          label: kinds[value].label,
+          note: kinds[value].note,
+        }))}
+      />
+      <TextField
+        label="Title"
+        autoFocus
+        autoComplete="off"
+        maxLength={200}
+        placeholder="Who reads the report"
+        value={title}
+        onChange={(event) => setTitle(event.target.value)}
+      />
+      <div>
+        <label htmlFor={contentId} className="mb-1 block text-sm font-medium text-muted">
+          Text
+        </label>
+        <textarea
+          id={contentId}
+          rows={8}
+          className="field h-auto! resize-y py-2"
+          value={content}
+          aria-invalid={content.length > longest || undefined}
+          aria-describedby={`${contentId}-note`}
+          onChange={(event) => setContent(event.target.value)}
         />
-        <TextField
-          label="Title"
-          autoFocus
-          autoComplete="off"
-          maxLength={200}
-          placeholder="Who reads the report"
-          value={title}
-          onChange={(event) => setTitle(event.target.value)}
-        />
-        <div>
-          <label htmlFor={contentId} className="mb-1 block text-sm font-medium text-muted">
-            Text
-          </label>
-          <textarea
-            id={contentId}
-            rows={8}
-            className="field h-auto! resize-y py-2"
-            value={content}
-            aria-invalid={content.length > longest || undefined}
-            aria-describedby={`${contentId}-note`}
-            onChange={(event) => setContent(event.target.value)}
-          />
-          <p id={`${contentId}-note`} className="tabular mt-1 text-sm text-faint">
-            {formatNumber(content.length)} of {formatNumber(longest)} characters
-          </p>
-        </div>
-        {failure !== undefined && <ErrorNotice failure={failure} handlers={{ retry: save }} />}
-      </form>
-    </Dialog>
+        <p id={`${contentId}-note`} className="tabular mt-1 text-sm text-faint">
+          {formatNumber(content.length)} of {formatNumber(longest)} characters
+        </p>
+      </div>
+      {failure !== undefined && <ErrorNotice failure={failure} handlers={{ retry: save }} />}
+      <div className="flex flex-wrap justify-end gap-2">
+        <Button onClick={onDone}>Back</Button>
+        <Button tone="primary" type="submit" busy={busy} disabledReason={missing}>
+          {item === undefined ? "Add" : "Save"}
+        </Button>
+      </div>
+    </form>
   );
 }
