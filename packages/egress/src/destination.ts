@@ -83,7 +83,7 @@ function checkRemote(url: URL): void {
 }
 
 /** `hostname` as the URL parser writes it. `localhost` counts because it is pinned to loopback without a lookup. */
-function isLoopbackHost(hostname: string): boolean {
+export function isLoopbackHost(hostname: string): boolean {
   return hostname === "localhost" || isLoopbackAddress(hostname.replace(/^\[(.*)\]$/, "$1"));
 }
 

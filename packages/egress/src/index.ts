@@ -1,6 +1,6 @@
 export { isLoopbackAddress, isPrivateNetworkAddress, isPublicAddress } from "./addresses.ts";
 export type { Resolve, ResolvedAddress, Timeouts } from "./connections.ts";
-export { checkProviderUrl, withApproval, type Place } from "./destination.ts";
+export { checkProviderUrl, isLoopbackHost, withApproval, type Place } from "./destination.ts";
 export {
   createEgress,
   type ConsentPort,
