@@ -130,6 +130,21 @@ const contexts: readonly { readonly name: string; readonly context: EgressContex
     context: { purpose, workspaceId: "ws_1", providerId: "remote", local: false, modelId: "m", scopeHash: "s" },
   }));
 
+const send = (egress: Egress, url: string, context: EgressContext) =>
+  egress.fetch(
+    url,
+    context.purpose === "model-list" || context.purpose === "provider-test" ? {} : { method: "POST", body: "words" },
+    context,
+  );
+
+const ownNetwork = (command: string) => [
+  "-rn",
+  "sh",
+  "-c",
+  "ip link set lo up && ip addr add 192.168.7.20/32 dev lo && ip addr add 93.184.216.34/32 dev lo && " +
+    `ip addr add fd12:3456::20/128 dev lo nodad && ${command}`,
+];
+
 describe("S8 the gate with approved hosts of the local network", () => {
   let capture: Awaited<ReturnType<typeof capturingServer>>;
   let lookups: string[];
@@ -174,13 +189,6 @@ describe("S8 the gate with approved hosts of the local network", () => {
     gates.push(made);
     return made;
   }
-  const send = (egress: Egress, url: string, context: EgressContext) =>
-    egress.fetch(
-      url,
-      context.purpose === "model-list" || context.purpose === "provider-test" ? {} : { method: "POST", body: "words" },
-      context,
-    );
-
   test("there are enough hostile URLs", () => {
     expect(everyUrl.length).toBeGreaterThanOrEqual(160);
     expect(new Set(unapprovableHosts).size).toBe(unapprovableHosts.length);
@@ -311,13 +319,6 @@ describe("S8 the gate with approved hosts of the local network", () => {
 });
 
 describe("S8 in a local network", () => {
-  const ownNetwork = (command: string) => [
-    "-rn",
-    "sh",
-    "-c",
-    "ip link set lo up && ip addr add 192.168.7.20/32 dev lo && ip addr add 93.184.216.34/32 dev lo && " +
-      `ip addr add fd12:3456::20/128 dev lo nodad && ${command}`,
-  ];
   const possible = process.platform === "linux" && spawnSync("unshare", ownNetwork("true")).status === 0;
 
   test.skipIf(!possible)(

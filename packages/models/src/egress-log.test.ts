@@ -124,3 +124,57 @@ describe("S8 what was sent where", () => {
     await log.close();
   });
 });
+
+/** By run: tokens in and out, files. */
+async function listed() {
+  const { items } = await log.list({ workspaceId: "ws_1" });
+  return Object.fromEntries(
+    items.map(({ runId, inputTokens, outputTokens, fileCount }) => [runId, [inputTokens, outputTokens, fileCount]]),
+  );
+}
+
+describe("S12 what providers counted", () => {
+  const tokens = { inputTokens: 1200, outputTokens: 34 };
+  test("is with the record of its call, whichever comes first, queued or written", async () => {
+    const [before, after, late, never] = [{}, {}, {}, {}];
+    log.counted(before, tokens);
+    log.record({ ...sent, runId: "before", call: before });
+    log.record({ ...sent, runId: "after", call: after });
+    log.counted(after, tokens);
+    log.record({ ...sent, runId: "late", call: late, fileCount: null });
+    log.record({ ...sent, runId: "never", call: never });
+    expect(await listed()).toMatchObject({ late: [null, null, null] });
+    log.counted(late, tokens);
+    expect(await listed()).toEqual({
+      before: [1200, 34, 7],
+      after: [1200, 34, 7],
+      late: [1200, 34, null],
+      never: [null, null, 7],
+    });
+    await log.close();
+  });
+
+  test("is written by close, and tried again where the database did not take it", async () => {
+    const call = {};
+    log.record({ ...sent, call });
+    expect(await listed()).toEqual({ run_1: [null, null, 7] });
+    await store.db.schema.alterTable("egress_events").renameTo("away").execute();
+    log.counted(call, tokens);
+    await expect(log.close()).rejects.toThrow(/egress_events/);
+    await store.db.schema.alterTable("away").renameTo("egress_events").execute();
+    await log.close();
+    expect(await new EgressLog({ store }).list({ workspaceId: "ws_1" })).toMatchObject({ items: [tokens] });
+  });
+
+  test("of many calls at once each has its own", async () => {
+    const calls = Array.from({ length: 450 }, () => ({}));
+    for (const [index, call] of calls.entries()) {
+      log.record({ ...sent, status: index, call });
+      log.counted(call, { inputTokens: index, outputTokens: 1 });
+    }
+    const { items } = await log.list({ workspaceId: "ws_1", limit: 1000 });
+    expect(items).toHaveLength(450);
+    expect(items.filter(({ status, inputTokens }) => status !== inputTokens)).toEqual([]);
+    await log.close();
+  });
+});
