@@ -16,7 +16,7 @@ import { refusal } from "./refusal.ts";
 const formats: Readonly<Record<DocumentKind | "bytes", (() => Promise<DocumentFormat>) | undefined>> = {
   document: () => import("./docx/index.ts"),
   sheets: undefined,
-  slides: undefined,
+  slides: () => import("./slides/index.ts"),
   pages: () => import("./pages/index.ts"),
   image: () => import("./images/index.ts"),
   bytes: () => import("./bytes/index.ts"),

@@ -54,7 +54,8 @@ export function similarity(before: string, after: string): number {
   return (2 * shared) / (left.length + right.length);
 }
 
-function words(text: string): string[] {
+/** Words, stretches of space, and all else one by one. */
+export function words(text: string): string[] {
   // Letters of scripts that write without spaces are words of their own.
   return (
     text.match(/[\p{Script=Han}\p{Script=Hiragana}\p{Script=Katakana}\p{Script=Thai}]|[\p{L}\p{M}\p{N}_]+|\s+|./gsu) ??
