@@ -1,5 +1,7 @@
 export type { Workbench } from "./catalogue/catalogue.ts";
 export type { ConsentChoice, ConsentStatus } from "./consent/consent.ts";
+export type { EditInput } from "./draft/by-hand.ts";
+export type { Decision } from "./draft/decisions.ts";
 export type { DraftState } from "./draft/drafts.ts";
 export type { EvalRequest } from "./evals/evals.ts";
 export type { EvalRun } from "./evals/list.ts";
@@ -12,7 +14,7 @@ export { parseWorkbenchPath, type WorkbenchPath } from "./path/workbench-path.ts
 export type { Checkpoint } from "./publish/checkpoints.ts";
 export type { TransitionOutput } from "./publish/publishing.ts";
 export type { OutsideChange } from "./published/scan.ts";
-export type { Change, TextDiff } from "./review/review.ts";
+export type { Change, DocumentDiff, TextDiff } from "./review/review.ts";
 export { Workbenches } from "./workbenches.ts";
 export type { ConversationEntry } from "./workshop/conversation.ts";
 export type { AgentRequest, PromptRequest, StartedRun } from "./workshop/workshop.ts";

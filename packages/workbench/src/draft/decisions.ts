@@ -137,9 +137,15 @@ export class Decisions {
   ): Promise<Outcome> {
     const found = await this.#stretches(change, decisions);
     if ("unknown" in found) {
-      throw changedSince(draft.workbench_id, `A hunk of "${path}" is not there as you saw it. Look at the file again.`, path);
+      throw changedSince(
+        draft.workbench_id,
+        `A hunk of "${path}" is not there as you saw it. Look at the file again.`,
+        path,
+      );
     }
-    const accepted = new Set(isAccepted(marks, change) ? found.all : marks.hunks(change).filter((id) => id !== wholeFile));
+    const accepted = new Set(
+      isAccepted(marks, change) ? found.all : marks.hunks(change).filter((id) => id !== wholeFile),
+    );
     const rejected = new Set<string>();
     const decided = new Set<string>();
     for (const [index, { decision }] of decisions.entries()) {
@@ -176,14 +182,15 @@ export class Decisions {
     };
   }
 
-  async #stretches(
-    change: DraftChange,
-    decisions: readonly Decision[],
-  ): Promise<Exclude<PutBack, { view: unknown }>> {
+  async #stretches(change: DraftChange, decisions: readonly Decision[]): Promise<Exclude<PutBack, { view: unknown }>> {
     const { maxDiffBytes } = this.#environment.limits;
     const isLarge = (change.before?.bytes ?? 0) > maxDiffBytes || change.bytes > maxDiffBytes;
     if (change.before?.opaque || change.opaque || isLarge) throw noHunks(change.path);
-    const found = await this.#job(change, decisions.map(({ hunks }) => hunks ?? []), null);
+    const found = await this.#job(
+      change,
+      decisions.map(({ hunks }) => hunks ?? []),
+      null,
+    );
     if ("view" in found) throw noHunks(change.path);
     return found;
   }
@@ -250,12 +257,20 @@ async function saveMarks(
       .execute();
   }
   for (let from = 0; from < rows.length; from += rowsAtOnce) {
-    await transaction.insertInto("draft_decisions").values(rows.slice(from, from + rowsAtOnce)).execute();
+    await transaction
+      .insertInto("draft_decisions")
+      .values(rows.slice(from, from + rowsAtOnce))
+      .execute();
   }
   await transaction.updateTable("drafts").set({ updated_at: at }).where("id", "=", draftId).execute();
 }
 
-function refuseUnseen(workbenchId: string, view: DraftView, path: WorkbenchPath, [decision]: readonly Decision[]): void {
+function refuseUnseen(
+  workbenchId: string,
+  view: DraftView,
+  path: WorkbenchPath,
+  [decision]: readonly Decision[],
+): void {
   const change = view.changes.get(path);
   if (!change) throw changedSince(workbenchId, `The Draft does not change "${path}" any more. Review it again.`, path);
   if (change.sha256 === (decision?.sha256 ?? null)) return;

@@ -41,7 +41,11 @@ export class DraftView {
   readonly changes: ReadonlyMap<string, DraftChange>;
   #size: { files: number; bytes: number } | undefined;
 
-  constructor(base: Manifest, rows: readonly Selectable<"draft_changes">[], on: ReadonlyMap<string, DraftChange> = none) {
+  constructor(
+    base: Manifest,
+    rows: readonly Selectable<"draft_changes">[],
+    on: ReadonlyMap<string, DraftChange> = none,
+  ) {
     this.base = base;
     const changes = new Map(on);
     for (const row of rows.toSorted((a, b) => a.revision - b.revision)) {

@@ -74,9 +74,7 @@ export class DraftViews {
       .where("revision", ">", goesOn?.revision ?? 0)
       .where("revision", "<=", draft.revision)
       .execute();
-    const view = goesOn
-      ? goesOn.view.with(rows)
-      : new DraftView(await manifests.load(draft.base_manifest_hash), rows);
+    const view = goesOn ? goesOn.view.with(rows) : new DraftView(await manifests.load(draft.base_manifest_hash), rows);
     const added = goesOn?.added ?? new Names();
     for (const { path, change } of rows) if (change === "added") added.claim(path);
     const fresh = { base: draft.base_manifest_hash, revision: draft.revision, view, added };

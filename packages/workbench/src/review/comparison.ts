@@ -42,5 +42,14 @@ export interface Comparison {
 
 /** Two sides that are not compared line by line. */
 export function unshown(view: "opaque" | "too-large", oldLineCount: number, newLineCount: number): Comparison {
-  return { view, hunks: [], linesAdded: 0, linesRemoved: 0, truncated: false, oldLineCount, newLineCount, warnings: [] };
+  return {
+    view,
+    hunks: [],
+    linesAdded: 0,
+    linesRemoved: 0,
+    truncated: false,
+    oldLineCount,
+    newLineCount,
+    warnings: [],
+  };
 }

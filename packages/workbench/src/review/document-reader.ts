@@ -45,7 +45,10 @@ export class DocumentReader {
     const kind = as.bytes ? null : documentKindOf(pair.path, pair.mediaType);
     if (kind === null) return await this.#comparison(pair, null, as.offset);
     if (Math.max(pair.bytesBefore ?? 0, pair.bytesAfter ?? 0) > limits.maxDocumentBytes) {
-      return await this.#unreadable(pair, `It has more than ${limits.maxDocumentBytes} bytes (limit maxDocumentBytes).`);
+      return await this.#unreadable(
+        pair,
+        `It has more than ${limits.maxDocumentBytes} bytes (limit maxDocumentBytes).`,
+      );
     }
     try {
       return await this.#comparison(pair, kind);

@@ -5,6 +5,7 @@ import { isAccepted, marksOf, type Marks } from "../draft/marks.ts";
 import type { DraftRow, Drafts, DraftState } from "../draft/drafts.ts";
 import type { DraftChange, DraftView } from "../draft/view.ts";
 import type { Environment } from "../environment.ts";
+import { classifyText } from "../files/classify.ts";
 import type { FileContent } from "../files/files.ts";
 import { parseWorkbenchPath, type WorkbenchPath } from "../path/workbench-path.ts";
 import { journalOf } from "../workshop/journals.ts";
@@ -106,7 +107,9 @@ export class Review {
     const view = this.#viewOf(change);
     const comparison = view === "text" ? await this.#compare(change, input.contextLines) : unshown(view, 0, 0);
     const marks = await marksOf(this.#environment.store.db, draft.id, [change.path]);
-    return { path: change.path, change: change.change, ...comparison, hunks: decided(comparison, change, marks) };
+    const warnings = [...comparison.warnings, ...disguises(change)];
+    const hunks = decided(comparison, change, marks);
+    return { path: change.path, change: change.change, ...comparison, hunks, warnings };
   }
 
   /** A change as what the file is. Throws `NOT_FOUND` for a path that the Draft does not change. */
@@ -172,7 +175,7 @@ export class Review {
       summary,
       document: documentKindOf(path, mediaType) ?? (view === "opaque" ? "bytes" : null),
       accepted: isAccepted(marks, change),
-      warnings: change.change === "deleted" ? [] : names.warningsOf(path),
+      warnings: change.change === "deleted" ? [] : [...names.warningsOf(path), ...disguises(change)],
     };
   }
 
@@ -222,6 +225,13 @@ function factsOf({ path, change, before, sha256, bytes, mediaType }: DraftChange
     sha256Before: before?.sha256 ?? null,
     sha256After: sha256,
   };
+}
+
+/** A file whose name says text, and whose content is none. */
+function disguises({ path, opaque }: DraftChange): ReviewWarning[] {
+  if (!opaque || classifyText(path).opaque || documentKindOf(path, "") !== null) return [];
+  if (classifyText(path).mediaType === "text/plain" && !/\.(?:txt|log|ini)$/i.test(path)) return [];
+  return [{ kind: "invalid-utf8", message: "Its name says text; its content is no UTF-8 text.", where: null }];
 }
 
 function pairOf({ before, sha256 }: DraftChange): Pair {

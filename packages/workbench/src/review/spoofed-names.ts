@@ -18,7 +18,8 @@ export class SpoofedNames {
     const hidden = hiddenIn(path);
     if (hidden !== undefined) messages.push(`The name holds ${hidden}.`);
     const separator = falseSeparatorIn(path);
-    if (separator !== undefined) messages.push(`The name holds ${separator}, which looks like a separator and is none.`);
+    if (separator !== undefined)
+      messages.push(`The name holds ${separator}, which looks like a separator and is none.`);
     const mixed = mixedWordIn(path);
     if (mixed) messages.push(`"${mixed.word}" in the name mixes letters of ${mixed.scripts}, which look alike.`);
     const [twin] = this.#lookingLike(path);

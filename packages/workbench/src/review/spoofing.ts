@@ -14,7 +14,8 @@ const unseen =
   // oxlint-disable-next-line no-control-regex -- controls are what is looked for
   /[\u200B\u2060-\u2064\u206A-\u206F\u00AD\u034F\u115F\u1160\u17B4\u17B5\u180E\u3164\uFFA0\uFEFF\uFFF9-\uFFFB\u{1D173}-\u{1D17A}\u{E0000}-\u{E0FFF}\u0000-\u0008\u000E-\u001A\u001C-\u001F\u007F\u0080-\u0084\u0086-\u009F]/u;
 /** Joiners belong to Persian, Indic scripts and emoji; between letters of other scripts they only hide. */
-const joinerInLatin = /[\p{Script=Latin}\p{Script=Cyrillic}\p{Script=Greek}\p{Nd}][\u200C\u200D]|[\u200C\u200D][\p{Script=Latin}\p{Script=Cyrillic}\p{Script=Greek}]/u;
+const joinerInLatin =
+  /[\p{Script=Latin}\p{Script=Cyrillic}\p{Script=Greek}\p{Nd}][\u200C\u200D]|[\u200C\u200D][\p{Script=Latin}\p{Script=Cyrillic}\p{Script=Greek}]/u;
 
 /** What in a line of text cannot be seen, in words; undefined where nothing. */
 export function hiddenIn(line: string): string | undefined {
@@ -38,14 +39,17 @@ export function mixedWordIn(text: string): { readonly word: string; readonly scr
     if (isPlain(found)) continue;
     const scripts = scriptsOf(found);
     if (scripts.length < 2 || together.some((set) => scripts.every((script) => set.has(script)))) continue;
-    if ([...found].some((character) => lookAlikes.has(character))) return { word: found, scripts: scripts.join(" and ") };
+    if ([...found].some((character) => lookAlikes.has(character)))
+      return { word: found, scripts: scripts.join(" and ") };
   }
   return undefined;
 }
 
 /** A character of a name that passes for a separator: as if there were a folder or an ending that is none. */
 export function falseSeparatorIn(name: string): string | undefined {
-  const found = /[\u2044\u2215\u29F8\u29F5\uFF0F\uFF3C\u2024\uFF0E\u3002\uA4F8\u0701\u0702\u2236\uFF1A\uA789]/u.exec(name);
+  const found = /[\u2044\u2215\u29F8\u29F5\uFF0F\uFF3C\u2024\uFF0E\u3002\uA4F8\u0701\u0702\u2236\uFF1A\uA789]/u.exec(
+    name,
+  );
   return found ? codeOf(found[0]) : undefined;
 }
 
@@ -58,7 +62,12 @@ export function skeletonOf(name: string): string {
   for (const character of isPlain(name) ? name : name.normalize("NFKC")) {
     skeleton += lookAlikes.get(character) ?? character;
   }
-  return skeleton.replaceAll(/[I1|]/g, "l").toLowerCase().replaceAll("0", "o").replaceAll("rn", "m").replaceAll("vv", "w");
+  return skeleton
+    .replaceAll(/[I1|]/g, "l")
+    .toLowerCase()
+    .replaceAll("0", "o")
+    .replaceAll("rn", "m")
+    .replaceAll("vv", "w");
 }
 
 /** Letters, digits, and what ASCII has beside them: nothing to look for. */
@@ -103,22 +112,202 @@ function codeOf(character: string): string {
 const lookAlikes: ReadonlyMap<string, string> = new Map(
   [
     // Cyrillic
-    "аa", "ԁd", "еe", "һh", "іi", "јj", "ӏl", "оo", "рp", "ԛq", "ѕs", "ԝw", "хx", "уy", "үy", "сc", "ѵv", "ɡg", "ցg",
-    "АA", "ВB", "ЕE", "ЅS", "ІI", "ЈJ", "КK", "МM", "НH", "ОO", "РP", "СC", "ТT", "ХX", "УY", "ԌG", "ԚQ", "ԜW", "ӀI",
-    "кk", "мm", "тt", "вb", "нh", "гr", "пn", "ьb", "зz", "б6", "З3",
+    "аa",
+    "ԁd",
+    "еe",
+    "һh",
+    "іi",
+    "јj",
+    "ӏl",
+    "оo",
+    "рp",
+    "ԛq",
+    "ѕs",
+    "ԝw",
+    "хx",
+    "уy",
+    "үy",
+    "сc",
+    "ѵv",
+    "ɡg",
+    "ցg",
+    "АA",
+    "ВB",
+    "ЕE",
+    "ЅS",
+    "ІI",
+    "ЈJ",
+    "КK",
+    "МM",
+    "НH",
+    "ОO",
+    "РP",
+    "СC",
+    "ТT",
+    "ХX",
+    "УY",
+    "ԌG",
+    "ԚQ",
+    "ԜW",
+    "ӀI",
+    "кk",
+    "мm",
+    "тt",
+    "вb",
+    "нh",
+    "гr",
+    "пn",
+    "ьb",
+    "зz",
+    "б6",
+    "З3",
     // Greek
-    "αa", "οo", "νv", "ρp", "ιi", "κk", "υu", "γy", "χx", "ϲc", "ϳj", "σo", "τt", "ηn", "ωw", "ℓl",
-    "ΑA", "ΒB", "ΕE", "ΖZ", "ΗH", "ΙI", "ΚK", "ΜM", "ΝN", "ΟO", "ΡP", "ΤT", "ΥY", "ΧX", "ϹC",
+    "αa",
+    "οo",
+    "νv",
+    "ρp",
+    "ιi",
+    "κk",
+    "υu",
+    "γy",
+    "χx",
+    "ϲc",
+    "ϳj",
+    "σo",
+    "τt",
+    "ηn",
+    "ωw",
+    "ℓl",
+    "ΑA",
+    "ΒB",
+    "ΕE",
+    "ΖZ",
+    "ΗH",
+    "ΙI",
+    "ΚK",
+    "ΜM",
+    "ΝN",
+    "ΟO",
+    "ΡP",
+    "ΤT",
+    "ΥY",
+    "ΧX",
+    "ϹC",
     // Armenian, Cherokee, Lisu, Coptic, Georgian
-    "օo", "ոn", "սu", "հh", "ցg", "զq", "ԱU", "ՕO", "ՍU", "ՏS", "ᎪA", "ᏴB", "ᏟC", "ᎠD", "ᎬE", "ᎻH", "ᎫJ", "ᏦK",
-    "ᏞL", "ᎷM", "ᏢP", "ᏚS", "ᎢT", "ᏙV", "ᎳW", "ᏃZ", "ꓐB", "ꓑP", "ꓓD", "ꓔT", "ꓖG", "ꓗK", "ꓙJ", "ꓚC", "ꓜZ", "ꓝF", "ꓟM",
-    "ꓠN", "ꓡL", "ꓢS", "ꓣR", "ꓦV", "ꓧH", "ꓪW", "ꓫX", "ꓬY", "ꓮA", "ꓰE", "ꓲI", "ꓳO", "ꓴU", "ⲟo", "ⲣp", "ⲥc", "ყy",
+    "օo",
+    "ոn",
+    "սu",
+    "հh",
+    "ցg",
+    "զq",
+    "ԱU",
+    "ՕO",
+    "ՍU",
+    "ՏS",
+    "ᎪA",
+    "ᏴB",
+    "ᏟC",
+    "ᎠD",
+    "ᎬE",
+    "ᎻH",
+    "ᎫJ",
+    "ᏦK",
+    "ᏞL",
+    "ᎷM",
+    "ᏢP",
+    "ᏚS",
+    "ᎢT",
+    "ᏙV",
+    "ᎳW",
+    "ᏃZ",
+    "ꓐB",
+    "ꓑP",
+    "ꓓD",
+    "ꓔT",
+    "ꓖG",
+    "ꓗK",
+    "ꓙJ",
+    "ꓚC",
+    "ꓜZ",
+    "ꓝF",
+    "ꓟM",
+    "ꓠN",
+    "ꓡL",
+    "ꓢS",
+    "ꓣR",
+    "ꓦV",
+    "ꓧH",
+    "ꓪW",
+    "ꓫX",
+    "ꓬY",
+    "ꓮA",
+    "ꓰE",
+    "ꓲI",
+    "ꓳO",
+    "ꓴU",
+    "ⲟo",
+    "ⲣp",
+    "ⲥc",
+    "ყy",
     // Latin beside ASCII
-    "ıi", "ɩi", "ȷj", "ɑa", "ᴀa", "ʙb", "ᴄc", "ᴅd", "ᴇe", "ɢg", "ʜh", "ɪi", "ᴊj", "ᴋk", "ʟl", "ᴍm", "ɴn", "ᴏo", "ᴘp", "ʀr", "ꜱs",
-    "ᴛt", "ᴜu", "ᴠv", "ᴡw", "ʏy", "ᴢz", "ǀl", "ƖI",
+    "ıi",
+    "ɩi",
+    "ȷj",
+    "ɑa",
+    "ᴀa",
+    "ʙb",
+    "ᴄc",
+    "ᴅd",
+    "ᴇe",
+    "ɢg",
+    "ʜh",
+    "ɪi",
+    "ᴊj",
+    "ᴋk",
+    "ʟl",
+    "ᴍm",
+    "ɴn",
+    "ᴏo",
+    "ᴘp",
+    "ʀr",
+    "ꜱs",
+    "ᴛt",
+    "ᴜu",
+    "ᴠv",
+    "ᴡw",
+    "ʏy",
+    "ᴢz",
+    "ǀl",
+    "ƖI",
     // Digits of others, and signs
-    "٠.", "۰.", "۱l", "١l", "०o", "০o", "౦o", "᠐o", "–-", "—-", "‐-", "‑-", "‒-", "−-", "﹣-", "٫,", "‚,", "ꞏ.", "·.", "⁄/", "∕/",
-    "⧸/", "․.", "։:", "∶:", "꞉:", "＿_", "ˍ_",
+    "٠.",
+    "۰.",
+    "۱l",
+    "١l",
+    "०o",
+    "০o",
+    "౦o",
+    "᠐o",
+    "–-",
+    "—-",
+    "‐-",
+    "‑-",
+    "‒-",
+    "−-",
+    "﹣-",
+    "٫,",
+    "‚,",
+    "ꞏ.",
+    "·.",
+    "⁄/",
+    "∕/",
+    "⧸/",
+    "․.",
+    "։:",
+    "∶:",
+    "꞉:",
+    "＿_",
+    "ˍ_",
   ].map((pair) => {
     const [from = "", to = ""] = pair;
     return [from, to];
