@@ -200,7 +200,7 @@ export class BenchtopError extends Error {
 
   /** The same failure seen from a place that knows more: fills in only what is not set yet. */
   at(
-    place: Pick<ErrorOptions, "phase" | "subphase" | "runId" | "workbenchId" | "providerId" | "modelId">,
+    place: Pick<ErrorOptions, "phase" | "subphase" | "runId" | "workbenchId" | "providerId" | "modelId" | "detailRef">,
   ): BenchtopError {
     return new BenchtopError(this.code, this.message, {
       phase: place.phase ?? this.info.phase,
@@ -212,7 +212,7 @@ export class BenchtopError extends Error {
       ...optional("runId", this.info.run_id ?? place.runId),
       ...optional("workbenchId", this.info.workbench_id ?? place.workbenchId),
       ...optional("detail", this.info.detail),
-      ...optional("detailRef", this.info.detail_ref),
+      ...optional("detailRef", this.info.detail_ref ?? place.detailRef),
       cause: this.cause,
     });
   }

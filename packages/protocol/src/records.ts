@@ -89,7 +89,8 @@ function splitModel(model: string | undefined): [string | null, string | null] {
 
 /** The first characters of the prompt or task, never cut inside a character. */
 function titleOf(input: RunInit["input"]): string {
-  const text = typeof input === "string" ? input : fieldOf(input, "task") || fieldOf(input, "message") || fieldOf(input, "prompt");
+  const text =
+    typeof input === "string" ? input : fieldOf(input, "task") || fieldOf(input, "message") || fieldOf(input, "prompt");
   return Array.from(
     text
       .slice(0, 2 * titleLength)

@@ -3,6 +3,7 @@ export {
   type Program,
   type ProgramOf,
   type RecoveredRun,
+  type ReportFailure,
   type RunStart,
   type Settle,
   workspaceOf,

@@ -9,6 +9,7 @@ import {
   readEvents,
   replayRun,
   resumeRun,
+  RunSuspended,
   startRun,
   undoRun,
   type ForkOptions,
@@ -63,6 +64,12 @@ export interface Program {
 /** The program of a run that a crash left open; undefined where runs of its kind cannot go on. */
 export type ProgramOf = (run: RunInit) => Promise<Program | undefined>;
 
+/**
+ * Told of each run that fails, before its journal says so; what it answers is the `detail_ref` of the run's `Error`. Must not
+ * throw.
+ */
+export type ReportFailure = (run: RunInit, error: BenchtopError) => Promise<string | undefined>;
+
 /** A run that crashes its process this often without a further step is not resumed once more. */
 const maxResumes = 3;
 
@@ -73,11 +80,13 @@ const maxResumes = 3;
 export class Runs {
   readonly #store: Store;
   readonly #active = new Map<string, RunHandle>();
+  readonly #reportFailure: ReportFailure | undefined;
   #settle: Settle | undefined;
   #closing = false;
 
-  constructor(options: { readonly store: Store }) {
+  constructor(options: { readonly store: Store; readonly reportFailure?: ReportFailure }) {
     this.#store = options.store;
+    this.#reportFailure = options.reportFailure;
   }
 
   /**
@@ -194,6 +203,8 @@ export class Runs {
       began = true;
       try {
         return await program.body(run);
+      } catch (thrown) {
+        throw await this.#reported(run.init, thrown);
       } finally {
         await program.ended?.();
       }
@@ -208,6 +219,14 @@ export class Runs {
       if (!began) await program.ended?.();
       throw thrown;
     }
+  }
+
+  /** What a run ends with, with the report that was made of it. A run that waits for a person has not failed. */
+  async #reported(init: RunInit, thrown: unknown): Promise<unknown> {
+    if (thrown instanceof RunSuspended || this.#reportFailure === undefined) return thrown;
+    const error = BenchtopError.from(thrown);
+    const detailRef = await this.#reportFailure(init, error);
+    return detailRef === undefined ? thrown : error.at({ detailRef });
   }
 
   /** What a run about another one is: its id, trace and owner, and the place of the other. */

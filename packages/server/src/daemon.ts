@@ -1,7 +1,7 @@
 import { flushCompileCache } from "node:module";
 import { join, resolve } from "node:path";
 import { setTimeout as sleep } from "node:timers/promises";
-import { createEgress } from "@benchtop/egress";
+import { createEgress, type EgressRecord } from "@benchtop/egress";
 import { EgressExceptions, EgressLog, openCatalogue, openSecrets, Providers } from "@benchtop/models";
 import { BenchtopError } from "@benchtop/protocol";
 import { Runs } from "@benchtop/runs";
@@ -15,6 +15,7 @@ import { bindHandlers } from "./handlers/handlers.ts";
 import { checkWritable, signInUrl } from "./handlers/system.ts";
 import { defaultBodyLimits, type BodyLimits } from "./http/body.ts";
 import { isLoopback } from "./http/listen.ts";
+import { FailureReports } from "./failures/failure-reports.ts";
 import { readConfig } from "./home/config.ts";
 import { readBootstrapToken } from "./home/bootstrap-token.ts";
 import { removeDaemonFile, writeDaemonFile } from "./home/daemon-file.ts";
@@ -32,6 +33,7 @@ import type { McpFeature } from "./mcp/feature.ts";
 import { outboundConnections, type OutboundOptions } from "./outbound/outbound.ts";
 import { startDailyRetention } from "./retention/daily.ts";
 import type { TlsOptions } from "./tls/certificate.ts";
+import { collectorGate } from "./trace/collector-gate.ts";
 import { traceSinks } from "./trace/trace-config.ts";
 import { TraceExport } from "./trace/trace-export.ts";
 import { openTransports } from "./transports.ts";
@@ -113,16 +115,19 @@ export async function startDaemon(options: DaemonOptions): Promise<Daemon> {
     const egressExceptions = new EgressExceptions({ store });
     const secrets = await openSecrets({ home, place: config.secrets, ...(configDir !== undefined && { configDir }) });
     const outbound = await outboundConnections(options.outbound ?? {});
+    const record = (event: EgressRecord): void => egressLog.record(event);
+    const isApproved = (workspaceId: string, host: string) => egressExceptions.isApproved(workspaceId, host);
     const egress = createEgress({
       ...outbound,
       policy: (workspaceId) => ({ allowedHosts: providers.allowedHosts(workspaceId) }),
-      isApproved: (workspaceId, host) => egressExceptions.isApproved(workspaceId, host),
+      isApproved,
       consent: { isConsented: (question) => workbenches.consent.isConsented(question) },
-      record: (record) => egressLog.record(record),
+      record,
     });
     opened.defer(() => egress.close());
     const providers = new Providers({ store, secrets, egress, catalogue, egressLog });
-    const runs = new Runs({ store });
+    const failures = new FailureReports({ store, log });
+    const runs = new Runs({ store, reportFailure: (run, error) => failures.ofRun(run, error) });
     const workbenches = new Workbenches({
       store,
       runs,
@@ -145,7 +150,12 @@ export async function startDaemon(options: DaemonOptions): Promise<Daemon> {
     );
 
     const traces: TraceExport[] = [];
-    for (const configured of config.trace ? traceSinks(config.trace, home, process.env) : []) {
+    const fetchFor = (collector: string) => {
+      const gate = collectorGate(collector, { ...outbound, isApproved, record });
+      opened.defer(() => gate.close());
+      return gate.fetch;
+    };
+    for (const configured of config.trace ? traceSinks(config.trace, home, process.env, fetchFor) : []) {
       const traced = await TraceExport.start({
         home,
         journal: store.journal,
@@ -168,7 +178,7 @@ export async function startDaemon(options: DaemonOptions): Promise<Daemon> {
     const oidc = new OidcSignIn({
       configs: config.oidc,
       environment: process.env,
-      egress: { ...outbound, record: (record) => egressLog.record(record) },
+      egress: { ...outbound, record },
     });
     opened.defer(() => oidc.close());
     const limits = { ...defaultBodyLimits, maxUploadBytes: config.limits.maxFileBytes, ...options.limits };
@@ -205,6 +215,7 @@ export async function startDaemon(options: DaemonOptions): Promise<Daemon> {
         rateLimits,
         references: new References({ workbenches, store }),
         idempotencyKeys: new IdempotencyKeys(store.db),
+        failures,
         stopping: () => stopping,
         checkOutputs: options.checkOutputs ?? false,
       },

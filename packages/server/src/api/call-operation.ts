@@ -1,6 +1,7 @@
 import { isDeepStrictEqual } from "node:util";
 import { referencesOf, type Identity, type Operation, type Permission, type Reference } from "@benchtop/operations";
 import { BenchtopError, newId, type ErrorInfo } from "@benchtop/protocol";
+import type { FailureReports } from "../failures/failure-reports.ts";
 import type { Proof } from "../identity/proof.ts";
 import type { Log } from "../log/log.ts";
 import { whileAllowed } from "./allowed-events.ts";
@@ -31,6 +32,8 @@ export interface CallParts {
     resolve(kind: Reference["kind"], value: string, workspaceId: string): Promise<string>;
   };
   readonly idempotencyKeys: IdempotencyKeys;
+  /** Keeps what failed for reasons that are not the caller's. */
+  readonly failures: Pick<FailureReports, "ofCall">;
   /** True once the daemon stops: new calls are turned away. */
   readonly stopping: () => boolean;
   /** Refuse an answer that does not match its schema, instead of logging it. */
@@ -80,7 +83,8 @@ export async function callOperation(parts: CallParts, call: Call): Promise<Answe
     identity = await identify(parts, call);
     return await answer(parts, { ...call, requestId }, identity);
   } catch (thrown) {
-    const failure = await toFailure(parts, thrown, { request_id: requestId, operation: operation.id });
+    const call = identity && { workspaceId: identity.workspaceId, operation: operation.id };
+    const failure = await toFailure(parts, thrown, { request_id: requestId, operation: operation.id }, call);
     code = errorOf(failure).code;
     throw failure;
   } finally {
@@ -123,12 +127,29 @@ async function answer(
   const context = createContext(call, identity);
   if (operation.transfer === "stream") return { kind: "events", source: await eventsOf(parts, call, input, context) };
   if (operation.transfer === "download") {
-    return { kind: "download", download: (await handler(input, context)) as Download };
+    return { kind: "download", download: await begun((await handler(input, context)) as Download) };
   }
   const execute = async (): Promise<unknown> => checkOutput(parts, operation, await handler(input, context));
   const key = keyOf(call);
   if (key === undefined) return { kind: "value", output: await execute() };
   return { kind: "value", output: await once(parts, call, { identity, key, fields }, execute) };
+}
+
+/** The same, with its first bytes read: what cannot be read at all is a failure, and no download that breaks off. */
+async function begun(download: Download): Promise<Download> {
+  const rest = download.content[Symbol.asyncIterator]();
+  let first: IteratorResult<Uint8Array> | undefined = await rest.next();
+  const content: AsyncIterable<Uint8Array> = {
+    [Symbol.asyncIterator]: () => ({
+      next: async () => {
+        const next = first ?? (await rest.next());
+        first = undefined;
+        return next;
+      },
+      return: async () => (await rest.return?.()) ?? { done: true, value: undefined },
+    }),
+  };
+  return { ...download, content };
 }
 
 /** Events outlast the request; they end with what let the caller in. */
@@ -160,7 +181,8 @@ async function once(
       const output = await execute();
       return { output, retryable: false, ...(call.entry.operation.shownOnce && { kept: { failure: wasShown() } }) };
     } catch (thrown) {
-      const failure = await toFailure(parts, thrown, { request_id: call.requestId, operation: id });
+      const failed = { workspaceId: identity.workspaceId, operation: id };
+      const failure = await toFailure(parts, thrown, { request_id: call.requestId, operation: id }, failed);
       const { info, message } = errorOf(failure);
       return { failure: { message, ...info }, retryable: info.retryable || failure.status >= 500 };
     }

@@ -1,17 +1,21 @@
 import { BenchtopError } from "@benchtop/protocol";
+import type { FailedCall, FailureReports } from "../failures/failure-reports.ts";
 import type { Log } from "../log/log.ts";
 import { writeReport } from "../log/reports.ts";
 import { Refusal } from "./refusal.ts";
 
-/** Anything thrown, as what the caller is told. What nobody expected leaves a report behind. */
+/** Anything thrown, as what the caller is told. What nobody expected leaves a report behind, and so does what is nobody's fault. */
 export async function toFailure(
-  parts: { readonly home: string; readonly log: Log },
+  parts: { readonly home: string; readonly log: Log; readonly failures?: Pick<FailureReports, "ofCall"> },
   thrown: unknown,
   context: Readonly<Record<string, string | undefined>>,
+  call?: FailedCall,
 ): Promise<BenchtopError | Refusal> {
   const refusal = refusalIn(thrown);
   if (refusal !== undefined) return refusal;
-  const error = BenchtopError.from(thrown);
+  const given = BenchtopError.from(thrown);
+  const kept = call && (await parts.failures?.ofCall(call, given));
+  const error = kept === undefined ? given : given.at({ detailRef: kept });
   if (error.code !== "INTERNAL" || error.info.detail_ref !== undefined) return error;
   try {
     const detailRef = await writeReport(parts.home, error.cause ?? thrown, context);

@@ -46,6 +46,7 @@ beforeEach(async () => {
     rateLimits: { take: () => undefined },
     references: { resolve: (_, value) => Promise.resolve(value) },
     idempotencyKeys: new IdempotencyKeys(store.db),
+    failures: { ofCall: async () => undefined },
     stopping: () => false,
     checkOutputs: true,
     addresses: () => ({ port: 0, publicOrigins: new Set(), tls: false, proxies: new Set() }),

@@ -63,6 +63,7 @@ export async function sendDownload(request: IncomingMessage, response: ServerRes
   });
   if (request.method === "HEAD") {
     response.end();
+    await file.content[Symbol.asyncIterator]().return?.();
     return;
   }
   await pipeline(file.content, response);
