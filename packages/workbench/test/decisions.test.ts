@@ -1,5 +1,5 @@
 import { writeFile } from "node:fs/promises";
-import { describe, expect, test } from "vitest";
+import { afterAll, beforeAll, describe, expect, test } from "vitest";
 import type { Change, Decision } from "../src/index.ts";
 import { openStage, type Stage } from "./stage.ts";
 
@@ -9,10 +9,13 @@ const remove = (path: string) => ({ name: "delete_file", arguments: { path } });
 const lines = (...words: string[]): string => words.map((word) => `${word}\n`).join("");
 const tenLines = lines("0", "1", "2", "3", "4", "5", "6", "7", "8", "9");
 
+let workbenchCount = 0;
+
 /** A workbench with `plan.md` and `gone.txt` published, and a Draft that changes both and adds `new.md`. */
 async function prepare(stage: Stage, published: Record<string, string | Uint8Array> = {}): Promise<string> {
   const { workbenches } = stage;
-  const { workbenchId } = await workbenches.create({ name: "budget", userId: "someone", workspaceId: "default" });
+  const name = `budget ${(workbenchCount += 1)}`;
+  const { workbenchId } = await workbenches.create({ name, userId: "someone", workspaceId: "default" });
   const files = { "plan.md": tenLines, "gone.txt": "gone\n", ...published };
   const uploads = [];
   for (const [path, content] of Object.entries(files)) uploads.push({ path, sha256: await stage.upload(content) });
@@ -62,9 +65,16 @@ async function text(stage: Stage, workbenchId: string, path: string): Promise<st
   return Buffer.concat(chunks).toString();
 }
 
+/** For what is refused, and for what each test has a workbench of its own for. */
+let shared: Stage;
+beforeAll(async () => {
+  shared = await openStage({ limits: { maxDraftFileBytes: 1000 } });
+});
+afterAll(() => shared[Symbol.asyncDispose]());
+
 describe("S5 a person decides on files", () => {
   test("accepting marks a file until it changes, and undeciding takes the mark away", async () => {
-    await using stage = await openStage();
+    const stage = shared;
     const workbenchId = await drafted(stage, ...everything);
     const before = await stage.workbenches.draftState({ workbenchId });
     const { changes } = await decide(
@@ -94,9 +104,15 @@ describe("S5 a person decides on files", () => {
   });
 
   test("rejecting puts each file back to what is published, and the last one ends the Draft", async () => {
-    await using stage = await openStage();
+    const stage = shared;
     const workbenchId = await drafted(stage, ...everything);
-    await decide(stage, workbenchId, { path: "new.md", decision: "reject" }, { path: "gone.txt", decision: "reject" });
+    const { draft } = await decide(
+      stage,
+      workbenchId,
+      { path: "new.md", decision: "reject" },
+      { path: "gone.txt", decision: "reject" },
+    );
+    const draftId = draft.draftId ?? "";
     const { changes } = await stage.workbenches.changeSet({ workbenchId });
     expect(changes.map(({ path }) => path)).toEqual(["plan.md"]);
     const { items } = await stage.workbenches.filesList({ workbenchId, side: "draft", limit: 10 });
@@ -105,13 +121,14 @@ describe("S5 a person decides on files", () => {
     const last = await decide(stage, workbenchId, { path: "plan.md", decision: "reject" });
     expect(last).toMatchObject({ draft: { exists: false }, changes: [] });
     // No row of it is left.
-    for (const table of ["drafts", "draft_changes", "draft_decisions"] as const) {
-      expect(await stage.store.db.selectFrom(table).selectAll().execute()).toEqual([]);
+    for (const table of ["draft_changes", "draft_decisions"] as const) {
+      const rows = stage.store.db.selectFrom(table).selectAll().where("draft_id", "=", draftId);
+      expect(await rows.execute()).toEqual([]);
     }
   });
 
   test("all decisions of a call are taken or none", async () => {
-    await using stage = await openStage();
+    const stage = shared;
     const workbenchId = await drafted(stage, ...everything);
     const before = await stage.workbenches.changeSet({ workbenchId });
     const decisions = [
@@ -125,7 +142,7 @@ describe("S5 a person decides on files", () => {
   });
 
   test("bringing a file back is refused where the Draft has a folder of its name, unless that goes too", async () => {
-    await using stage = await openStage();
+    const stage = shared;
     const workbenchId = await drafted(stage, remove("gone.txt"), write("gone.txt/inside.md", "x\n"));
     await expect(decide(stage, workbenchId, { path: "gone.txt", decision: "reject" })).rejects.toMatchObject({
       code: "VALIDATION_FAILED",
@@ -140,7 +157,7 @@ describe("S5 a person decides on files", () => {
 
 describe("S5 a person decides on hunks", () => {
   test("rejecting one leaves the others, accepted where they were", async () => {
-    await using stage = await openStage();
+    const stage = shared;
     const workbenchId = await drafted(stage, ...everything);
     const [first, second] = await hunks(stage, workbenchId);
     await decide(stage, workbenchId, { path: "plan.md", decision: "accept", hunks: [second?.id ?? ""] });
@@ -159,7 +176,7 @@ describe("S5 a person decides on hunks", () => {
   });
 
   test("of a view of the whole file single stretches can be rejected; all of them leave nothing of the change", async () => {
-    await using stage = await openStage();
+    const stage = shared;
     const workbenchId = await drafted(stage, write("plan.md", twoChanges), write("new.md", "new\n"));
     const [whole] = await hunks(stage, workbenchId, "plan.md", 100_000);
     expect(whole?.stretches).toHaveLength(2);
@@ -182,7 +199,7 @@ describe("S5 a person decides on hunks", () => {
   });
 
   test("the hunk of a new file is the file; that of a deleted one brings it back", async () => {
-    await using stage = await openStage();
+    const stage = shared;
     const workbenchId = await drafted(stage, ...everything);
     for (const path of ["new.md", "gone.txt"]) {
       const [hunk] = await hunks(stage, workbenchId, path);
@@ -194,7 +211,7 @@ describe("S5 a person decides on hunks", () => {
   });
 
   test("undeciding one hunk of an accepted file leaves the others accepted", async () => {
-    await using stage = await openStage();
+    const stage = shared;
     const workbenchId = await drafted(stage, ...everything);
     await decide(stage, workbenchId, { path: "plan.md", decision: "accept" });
     const [first] = await hunks(stage, workbenchId);
@@ -210,7 +227,7 @@ describe("S5 a person decides on hunks", () => {
     ["a newline at the end that was added", "a\nb\nc\nd", "A\nb\nc\nd\n", "A\nb\nc\nd"],
     ["lone carriage returns", "a\rx\nb\nc\nd\ry\n", "A\rx\nb\nc\nD\ry\n", "A\rx\nb\nc\nd\ry\n"],
   ])("every byte stays: %s", async (_, published, draft, expected) => {
-    await using stage = await openStage();
+    const stage = shared;
     const workbenchId = await prepare(stage, { "exact.txt": published });
     const sha256 = (await changeless(stage, workbenchId, "exact.txt")).sha256;
     await stage.workbenches.editDraft({ workbenchId, path: "exact.txt", content: draft, sha256 });
@@ -257,7 +274,7 @@ describe("S9 hostile or late decisions are refused, and change nothing", () => {
       "VALIDATION_FAILED",
     ],
   ])("%s", async (_, decisions, code) => {
-    await using stage = await openStage();
+    const stage = shared;
     const workbenchId = await drafted(stage, ...everything);
     const upload = await stage.upload(Buffer.from([0x50, 0x4b, 3, 4, 0, 0]));
     await stage.workbenches.editDraft({ workbenchId, path: "sum.docx", upload, sha256: null });
@@ -268,7 +285,7 @@ describe("S9 hostile or late decisions are refused, and change nothing", () => {
   });
 
   test("a hunk that is accepted and rejected at once", async () => {
-    await using stage = await openStage();
+    const stage = shared;
     const workbenchId = await drafted(stage, ...everything);
     const [first] = await hunks(stage, workbenchId);
     const [whole] = await hunks(stage, workbenchId, "plan.md", 1000);
@@ -280,7 +297,7 @@ describe("S9 hostile or late decisions are refused, and change nothing", () => {
   });
 
   test("the same decision twice, another Draft, and none at all tell to review again", async () => {
-    await using stage = await openStage();
+    const stage = shared;
     const workbenchId = await drafted(stage, ...everything);
     const { sha256After } = await changeAt(stage, workbenchId, "new.md");
     const decisions = [{ path: "new.md", sha256: sha256After, decision: "reject" }] as const;
@@ -294,7 +311,7 @@ describe("S9 hostile or late decisions are refused, and change nothing", () => {
   });
 
   test("while an agent works nothing is decided, nor edited by hand", async () => {
-    await using stage = await openStage();
+    const stage = shared;
     const workbenchId = await drafted(stage, ...everything);
     const { promise, resolve } = Promise.withResolvers<void>();
     stage.model.script({ text: "Later.", after: promise });
@@ -316,7 +333,7 @@ describe("S9 hostile or late decisions are refused, and change nothing", () => {
 
 describe("S5 a person edits the Draft by hand", () => {
   test("a text begins a Draft, keeps its bytes, and is nobody's run", async () => {
-    await using stage = await openStage();
+    const stage = shared;
     const workbenchId = await prepare(stage);
     const content = "\uFEFFfirst\r\nsecond";
     const { sha256 } = await changeless(stage, workbenchId, "plan.md");
@@ -330,7 +347,7 @@ describe("S5 a person edits the Draft by hand", () => {
   });
 
   test("an upload is what its content says, whatever its name, until it is published and after", async () => {
-    await using stage = await openStage();
+    const stage = shared;
     const workbenchId = await prepare(stage);
     const binary = await stage.upload(Buffer.from([0, 1, 2, 3]));
     const edit = { workbenchId, upload: binary, sha256: null };
@@ -367,7 +384,7 @@ describe("S5 a person edits the Draft by hand", () => {
     ["both", { path: "x.md", content: "x", upload: "0".repeat(64), sha256: null }, "VALIDATION_FAILED"],
     ["an upload that nobody sent", { path: "x.md", upload: "0".repeat(64), sha256: null }, "NOT_FOUND"],
   ])("refuses %s, and begins no Draft", async (_, edit, code) => {
-    await using stage = await openStage({ limits: { maxDraftFileBytes: 1000 } });
+    const stage = shared;
     const workbenchId = await prepare(stage);
     const given = { workbenchId, ...edit } as Parameters<Stage["workbenches"]["editDraft"]>[0];
     await expect(stage.workbenches.editDraft(given)).rejects.toMatchObject({ code });
@@ -375,7 +392,7 @@ describe("S5 a person edits the Draft by hand", () => {
   });
 
   test("of two edits of what both saw one is refused", async () => {
-    await using stage = await openStage();
+    const stage = shared;
     const workbenchId = await prepare(stage);
     const { sha256 } = await changeless(stage, workbenchId, "plan.md");
     const both = await Promise.allSettled(
