@@ -20,6 +20,7 @@ export interface OtlpOptions {
   readonly retryMs?: number;
   /** A batch that no answer accepted for so long is given up; an hour when absent. */
   readonly giveUpAfterMs?: number;
+  /** How requests are made; the process's own `fetch` when absent. */
   readonly fetch?: typeof globalThis.fetch;
 }
 
@@ -221,11 +222,11 @@ class OtlpTraces implements TraceSink {
         signal: AbortSignal.any([timeUp, this.#closing.signal]),
       });
       return await answerOf(response);
-    } catch {
-      return {
-        kind: "retry",
-        problem: timeUp.aborted ? "The collector does not answer." : "The collector cannot be reached.",
-      };
+    } catch (thrown) {
+      if (timeUp.aborted) return { kind: "retry", problem: "The collector does not answer." };
+      // What the caller's own `fetch` does not let through has a reason that a person can act on.
+      const isRefused = BenchtopError.is(thrown) && thrown.code === "EGRESS_BLOCKED_BY_POLICY";
+      return { kind: "retry", problem: isRefused ? thrown.message : "The collector cannot be reached." };
     }
   }
 

@@ -34,17 +34,18 @@ export interface ConfiguredSink {
   readonly sink: TraceSink;
 }
 
-/** Opens what the configuration names. Throws `VALIDATION_FAILED` when the headers are missing or cannot be read. */
+/** Opens what the configuration names. `fetchFor`: how a collector is reached. Throws `VALIDATION_FAILED` when the headers are missing or cannot be read. */
 export function traceSinks(
   config: TraceConfig,
   home: string,
   environment: NodeJS.ProcessEnv,
+  fetchFor: (collector: string) => typeof globalThis.fetch,
 ): readonly ConfiguredSink[] {
   const sinks: ConfiguredSink[] = [];
   if (config.otlp) {
     const { url, headersEnv, content } = config.otlp;
     const headers = headersEnv === undefined ? {} : headersFrom(headersEnv, environment);
-    const collector = otlpTraces({ url, headers, resource: { "service.version": version } });
+    const collector = otlpTraces({ url, headers, resource: { "service.version": version }, fetch: fetchFor(url) });
     const sink = redactedTrace(collector, { content: contentOf(content) });
     sinks.push({ name: "otlp", target: collectorUrl(url).origin, sink });
   }
