@@ -15,7 +15,7 @@ import { refusal } from "./refusal.ts";
 /** Formats are loaded when the first document of their kind comes: a PDF engine is large, and most threads never need it. */
 const formats: Readonly<Record<DocumentKind | "bytes", (() => Promise<DocumentFormat>) | undefined>> = {
   document: () => import("./docx/index.ts"),
-  sheets: undefined,
+  sheets: () => import("./sheets/index.ts"),
   slides: () => import("./slides/index.ts"),
   pages: () => import("./pages/index.ts"),
   image: () => import("./images/index.ts"),
