@@ -245,6 +245,11 @@ export class XmlElement {
     else this.append(new XmlText(value));
   }
 
+  /** What comes after something directly in it; null after the last. */
+  after(node: XmlNode): XmlNode | null {
+    return this.#children[this.#children.indexOf(node) + 1] ?? null;
+  }
+
   append(...nodes: XmlNode[]): void {
     for (const node of nodes) this.insert(node, null);
   }

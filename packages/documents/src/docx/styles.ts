@@ -20,6 +20,8 @@ export interface Styles {
   listOf(id: string | undefined): { readonly id: string; readonly depth: string | undefined } | undefined;
   /** The id of a paragraph style by its name or id, whatever the case. */
   find(nameOrId: string): string | undefined;
+  /** The style of tables with lines, where there is one. */
+  readonly tableGrid: string | undefined;
   /** Names of paragraph styles, for a message. */
   readonly names: readonly string[];
 }
@@ -30,9 +32,11 @@ export function readStyles(file: OfficePackage, main: string): Styles {
     .find((relationship) => relationshipKind(relationship.type) === "styles" && !relationship.external)?.target;
   const elements = part !== undefined && file.has(part) ? file.xml(part).root.elements("style") : [];
   const styles = new Map<string, Style>();
+  let tableGrid: string | undefined;
   for (const element of elements) {
     const style = styleOf(element);
     if (style.type === "paragraph") styles.set(style.id, style);
+    if (style.type === "table" && style.name.toLowerCase() === "table grid") tableGrid = style.id;
   }
   /** The style and what it is based on; a circle ends. */
   const chain = (id: string | undefined): Style[] => {
@@ -43,6 +47,7 @@ export function readStyles(file: OfficePackage, main: string): Styles {
     return found;
   };
   return {
+    tableGrid,
     names: [...styles.values()].map((style) => style.name),
     nameOf(id) {
       if (id === undefined) return null;
