@@ -25,6 +25,8 @@ export function documentsThread(): Thread<DocumentJobs> {
   });
 }
 
+/** Comparing bytes takes time by their number alone, and is what is left where a document takes too long. */
+const bytesTimeoutMs = 60_000;
 /** Comparisons and pages that are kept: enough to go back and forth in a review. */
 const recentComparisons = 16;
 const recentPages = 48;
@@ -95,7 +97,7 @@ export class DocumentReader {
       ...(offset !== undefined && { offset }),
     };
     return await this.#comparisons.get(JSON.stringify(input), () =>
-      documents.run("compareDocuments", input, limits.documentTimeoutMs),
+      documents.run("compareDocuments", input, kind === null ? bytesTimeoutMs : limits.documentTimeoutMs),
     );
   }
 }
