@@ -9,7 +9,8 @@ export const hostilePdfs: Readonly<Record<string, () => Buffer>> = {
   "a signature alone": () => Buffer.from("%PDF-1.7\n"),
   "zeros after a signature": () => Buffer.concat([Buffer.from("%PDF-1.7\n"), Buffer.alloc(100_000)]),
   "no catalogue": () => pdfOf(["null"]),
-  "pages that contain themselves": () => pdfOf(["<</Type/Catalog/Pages 2 0 R>>", "<</Type/Pages/Kids[2 0 R]/Count 1>>"]),
+  "pages that contain themselves": () =>
+    pdfOf(["<</Type/Catalog/Pages 2 0 R>>", "<</Type/Pages/Kids[2 0 R]/Count 1>>"]),
   "two lists of pages in a ring": () =>
     pdfOf([
       "<</Type/Catalog/Pages 2 0 R>>",
@@ -17,10 +18,15 @@ export const hostilePdfs: Readonly<Record<string, () => Buffer>> = {
       "<</Type/Pages/Parent 2 0 R/Kids[2 0 R]/Count 9>>",
     ]),
   "two thousand million pages": () =>
-    pdfOf(["<</Type/Catalog/Pages 2 0 R>>", "<</Type/Pages/Kids[3 0 R]/Count 2147483647>>", "<</Type/Page/Parent 2 0 R>>"]),
+    pdfOf([
+      "<</Type/Catalog/Pages 2 0 R>>",
+      "<</Type/Pages/Kids[3 0 R]/Count 2147483647>>",
+      "<</Type/Page/Parent 2 0 R>>",
+    ]),
   "a million pages, all missing": () =>
     pdfOf(["<</Type/Catalog/Pages 2 0 R>>", "<</Type/Pages/Kids[]/Count 1000000>>"]),
-  "a table of objects that continues in itself": () => pdfOf(["<</Type/Catalog/Pages 2 0 R>>", "<</Type/Pages/Kids[]/Count 0>>"], "/Prev 15"),
+  "a table of objects that continues in itself": () =>
+    pdfOf(["<</Type/Catalog/Pages 2 0 R>>", "<</Type/Pages/Kids[]/Count 0>>"], "/Prev 15"),
   "a page as large as a country": () => onePage({ page: "/MediaBox[0 0 1000000000 1000000000]" }),
   "a page of no size": () => onePage({ page: "/MediaBox[0 0 0 0]" }),
   "a page turned inside out": () => onePage({ page: "/MediaBox[500 500 -500 -500]" }),
@@ -57,13 +63,20 @@ export const hostilePdfs: Readonly<Record<string, () => Buffer>> = {
     onePage({
       page: "/Resources<</Pattern<</P 6 0 R>>>>",
       content: stream("/Pattern cs /P scn 0 0 612 792 re f"),
-      more: [stream("0 0 1 1 re f", "/PatternType 1/PaintType 1/TilingType 1/BBox[0 0 1 1]/XStep 0.001/YStep 0.001/Resources<<>>")],
+      more: [
+        stream(
+          "0 0 1 1 re f",
+          "/PatternType 1/PaintType 1/TilingType 1/BBox[0 0 1 1]/XStep 0.001/YStep 0.001/Resources<<>>",
+        ),
+      ],
     }),
   "an image that claims ten thousand million pixels": () =>
     onePage({
       page: "/Resources<</XObject<</I 6 0 R>>>>",
       content: stream("100 0 0 100 0 0 cm /I Do"),
-      more: [stream("x", "/Type/XObject/Subtype/Image/Width 100000/Height 100000/BitsPerComponent 8/ColorSpace/DeviceRGB")],
+      more: [
+        stream("x", "/Type/XObject/Subtype/Image/Width 100000/Height 100000/BitsPerComponent 8/ColorSpace/DeviceRGB"),
+      ],
     }),
   "an image with a broken JPEG": () =>
     onePage({
@@ -77,7 +90,11 @@ export const hostilePdfs: Readonly<Record<string, () => Buffer>> = {
       ],
     }),
   "a path of half a million lines": () =>
-    onePage({ content: deflated(`0 0 m ${Array.from({ length: 500_000 }, (_, at) => `${at % 612} ${(at * 7) % 792} l`).join(" ")} S`) }),
+    onePage({
+      content: deflated(
+        `0 0 m ${Array.from({ length: 500_000 }, (_, at) => `${at % 612} ${(at * 7) % 792} l`).join(" ")} S`,
+      ),
+    }),
   "a font that is noise": () =>
     onePage({
       page: "/Resources<</Font<</F1 6 0 R>>>>",

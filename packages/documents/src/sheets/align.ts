@@ -1,4 +1,4 @@
-import { align } from "../pages/align.ts";
+import { align, type Aligned } from "../pages/align.ts";
 import { formulaShape } from "./formula.ts";
 import type { Cell, GridRow, Sheet } from "./grid.ts";
 
@@ -95,10 +95,31 @@ function alignKeys(before: string[], after: string[], alike: (left: number, righ
     const inGap = align(before.slice(old, oldEnd), after.slice(fresh, freshEnd), (left, right) =>
       alike(left + old, right + fresh),
     );
-    for (const [left, right] of inGap) pairs.push([left === null ? null : left + old, right === null ? null : right + fresh]);
+    pairs.push(...settled(inGap, old, fresh));
     if (anchored) pairs.push([oldEnd, freshEnd]);
   }
   for (let index = end; index > 0; index--) pairs.push([before.length - index, after.length - index]);
+  return pairs;
+}
+
+/** Where as many rows went as came at one place, these are rows that changed throughout. */
+function settled(inGap: Aligned, old: number, fresh: number): Pairs {
+  const pairs: Pairs = [];
+  let lost: number[] = [];
+  let come: number[] = [];
+  const settle = (): void => {
+    if (lost.length === come.length) pairs.push(...lost.map((left, index): Pairs[number] => [left, come[index] ?? null]));
+    else pairs.push(...lost.map((left): Pairs[number] => [left, null]), ...come.map((right): Pairs[number] => [null, right]));
+    [lost, come] = [[], []];
+  };
+  for (const [left, right] of inGap) {
+    if (left !== null && right !== null) {
+      settle();
+      pairs.push([left + old, right + fresh]);
+    } else if (left !== null) lost.push(left + old);
+    else if (right !== null) come.push(right + fresh);
+  }
+  settle();
   return pairs;
 }
 

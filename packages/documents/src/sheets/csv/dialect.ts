@@ -26,12 +26,13 @@ function scoreOf(units: string, dialect: Dialect, cut: boolean): number {
   // The sample ends within a record.
   const whole = (cut && records.length > 1 ? records.slice(0, -1) : records).slice(0, 200);
   const counts = new Map<number, number>();
-  let [fields, quoted, clean] = [0, 0, 0];
+  let [fields, quoted, clean, otherwise] = [0, 0, 0, 0];
   for (const record of whole) {
     if (record.start === record.end) continue;
     counts.set(record.fields.length, (counts.get(record.fields.length) ?? 0) + 1);
     for (const { start, end } of record.fields) {
-      fields++;
+      if (start < end) fields++;
+      if (units[start] === '"') otherwise++;
       if (units[start] !== dialect.quote) continue;
       quoted++;
       if (end - start > 1 && units[end - 1] === dialect.quote) clean++;
@@ -42,7 +43,7 @@ function scoreOf(units: string, dialect: Dialect, cut: boolean): number {
   if (rows === 0 || common < 2) return 0;
   const agreement = times / rows;
   // Apostrophes are quotes only where they are so throughout: `it's` is a word.
-  if (dialect.quote === "'" && (quoted === 0 || clean < quoted || quoted < fields / 4 || units.includes('"'))) return 0;
+  if (dialect.quote === "'" && (quoted === 0 || clean < quoted || quoted < fields / 4 || otherwise > 0)) return 0;
   const quotes = quoted === 0 ? 1 : clean / quoted;
   const rank = 1 - candidates.indexOf(dialect.delimiter) * 0.02;
   const bonus = dialect.quote === "'" ? 0.05 : 0;

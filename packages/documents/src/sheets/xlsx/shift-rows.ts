@@ -27,7 +27,7 @@ export function shiftRows(workbook: EditedWorkbook, sheet: SheetEditor, shift: R
   shiftTables(workbook, sheet, shift);
   shiftNotes(workbook, sheet, shift);
   shiftDrawings(workbook, sheet, shift);
-  workbook.formulasChanged = true;
+  workbook.formulasChanged ||= workbook.worksheets().some((one) => one.formulas().length > 0);
 }
 
 function refuseUnsafe(workbook: EditedWorkbook, sheet: SheetEditor, { at, count }: RowShift): void {
