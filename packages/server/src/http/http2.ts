@@ -47,6 +47,7 @@ export function createHttp2(listener: RequestListener, patience: Http2Patience =
 }
 
 function create(listener: RequestListener, sessions: Set<ServerHttp2Session>, patience: Http2Patience): Http2Server {
+  // oxlint-disable-next-line no-restricted-properties -- loaded by the first who needs it; it listens, and connects to nobody.
   const { createServer } = process.getBuiltinModule("node:http2");
   const server = createServer(limits, (request, response) => {
     // HTTP/2 has `:authority` in place of Host, and it wins where both are sent (RFC 9113, section 8.3.1).
