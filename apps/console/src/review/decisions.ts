@@ -5,9 +5,9 @@ import { query, queryClient, refreshWorkbench } from "../api/queries.ts";
 
 export type Decision = InputOf<Operations["draft.decide"]>["decisions"][number];
 
-/** A deletion is accepted by confirming it. */
+/** A deletion is accepted by confirming it, which publishing needs. */
 export function isAccepted(change: Change): boolean {
-  return change.accepted || (change.change === "deleted" && change.confirmed === true);
+  return change.change === "deleted" ? change.confirmed === true : change.accepted;
 }
 
 /** The decision on a whole file, as it is now. */
@@ -20,8 +20,8 @@ export interface Decisions {
   readonly failure: Failure | undefined;
   /** The file was not any more what the person had seen; what is shown is new. */
   readonly outdated: boolean;
-  /** False when it failed; why is in `failure`. */
-  readonly decide: (decisions: readonly Decision[]) => Promise<boolean>;
+  /** `confirmed`: deletions that are confirmed with it. False when it failed; why is in `failure`. */
+  readonly decide: (decisions: readonly Decision[], confirmed?: readonly string[]) => Promise<boolean>;
   readonly dismiss: () => void;
 }
 
@@ -30,18 +30,19 @@ export function useDecisions(workbenchId: string, draftId: string | null | undef
   const [busy, setBusy] = useState(false);
   const [failure, setFailure] = useState<Failure>();
   const [outdated, setOutdated] = useState(false);
-  const decide = async (decisions: readonly Decision[]): Promise<boolean> => {
+  const decide = async (decisions: readonly Decision[], confirmed: readonly string[] = []): Promise<boolean> => {
     if (decisions.length === 0) return true;
     setBusy(true);
     setFailure(undefined);
     setOutdated(false);
     try {
+      if (confirmed.length > 0) await client.call("draft.confirmDeletions", { workbenchId, paths: [...confirmed] });
       const answer = await client.call("draft.decide", {
         workbenchId,
         decisions: [...decisions],
         ...(draftId != null && { draftId }),
       });
-      await showDecided(workbenchId, answer, new Set(decisions.map(({ path }) => path)));
+      await showDecided(workbenchId, new Set(decisions.map(({ path }) => path)), answer);
       return true;
     } catch (thrown) {
       setFailure(failureOf(thrown));
@@ -55,17 +56,26 @@ export function useDecisions(workbenchId: string, draftId: string | null | undef
   return { busy, failure, outdated, decide, dismiss: () => setFailure(undefined) };
 }
 
-/** The answer of a decision is the new list: nothing has to be asked again before it is seen. */
+/** The answer tells of the decided files what the Draft still changes: they are shown so before all is asked again. */
 async function showDecided(
   workbenchId: string,
-  answer: OutputOf<Operations["draft.decide"]>,
-  paths: ReadonlySet<string>,
+  decided: ReadonlySet<string>,
+  { draft, changes }: OutputOf<Operations["draft.decide"]>,
 ): Promise<void> {
-  if (answer.draft.exists) {
-    queryClient.setQueryData(query("review.getChangeSet", { workbenchId }).queryKey, (before) => ({
-      ...before,
-      ...answer,
-    }));
+  if (draft.exists) {
+    const still = new Map(changes.map((change) => [change.path, change]));
+    queryClient.setQueryData(query("review.getChangeSet", { workbenchId }).queryKey, (before) =>
+      before === undefined
+        ? undefined
+        : {
+            ...before,
+            draft,
+            changes: before.changes.flatMap((change) => {
+              const now = still.get(change.path);
+              return now !== undefined ? [now] : decided.has(change.path) ? [] : [change];
+            }),
+          },
+    );
   }
   await Promise.all([
     queryClient.invalidateQueries({
@@ -74,7 +84,7 @@ async function showDecided(
         typeof input === "object" &&
         input !== null &&
         "path" in input &&
-        paths.has(String(input.path)),
+        decided.has(String(input.path)),
     }),
     refreshWorkbench(workbenchId),
   ]);

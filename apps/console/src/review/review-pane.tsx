@@ -2,7 +2,7 @@ import type { Change, Workbench } from "@benchtop/operations";
 import { useQuery } from "@tanstack/react-query";
 import { Columns2, FileDiff, FilePlus2, Maximize2, Minimize2, Rows3, X } from "lucide-react";
 import { useMemo, useRef, useState } from "react";
-import { client, failureOf } from "../api/client.ts";
+import { failureOf } from "../api/client.ts";
 import { query, refreshWorkbench } from "../api/queries.ts";
 import { Button, IconButton } from "../components/button.tsx";
 import { classes } from "../components/classes.ts";
@@ -13,7 +13,6 @@ import { Markdown } from "../components/markdown.tsx";
 import { ProgressBar } from "../components/progress-bar.tsx";
 import { Segmented } from "../components/segmented.tsx";
 import { SkeletonRows } from "../components/skeleton.tsx";
-import { useAttempt } from "../components/use-attempt.ts";
 import { useWidth } from "../components/use-width.ts";
 import { useDenied } from "../identity/identity.ts";
 import { ChangeList, filterChanges, orderChanges, useChangeFilter } from "./change-list.tsx";
@@ -49,7 +48,6 @@ export function ReviewPane(props: {
   const ordered = useMemo(() => orderChanges(changeSet.data?.changes ?? []), [changeSet.data]);
   const { filter, setFilter } = useChangeFilter();
   const [pane, width] = useWidth();
-  const view = props.view ?? (width >= roomForSplit ? "split" : "inline");
   const selected = ordered.find(({ path }) => path === props.path) ?? ordered[0];
   const [asking, setAsking] = useState<"publish" | "discard" | "new">();
   const [rejecting, setRejecting] = useState<Rejection>();
@@ -58,7 +56,6 @@ export function ReviewPane(props: {
   const handle = useRef<ChangeHandle>(null);
   const draft = changeSet.data?.draft;
   const decisions = useDecisions(workbenchId, draft?.draftId);
-  const confirming = useAttempt();
   const wasSeen = useLookedAt(draft?.draftId, selected);
   const unconfirmed = draft?.unconfirmedDeletions ?? [];
   const accepted = ordered.filter(isAccepted).length;
@@ -71,24 +68,23 @@ export function ReviewPane(props: {
     (unconfirmed.length > 0 ? `Confirm ${formatCount(unconfirmed.length, "deletion")} first.` : undefined);
   const ways = selected === undefined ? [] : waysToShow(selected);
   const shownAs = ways.find((way) => way === preferred) ?? ways[0] ?? "lines";
+  const kind = shownAs === "document" ? selected?.document : undefined;
+  // A document is read as one text with its changes in it, unless somebody wants its sides.
+  const view = props.view ?? (width >= roomForSplit && kind !== "document" && kind !== "slides" ? "split" : "inline");
+  const hasViews = shownAs === "lines" || kind === "document" || kind === "slides";
 
-  const accept = async (changes: readonly Change[]) => {
-    const deletions = changes.filter(({ change, confirmed }) => change === "deleted" && confirmed !== true);
-    if (deletions.length > 0) {
-      await confirming.attempt(async () => {
-        await client.call("draft.confirmDeletions", { workbenchId, paths: deletions.map(({ path }) => path) });
-        await refreshWorkbench(workbenchId);
-      });
-    }
-    await decisions.decide(
-      changes
-        .filter((change) => !isAccepted(change) && change.change !== "deleted")
-        .map((each) => decisionOn(each, "accept")),
+  const accept = (changes: readonly Change[]) => {
+    const open = changes.filter((change) => !isAccepted(change));
+    void decisions.decide(
+      open.map((each) => decisionOn(each, "accept")),
+      open.filter(({ change }) => change === "deleted").map(({ path }) => path),
     );
   };
-  /** Accepts a file, or takes that back. */
-  const toggle = (change: Change) =>
-    void (isAccepted(change) ? decisions.decide([decisionOn(change, "undecide")]) : accept([change]));
+  /** Accepts a file, or takes that back. A deletion that was confirmed is taken back by keeping the file. */
+  const toggle = (change: Change) => {
+    if (!isAccepted(change)) accept([change]);
+    else if (change.change !== "deleted") void decisions.decide([decisionOn(change, "undecide")]);
+  };
   const reject = (change: Change) => {
     // The file stays: nothing is lost that would have to be named.
     if (change.change === "deleted") void decisions.decide([decisionOn(change, "reject")]);
@@ -102,17 +98,17 @@ export function ReviewPane(props: {
       if (next !== undefined) onPath(next.path);
     },
     change: (by) => handle.current?.step(by),
-    toggleView: () => props.onView(view === "split" ? "inline" : "split"),
+    toggleView: () => hasViews && props.onView(view === "split" ? "inline" : "split"),
     toggleShownAs: () => setPreferred(ways[(ways.indexOf(shownAs) + 1) % Math.max(1, ways.length)]),
     accept: () => {
-      if (mayChange && selected !== undefined) toggle(selected);
+      if (mayChange && !running && selected !== undefined) toggle(selected);
     },
     reject: () => {
       if (mayChange && !running && selected !== undefined) reject(selected);
     },
     decideChange: (decision) => handle.current?.decide?.(decision),
     confirm: () => {
-      if (mayChange && selected?.change === "deleted" && !isAccepted(selected)) void accept([selected]);
+      if (mayChange && !running && selected?.change === "deleted" && !isAccepted(selected)) accept([selected]);
     },
     edit: () => {
       if (mayChange && !running && selected?.view === "text" && selected.change !== "deleted") {
@@ -123,7 +119,7 @@ export function ReviewPane(props: {
       if (publishGate === undefined && draft?.exists) setAsking("publish");
     },
   });
-  const failure = decisions.failure ?? confirming.failure;
+  const { failure } = decisions;
 
   return (
     <section ref={pane} aria-label="Review" className="flex min-h-0 min-w-0 flex-1 flex-col">
@@ -143,19 +139,21 @@ export function ReviewPane(props: {
         )}
         <span className="flex-1" />
         <div className="flex items-center gap-1">
-          <Segmented
-            label="How changes are shown"
-            value={view}
-            onChange={props.onView}
-            options={[
-              {
-                value: "split",
-                label: width >= roomForList ? "Side by side" : "Split",
-                icon: <Columns2 size={12} aria-hidden />,
-              },
-              { value: "inline", label: "Inline", icon: <Rows3 size={12} aria-hidden /> },
-            ]}
-          />
+          {hasViews && (
+            <Segmented
+              label="How changes are shown"
+              value={view}
+              onChange={props.onView}
+              options={[
+                {
+                  value: "split",
+                  label: width >= roomForList ? "Side by side" : "Split",
+                  icon: <Columns2 size={12} aria-hidden />,
+                },
+                { value: "inline", label: "Inline", icon: <Rows3 size={12} aria-hidden /> },
+              ]}
+            />
+          )}
           {mayChange && (
             <IconButton
               label="New file in the Draft"
@@ -212,7 +210,7 @@ export function ReviewPane(props: {
                 onFilter={setFilter}
                 selected={selected.path}
                 onSelect={onPath}
-                {...(mayChange && { onAccept: (changes) => void accept(changes) })}
+                {...(mayChange && !running && { onAccept: accept })}
               />
               {changeSet.data?.draftSummary != null && changeSet.data.draftSummary !== "" && width >= roomForList && (
                 <details className="max-h-2/5 shrink-0 overflow-y-auto border-t border-line px-3.5 py-2.5 text-sm" open>
@@ -235,7 +233,7 @@ export function ReviewPane(props: {
               gate={runningGate}
               {...(mayChange && {
                 actions: {
-                  busy: decisions.busy || confirming.busy,
+                  busy: decisions.busy,
                   accept: () => toggle(selected),
                   reject: () => reject(selected),
                   decideStretch: (head, decision) => {
@@ -255,17 +253,15 @@ export function ReviewPane(props: {
                   title: "The file has changed since you looked. What is shown is what it is now.",
                 })}
               >
-                {decisions.failure !== undefined && (
-                  <Button size="small" tone="quiet" className="mt-1.5" onClick={decisions.dismiss}>
-                    Dismiss
-                  </Button>
-                )}
+                <Button size="small" tone="quiet" className="mt-1.5" onClick={decisions.dismiss}>
+                  Dismiss
+                </Button>
               </ErrorNotice>
             </div>
           )}
           <footer className="flex shrink-0 flex-wrap items-center gap-2 border-t border-line px-3 py-2">
-            {mayChange && unconfirmed.length > 1 && (
-              <Button size="small" onClick={() => void accept(ordered.filter(({ change }) => change === "deleted"))}>
+            {mayChange && !running && unconfirmed.length > 1 && (
+              <Button size="small" onClick={() => accept(ordered.filter(({ change }) => change === "deleted"))}>
                 Confirm all {unconfirmed.length} deletions
               </Button>
             )}

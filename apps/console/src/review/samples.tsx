@@ -14,7 +14,7 @@ export function ReviewSamples() {
   const [filter, setFilter] = useState<ChangeFilter>({ text: "", show: "all" });
   const [text, setText] = useState("function total(rows) {\n  return rows.length;\n}\n");
   return (
-    <div className="grid w-full gap-4">
+    <div className="grid w-full grid-cols-1 gap-4">
       <div>
         <Segmented
           label="How the samples are shown"
@@ -210,11 +210,11 @@ const documents: readonly (readonly [title: string, diff: DocumentDiff])[] = [
         block("paragraph", "Rent is 1200 a month and rises in May.", "Rent is 1250 a month and rises in June.", {
           marksBefore: [
             [8, 12],
-            [33, 36],
+            [34, 37],
           ],
           marksAfter: [
             [8, 12],
-            [33, 37],
+            [34, 38],
           ],
         }),
         ...["One", "Two", "Three", "Four", "Five"].map((word) => same("paragraph", `${word} paragraph that stayed.`)),

@@ -1,6 +1,6 @@
 import type { DocumentDiff } from "@benchtop/operations";
 import { ArrowDown, ArrowUp, SkipForward } from "lucide-react";
-import { useRef, useState, type Ref } from "react";
+import { useEffect, useMemo, useRef, useState, type Ref } from "react";
 import { Button } from "../../components/button.tsx";
 import { classes } from "../../components/classes.ts";
 import { formatBytes } from "../../components/format.ts";
@@ -26,21 +26,53 @@ export function BytesView(props: {
   const [been, setBeen] = useState<readonly number[]>([]);
   const window = rows.length * perRow;
   const longest = Math.max(diff.bytesBefore ?? 0, diff.bytesAfter ?? 0);
+  // Where differences begin in what is shown; `at` is the one that was gone to.
+  const starts = useMemo(
+    () =>
+      rows.flatMap((row, index) => {
+        const before = rows[index - 1];
+        return differs(row) && (before === undefined || !differs(before)) ? [row.offset] : [];
+      }),
+    [rows],
+  );
+  const [at, setAt] = useState(-1);
+  const show = (start: number) => {
+    setAt(start);
+    scroller.current?.querySelector(`[data-offset="${start}"]`)?.scrollIntoView({ block: "center" });
+  };
+  const arriving = useRef(false);
+  useEffect(() => {
+    if (!arriving.current || starts[0] === undefined) return;
+    arriving.current = false;
+    show(starts[0]);
+  }, [starts]);
+  const further = starts.find((start) => start > at);
   const go = (to: number) => {
     setBeen([...been, offset]);
+    setAt(-1);
     onOffset(Math.max(0, to - (to % perRow)));
     scroller.current?.scrollTo({ top: 0 });
   };
   useChangeHandle(handle, {
-    step: (by) => {
-      if (by === 1 && nextDifference !== null) go(nextDifference);
-      const last = been.at(-1);
-      if (by === -1 && last !== undefined) {
-        setBeen(been.slice(0, -1));
-        onOffset(last);
-      }
-    },
+    step: (by) => (by === 1 ? next() : back()),
   });
+  const next = () => {
+    if (further !== undefined) show(further);
+    else if (nextDifference !== null) {
+      arriving.current = true;
+      go(nextDifference);
+    }
+  };
+  const back = () => {
+    const nearer = starts.findLast((start) => start < at);
+    const last = been.at(-1);
+    if (nearer !== undefined) show(nearer);
+    else if (last !== undefined) {
+      setBeen(been.slice(0, -1));
+      setAt(-1);
+      onOffset(last);
+    }
+  };
   const jump = () => {
     const to = /^(0x)?[0-9a-f]+$/i.test(wanted.trim())
       ? Number.parseInt(wanted.trim().replace(/^0x/i, ""), 16)
@@ -102,8 +134,8 @@ export function BytesView(props: {
           icon={<SkipForward size={13} aria-hidden />}
           tip="n"
           busy={busy}
-          disabledReason={nextDifference === null ? "No byte after these differs." : undefined}
-          onClick={() => nextDifference !== null && go(nextDifference)}
+          disabledReason={nextDifference === null && further === undefined ? "No byte after these differs." : undefined}
+          onClick={next}
         >
           Next difference
         </Button>
@@ -164,7 +196,7 @@ export function BytesView(props: {
           </thead>
           <tbody>
             {rows.map((row) => (
-              <HexRow key={row.offset} row={row} alone={diff.change !== "modified"} />
+              <HexRow key={row.offset} row={row} alone={diff.change !== "modified"} current={row.offset === at} />
             ))}
           </tbody>
         </table>
@@ -173,23 +205,47 @@ export function BytesView(props: {
   );
 }
 
+function differs({ before, after }: Row): boolean {
+  return before !== after;
+}
+
 /** One line where both sides agree, and one below the other where they do not. */
-function HexRow(props: { readonly row: Row; readonly alone: boolean }) {
-  const { row, alone } = props;
+function HexRow(props: { readonly row: Row; readonly alone: boolean; readonly current: boolean }) {
+  const { row, alone, current } = props;
   const { before, after, offset } = row;
   if (alone || before === after)
-    return <HexLine offset={offset} bytes={after ?? before ?? ""} side={undefined} other={undefined} />;
+    return (
+      <HexLine
+        row={row}
+        current={current}
+        offset={offset}
+        bytes={after ?? before ?? ""}
+        side={undefined}
+        other={undefined}
+      />
+    );
   return (
     <>
-      {before !== null && <HexLine offset={offset} bytes={before} side="before" other={after ?? ""} />}
+      {before !== null && (
+        <HexLine row={row} current={current} offset={offset} bytes={before} side="before" other={after ?? ""} />
+      )}
       {after !== null && (
-        <HexLine offset={before === null ? offset : undefined} bytes={after} side="after" other={before ?? ""} />
+        <HexLine
+          row={row}
+          current={current}
+          offset={before === null ? offset : undefined}
+          bytes={after}
+          side="after"
+          other={before ?? ""}
+        />
       )}
     </>
   );
 }
 
 function HexLine(props: {
+  readonly row: Row;
+  readonly current: boolean;
   readonly offset: number | undefined;
   readonly bytes: string;
   readonly side: "before" | "after" | undefined;
@@ -202,9 +258,16 @@ function HexLine(props: {
     side === "before"
       ? "bg-diff-removed-mark font-bold line-through decoration-bad"
       : "bg-diff-added-mark font-bold underline decoration-good";
-  const differs = (index: number) => side !== undefined && others[index] !== pairs[index];
+  const isOther = (index: number) => side !== undefined && others[index] !== pairs[index];
   return (
-    <tr className={classes(side === "before" && "bg-diff-removed", side === "after" && "bg-diff-added")}>
+    <tr
+      data-offset={side === "after" && props.offset === undefined ? undefined : props.row.offset}
+      className={classes(
+        side === "before" && "bg-diff-removed",
+        side === "after" && "bg-diff-added",
+        props.current && "shadow-[inset_3px_0_0_var(--accent)]",
+      )}
+    >
       <td className="w-22 pr-3 pl-3 text-right text-faint">{props.offset === undefined ? "" : hex(props.offset)}</td>
       <td className="w-5 text-center text-muted">
         {side !== undefined && (
@@ -217,14 +280,14 @@ function HexLine(props: {
       <td className="pr-4 whitespace-pre">
         {pairs.map((pair, index) => (
           <span key={index}>
-            <span className={classes(differs(index) && `rounded-xs ${mark}`)}>{pair}</span>
+            <span className={classes(isOther(index) && `rounded-xs ${mark}`)}>{pair}</span>
             {index === 7 ? "  " : " "}
           </span>
         ))}
       </td>
       <td className="pr-3 whitespace-pre text-muted" aria-hidden>
         {pairs.map((pair, index) => (
-          <span key={index} className={classes(differs(index) && `rounded-xs text-ink ${mark}`)}>
+          <span key={index} className={classes(isOther(index) && `rounded-xs text-ink ${mark}`)}>
             {printable(pair)}
           </span>
         ))}

@@ -6,7 +6,7 @@ const looks: Record<PartChange, { readonly sign: string; readonly words: string;
   same: { sign: "", words: "Unchanged", style: "text-faint" },
   added: { sign: "+", words: "Added", style: "text-good" },
   removed: { sign: "−", words: "Removed", style: "text-bad" },
-  changed: { sign: "~", words: "Changed", style: "text-draft" },
+  changed: { sign: "±", words: "Changed", style: "text-draft" },
   moved: { sign: "↕", words: "Moved", style: "text-accent-ink" },
 };
 

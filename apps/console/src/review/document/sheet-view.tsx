@@ -226,14 +226,14 @@ function Grid(props: {
       return true;
     },
   });
+  const moveRow = (by: 1 | -1) => {
+    let row = active.row + by;
+    while (rows[row]?.kind === "gap") row += by;
+    if (rows[row] !== undefined) go({ ...active, row });
+  };
+  const moveColumn = (column: number) => go({ ...active, column: Math.max(1, Math.min(widths.length, column)) });
   const onKeyDown = (event: KeyboardEvent) => {
     if (event.ctrlKey || event.metaKey || event.altKey) return;
-    const moveRow = (by: 1 | -1) => {
-      let row = active.row + by;
-      while (rows[row]?.kind === "gap") row += by;
-      if (rows[row] !== undefined) go({ ...active, row });
-    };
-    const moveColumn = (column: number) => go({ ...active, column: Math.max(1, Math.min(widths.length, column)) });
     const actions: Record<string, () => void> = {
       ArrowDown: () => moveRow(1),
       ArrowUp: () => moveRow(-1),

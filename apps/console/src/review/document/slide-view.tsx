@@ -268,7 +268,7 @@ function SlideDrawing(props: {
 
 function ShapeFace({ shape }: { readonly shape: SlideShape }) {
   const Icon = icons[shape.role as keyof typeof icons];
-  const sign = { same: "", added: "+ ", removed: "− ", changed: "~ " }[shape.change];
+  const sign = { same: "", added: "+ ", removed: "− ", changed: "± " }[shape.change];
   const text = shape.after ?? shape.before ?? "";
   return (
     <span className={classes("flex gap-0.5", shape.change === "removed" && "line-through")}>

@@ -67,7 +67,7 @@ export function TextDocumentView(props: {
       <div
         className={classes(
           "relative mx-auto my-3 border border-line bg-raised shadow-raised max-sm:my-0 max-sm:border-0",
-          view === "split" ? "max-w-290" : "max-w-180",
+          view === "split" && diff.change === "modified" ? "max-w-290" : "max-w-180",
         )}
         style={{ height: virtualizer.getTotalSize() }}
       >
@@ -92,7 +92,7 @@ export function TextDocumentView(props: {
                   onOpen={() => setOpened(new Set([...opened, row.from]))}
                 />
               ) : (
-                <Block block={blocks[row.index]} after={blocks[row.index - 1]} view={view} />
+                <Block block={blocks[row.index]} view={diff.change === "modified" ? view : "inline"} />
               )}
             </div>
           );
@@ -126,14 +126,10 @@ const labels: Partial<Record<DocumentBlock["role"], string>> = {
   break: "Break",
 };
 
-function Block(props: {
-  readonly block: DocumentBlock | undefined;
-  readonly after: DocumentBlock | undefined;
-  readonly view: "split" | "inline";
-}) {
+function Block(props: { readonly block: DocumentBlock | undefined; readonly view: "split" | "inline" }) {
   const { block, view } = props;
   if (block === undefined) return null;
-  const split = view === "split" && block.change !== "same";
+  const split = view === "split";
   return (
     <div className={classes("grid grid-cols-[28px_1fr] gap-x-1 pr-4 sm:grid-cols-[40px_1fr] sm:pr-10")}>
       <PartMark change={block.change} className="justify-self-end pt-1" />
@@ -144,7 +140,9 @@ function Block(props: {
               key={side}
               className={classes(
                 "min-w-0 rounded-sm px-2",
-                block[side] === null ? "bg-sunken" : side === "before" ? "bg-diff-removed" : "bg-diff-added",
+                block[side] === null
+                  ? "bg-sunken"
+                  : block.change !== "same" && (side === "before" ? "bg-diff-removed" : "bg-diff-added"),
               )}
             >
               {block[side] === null ? (
@@ -169,8 +167,16 @@ function Block(props: {
 /** A block by its role: a heading is one, a row of a table has cells, and what is no running text says what it is. */
 function Content(props: { readonly block: DocumentBlock; readonly side?: "before" | "after" }) {
   const { block, side } = props;
-  const text = side === undefined ? <MergedText pair={block} /> : <SideText pair={block} side={side} />;
-  const note = block.formatChanged && block.change === "same" && (
+  const words = side === undefined ? `${block.before ?? ""}${block.after ?? ""}` : (block[side] ?? "");
+  const text =
+    words === "" && block.change !== "same" ? (
+      <span className="text-xs text-muted">empty</span>
+    ) : side === undefined ? (
+      <MergedText pair={block} />
+    ) : (
+      <SideText pair={block} side={side} />
+    );
+  const note = block.formatChanged && block.change === "same" && side !== "before" && (
     <span className="ml-2 inline-flex rounded-full border border-draft-line bg-draft-soft px-1.5 text-xs font-medium text-draft">
       Format changed
     </span>
