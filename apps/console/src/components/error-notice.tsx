@@ -36,7 +36,7 @@ export function ErrorNotice(props: NoticeProps) {
   );
   return (
     <>
-      <FailureBox {...props} handlers={handlers} />
+      <FailureBox {...props} handlers={handlers} onReport={setReport} />
       {report !== undefined && <ReportDialog failureId={report} onClose={() => setReport(undefined)} />}
     </>
   );

@@ -9,13 +9,16 @@ import { formatDuration } from "./format.ts";
 export interface NoticeProps {
   readonly failure: Failure;
   readonly handlers?: ErrorHandlers;
+  /** What was kept of it, where no action leads there. */
+  readonly onReport?: (failureId: string) => void;
   readonly title?: string;
   readonly children?: ReactNode;
 }
 
 /** A failure and what its handlers can do; nothing else. For where there is nowhere to go yet, as before anyone is signed in. */
 export function FailureBox(props: NoticeProps) {
-  const { failure, handlers = {} } = props;
+  const { failure, handlers = {}, onReport } = props;
+  const { detail_ref: reportId } = failure;
   const [busy, setBusy] = useState<ErrorAction>();
   const [again, setAgain] = useState<Failure>();
   const actions = failure.actions.filter((action) => handlers[action] !== undefined);
@@ -42,6 +45,18 @@ export function FailureBox(props: NoticeProps) {
           <p className="tabular mt-0.5 text-sm text-muted">
             <span className="font-mono text-xs">{failure.error_code}</span>
             {typeof retryAfter === "number" && ` · the provider asks to wait ${formatDuration(retryAfter)}`}
+            {reportId !== undefined && onReport !== undefined && !actions.includes("view_report") && (
+              <>
+                {" · "}
+                <button
+                  type="button"
+                  onClick={() => onReport(reportId)}
+                  className="rounded-sm underline underline-offset-2 hover:text-ink"
+                >
+                  report
+                </button>
+              </>
+            )}
           </p>
           {actions.length > 0 && (
             <div className="mt-2 flex flex-wrap gap-1.5">

@@ -1,3 +1,4 @@
+import type { ContextUse } from "@benchtop/operations";
 import { BenchtopError, errorActions, errorCodes } from "@benchtop/protocol";
 import { FileDiff, HardDrive, Inbox, Plus } from "lucide-react";
 import { useState, type ReactNode } from "react";
@@ -20,12 +21,32 @@ import { RunStatus } from "../components/run-status.tsx";
 import { Screen } from "../components/screen.tsx";
 import { Segmented } from "../components/segmented.tsx";
 import { Select } from "../components/select.tsx";
+import { ContextMeter } from "../conversation/context-meter.tsx";
 import { ShownOnce } from "../components/shown-once.tsx";
 import { SkeletonRows } from "../components/skeleton.tsx";
 import { ReviewSamples } from "../review/samples.tsx";
 
 const nothing = () => undefined;
 const everyAction = Object.fromEntries(errorActions.map((action) => [action, nothing]));
+
+const nobody = () => Promise.resolve();
+
+/** Of a window of 128,000 tokens; null: nobody knows the window. */
+function windowOf(used: number | null): ContextUse {
+  const usedTokens = used ?? 4_000;
+  const share = usedTokens / 128_000;
+  return {
+    model: "provider/model",
+    contextTokens: used === null ? null : 128_000,
+    usedTokens,
+    pressure: used === null ? null : share < 0.5 ? "light" : share < 0.8 ? "moderate" : "heavy",
+    parts: [
+      { part: "instructions", tokens: 400, count: 1 },
+      { part: "files", tokens: usedTokens - 400, count: 12 },
+    ],
+    leftOut: share > 0.8 ? ["archive/2019.csv", "archive/2020.csv"] : [],
+  };
+}
 
 /** Each component in each of its states, to look at in every appearance. */
 export function GalleryScreen() {
@@ -149,6 +170,11 @@ export function GalleryScreen() {
           <div className="w-50">
             <ProgressBar label="Progress" done={3} total={8} />
           </div>
+        </Group>
+        <Group title="How full a model’s window is">
+          {([4_000, 70_000, 120_000, null] as const).map((usedTokens) => (
+            <ContextMeter key={usedTokens} context={{ use: windowOf(usedTokens), failure: undefined, retry: nobody }} />
+          ))}
         </Group>
         <Group title="Errors">
           <div className="grid w-full gap-2.5">

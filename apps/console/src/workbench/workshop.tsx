@@ -136,7 +136,7 @@ export function Workshop(props: { readonly workbench: Workbench }) {
         kind: "regenerate",
         text: entry.task ?? "",
         turnRunId: entry.runId,
-        model: other ?? entry.model ?? model ?? "",
+        model: other ?? model ?? entry.model ?? "",
         discardEdits: false,
       }),
     [send, model],
@@ -168,7 +168,7 @@ export function Workshop(props: { readonly workbench: Workbench }) {
             await send({ kind, text: entry.task ?? "", model: other ?? entry.model ?? "" });
           }
         };
-        return { retry: () => again(model), grant_consent: () => again(undefined) };
+        return { retry: () => again(model), grant_consent: () => again(entry.model ?? undefined) };
       },
       onOpenChange: openReview,
       onReview: () => openReview(),
@@ -447,7 +447,7 @@ export function Workshop(props: { readonly workbench: Workbench }) {
           <RegenerateDialog
             entry={dialog.entry}
             entries={entries}
-            model={dialog.entry.model ?? choice.model}
+            model={choice.model}
             choosing={dialog.choosing}
             onRegenerate={(other) => {
               closeDialog();
