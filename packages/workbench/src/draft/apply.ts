@@ -7,7 +7,8 @@ import type { ManifestEntry } from "../files/manifest.ts";
 import { parseWorkbenchPath, type WorkbenchPath } from "../path/workbench-path.ts";
 import type { Selectable } from "../rows.ts";
 import { headBefore } from "../workshop/turns.ts";
-import { removeDraft, type Author, type DraftRow, type Drafts } from "./drafts.ts";
+import type { Author, DraftRow, Drafts } from "./drafts.ts";
+import { removeDraft } from "./remove.ts";
 import { changeKind, type DraftView } from "./view.ts";
 
 /** What one path is to say; null for a deletion, `base` for what is published. */

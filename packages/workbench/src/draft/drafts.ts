@@ -1,10 +1,11 @@
 import { BenchtopError, type EventInput } from "@benchtop/protocol";
 import type { BlobRef } from "@benchtop/store";
-import type { Environment, Transaction } from "../environment.ts";
+import type { Environment } from "../environment.ts";
 import { classify, classifyText, type Classification } from "../files/classify.ts";
 import { parseWorkbenchPath, type WorkbenchPath } from "../path/workbench-path.ts";
 import type { Selectable } from "../rows.ts";
 import { applyChanges, tooMuch, type PathChange } from "./apply.ts";
+import { removeDraft } from "./remove.ts";
 import { DraftView } from "./view.ts";
 import { DraftViews } from "./views.ts";
 
@@ -258,12 +259,6 @@ export class Drafts {
 
 function noLonger(workbenchId: string, message: string): BenchtopError {
   return new BenchtopError("CONFLICT_PUBLISHED_CHANGED", message, { phase: "workshop", workbenchId });
-}
-
-export async function removeDraft(transaction: Transaction, draftId: string): Promise<void> {
-  await transaction.deleteFrom("draft_changes").where("draft_id", "=", draftId).execute();
-  await transaction.deleteFrom("draft_decisions").where("draft_id", "=", draftId).execute();
-  await transaction.deleteFrom("drafts").where("id", "=", draftId).execute();
 }
 
 const noDraft: DraftState = {

@@ -53,6 +53,11 @@ export class OutsideChanges {
         toleratesOutsideChanges: true,
         ...(input.strategy === "adopt" && { checkpoint: { reason: "files-changed", message: null } }),
         commit: async (transaction) => {
+          const drafts = transaction.selectFrom("drafts").select("id").where("workbench_id", "=", id);
+          // What was accepted was accepted against the old base.
+          if (to.hash !== from.hash) {
+            await transaction.deleteFrom("draft_decisions").where("draft_id", "in", drafts).execute();
+          }
           await transaction
             .updateTable("drafts")
             .set((update) => ({

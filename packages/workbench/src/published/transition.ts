@@ -1,5 +1,6 @@
 import { setTimeout as wait } from "node:timers/promises";
 import { BenchtopError, newId, type ErrorCode } from "@benchtop/protocol";
+import { removeDraft } from "../draft/remove.ts";
 import { folderOf, now, type Environment, type Transaction } from "../environment.ts";
 import type { Manifest } from "../files/manifest.ts";
 import { insertCheckpoint } from "../publish/insert-checkpoint.ts";
@@ -196,10 +197,7 @@ async function commit(environment: Environment, change: Transition, checkpointId
       const kept = { id: checkpointId, workbenchId, ...change.checkpoint, manifest: from, runId };
       await insertCheckpoint(environment, transaction, kept);
     }
-    if (draftId !== undefined) {
-      await transaction.deleteFrom("draft_changes").where("draft_id", "=", draftId).execute();
-      await transaction.deleteFrom("drafts").where("id", "=", draftId).execute();
-    }
+    if (draftId !== undefined) await removeDraft(transaction, draftId);
     await change.commit?.(transaction);
     await transaction.deleteFrom("publish_intents").where("workbench_id", "=", workbenchId).execute();
   });

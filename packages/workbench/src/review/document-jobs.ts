@@ -5,6 +5,7 @@ import {
   type DocumentComparison,
   type DocumentKind,
 } from "@benchtop/documents";
+import { agentDocumentJobs } from "../workshop/document-jobs.ts";
 
 export interface DocumentsInput {
   /** Null to compare bytes. */
@@ -32,5 +33,5 @@ function bytesOf(file: string | null): Uint8Array | null {
 }
 
 /** What the thread for documents can be asked to do. */
-export const documentJobs = { compareDocuments, renderPage } as const;
+export const documentJobs = { compareDocuments, renderPage, ...agentDocumentJobs } as const;
 export type DocumentJobs = typeof documentJobs;

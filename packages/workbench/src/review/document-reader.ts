@@ -103,7 +103,7 @@ export class DocumentReader {
 }
 
 /** Why a job was killed that asked for too much; undefined for any other failure. */
-function whyKilled(thrown: unknown): string | undefined {
+export function whyKilled(thrown: unknown): string | undefined {
   const { code } = thrown as { code?: unknown };
   if (code === "ETIMEDOUT") return "Reading it takes too long.";
   return code === "ERR_WORKER_OUT_OF_MEMORY" ? "Reading it takes too much memory." : undefined;

@@ -48,8 +48,10 @@ export function compareSides(input: SidesInput): Sides | Unshown {
  * Names a stretch by what it says: which lines of the base it takes away, and what it has instead. Where it is in the new
  * text does not count, so that it keeps its name when another stretch is put back.
  */
-export function stretchId({ oldStart, oldEnd, newStart, newEnd }: Stretch, { newLines }: Sides): string {
+export function stretchId({ oldStart, oldEnd, newStart, newEnd }: Stretch, { oldLines, newLines }: Sides): string {
   const hash = createHash("sha256").update(`${oldStart}:${oldEnd}\n`);
+  for (let at = oldStart; at < oldEnd; at++) hash.update(oldLines[at] ?? "");
+  hash.update("\0");
   for (let at = newStart; at < newEnd; at++) hash.update(newLines[at] ?? "");
   return hash.digest("hex").slice(0, 24);
 }

@@ -4,6 +4,30 @@ import { DraftView } from "../draft/view.ts";
 import { SpoofedNames } from "./spoofed-names.ts";
 import { falseSeparatorIn, hiddenIn, mixedWordIn, skeletonOf } from "./spoofing.ts";
 
+const entry = (path: string) => ({
+  fileId: path,
+  path,
+  sha256: path,
+  bytes: 1,
+  mediaType: "text/plain",
+  opaque: false,
+});
+const row = (path: string, revision: number) => ({
+  draft_id: "d",
+  revision,
+  path,
+  change: "added" as const,
+  sha256: "x",
+  bytes: 1,
+  confirmed: 0 as const,
+  run_id: null,
+  call_id: null,
+  summary: null,
+  media_type: null,
+  opaque: null,
+  at: "",
+});
+
 describe("hostile names", () => {
   test.each([
     ["an override that shows exe as txt", "invoice\u202Etxt.exe"],
@@ -87,20 +111,8 @@ describe("hostile names", () => {
   });
 
   test("are told with the file that they pass for, whether it changed or not", () => {
-    const entry = (path: string) => ({
-      fileId: path,
-      path,
-      sha256: path,
-      bytes: 1,
-      mediaType: "text/plain",
-      opaque: false,
-    });
-    const row = (path: string, revision: number) => ({
-      ...{ draft_id: "d", revision, path, change: "added", sha256: "x", bytes: 1, confirmed: 0, run_id: null },
-      ...{ call_id: null, summary: null, media_type: null, opaque: null, at: "" },
-    });
     const rows = [row("c0py.txt", 1), row("a/rnap.md", 2), row("a/map.md", 3), row("plain.md", 4)];
-    const view = new DraftView(makeManifest([entry("copy.txt"), entry("other.txt")]), rows as never);
+    const view = new DraftView(makeManifest([entry("copy.txt"), entry("other.txt")]), rows);
     const names = new SpoofedNames(view);
     expect(names.warningsOf("c0py.txt")).toEqual([
       { kind: "spoofed-text", message: 'The name looks like that of "copy.txt", which is another file.', where: null },

@@ -11,7 +11,7 @@ const directionMark = /[\u200E\u200F\u061C]/u;
 const rightToLeft = /[\p{Script=Hebrew}\p{Script=Arabic}\p{Script=Syriac}\p{Script=Thaana}\p{Script=Nko}]/u;
 /** Never seen, and never needed: zero-width spaces, fillers, tags that can carry a whole hidden text, and controls. */
 const unseen =
-  // oxlint-disable-next-line no-control-regex -- controls are what is looked for
+  // oxlint-disable-next-line no-control-regex, no-misleading-character-class -- what is looked for
   /[\u200B\u2060-\u2064\u206A-\u206F\u00AD\u034F\u115F\u1160\u17B4\u17B5\u180E\u3164\uFFA0\uFEFF\uFFF9-\uFFFB\u{1D173}-\u{1D17A}\u{E0000}-\u{E0FFF}\u0000-\u0008\u000E-\u001A\u001C-\u001F\u007F\u0080-\u0084\u0086-\u009F]/u;
 /** Joiners belong to Persian, Indic scripts and emoji; between letters of other scripts they only hide. */
 const joinerInLatin =
@@ -39,7 +39,7 @@ export function mixedWordIn(text: string): { readonly word: string; readonly scr
     if (isPlain(found)) continue;
     const scripts = scriptsOf(found);
     if (scripts.length < 2 || together.some((set) => scripts.every((script) => set.has(script)))) continue;
-    if ([...found].some((character) => lookAlikes.has(character)))
+    if (Array.from(found).some((character) => lookAlikes.has(character)))
       return { word: found, scripts: scripts.join(" and ") };
   }
   return undefined;
@@ -72,6 +72,7 @@ export function skeletonOf(name: string): string {
 
 /** Letters, digits, and what ASCII has beside them: nothing to look for. */
 function isPlain(text: string): boolean {
+  // oxlint-disable-next-line no-control-regex -- an escape shows, and is in many logs
   return /^[\t\n\v\f\r\u001B -~]*$/.test(text);
 }
 

@@ -6,11 +6,14 @@ import type { JobFailure, JobReply, JobRequest, JobTable } from "./jobs.ts";
 export function serve(jobs: JobTable): void {
   let last = Promise.resolve();
   parentPort?.on("message", (request: JobRequest) => {
-    last = last.then(async () => {
-      parentPort?.postMessage({ id: request.id, began: true } satisfies JobReply, []);
-      parentPort?.postMessage(await perform(jobs, request), []);
-    });
+    last = answer(jobs, request, last);
   });
+}
+
+async function answer(jobs: JobTable, request: JobRequest, before: Promise<void>): Promise<void> {
+  await before;
+  parentPort?.postMessage({ id: request.id, began: true } satisfies JobReply, []);
+  parentPort?.postMessage(await perform(jobs, request), []);
 }
 
 async function perform(jobs: JobTable, { id, name, input }: JobRequest): Promise<JobReply> {

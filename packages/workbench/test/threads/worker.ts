@@ -9,18 +9,18 @@ export const testJobs = {
     await delay(20);
     return text;
   },
-  spin: (_: null): never => {
+  spin: (): never => {
     for (;;);
   },
-  eat: (_: null): never => {
+  eat: (): never => {
     const eaten: string[][] = [];
     for (;;) eaten.push(Array.from({ length: 10_000 }, (_, index) => `${index}`));
   },
-  exit: (_: null): never => process.exit(0),
-  refuse: (_: null): never => {
+  exit: (): never => process.exit(0),
+  refuse: (): never => {
     throw new BenchtopError("NOT_FOUND", "It is not there.", { phase: "review" });
   },
-  fail: (_: null): never => {
+  fail: (): never => {
     throw Object.assign(new Error("no such file"), { code: "ENOENT", path: "/x" });
   },
 } as const;
