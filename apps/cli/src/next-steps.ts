@@ -105,12 +105,15 @@ const byCode: Partial<Record<ErrorCode, Steps>> = {
   SANDBOX_VIOLATION: () => ["paths are relative to the workbench, without `..`, links or reserved names"],
   USER_CANCELED: ({ runId }) =>
     runId === undefined ? [] : [`what it said so far: \`benchtop runs show ${runId} --events\``],
-  INTERNAL: (_, error) => [
-    error.info.detail_ref === undefined
-      ? "the daemon's log holds more: `benchtop status` says where it is"
-      : `report: reports/${error.info.detail_ref}.json in BENCHTOP_HOME`,
-  ],
+  INTERNAL: (_, error) => [reportOf(error) ?? "the daemon's log holds more: `benchtop status` says where it is"],
 };
+
+/** Where the report of a failure is: kept by the daemon, or as a file where it could not be. */
+function reportOf({ info }: BenchtopError): string | undefined {
+  const { detail_ref: ref } = info;
+  if (ref === undefined) return undefined;
+  return ref.startsWith("fail_") ? `\`benchtop failures show ${ref}\`` : `report: reports/${ref}.json in BENCHTOP_HOME`;
+}
 
 const byAction: Record<ErrorAction, Steps> = {
   retry: () => ["try again"],
@@ -119,8 +122,7 @@ const byAction: Record<ErrorAction, Steps> = {
   open_settings: () => ["`benchtop providers list`"],
   restore_checkpoint: ({ workbench }) => [`\`benchtop checkpoints list ${workbench ?? "NAME"}\``],
   free_disk_space: () => ["make room on the disk, then try again"],
-  view_report: (_, error) =>
-    error.info.detail_ref === undefined ? [] : [`report: reports/${error.info.detail_ref}.json in BENCHTOP_HOME`],
+  view_report: (_, error) => [reportOf(error) ?? []].flat(),
   review_draft: ({ workbench }) => [`\`benchtop draft diff ${workbench ?? "NAME"}\``],
   discard_draft: ({ workbench }) => [`\`benchtop draft discard ${workbench ?? "NAME"}\``],
   grant_consent: () => ["add `--consent once`"],

@@ -108,8 +108,8 @@ const transfers: { readonly [Id in Exclude<OperationId, JsonId>]: (call: Call) =
   "evals.report": (call) => keepFrom(call, "evals.report"),
 };
 
-async function keepFrom<Id extends DownloadId>(call: Call, id: Id): Promise<void> {
-  await keep(call, await call.client.downloadFrom(id, call.input as InputOf<Operations[Id]>));
+async function keepFrom(call: Call, id: DownloadId): Promise<void> {
+  await keep(call, await call.client.downloadFrom(id, call.input as InputOf<Operations[DownloadId]>));
 }
 
 function isTransfer(id: OperationId): id is keyof typeof transfers {

@@ -1,3 +1,4 @@
+import { BenchtopError } from "@benchtop/protocol/errors";
 import type { Command } from "commander";
 import type { Invocation } from "../invocation.ts";
 import { formatAge, formatBytes, formatCount } from "../output/format.ts";
@@ -25,9 +26,26 @@ export function addCheckpointCommands(program: Command, invocation: Invocation):
   addCommand(
     checkpoints,
     "restore <workbench> [checkpoint]",
-    "Bring the published files of a checkpoint back (the newest unless told). What is there now becomes a checkpoint first.",
+    "Bring the files and the conversation of a checkpoint back (the newest unless told). What is there now becomes a checkpoint first.",
     ["benchtop checkpoints list budget", "benchtop checkpoints restore budget cp_01k…"],
   ).action((workbench: string, checkpoint: string | undefined) => restore(invocation, workbench, checkpoint));
+
+  addCommand(checkpoints, "remove <workbench> <checkpoint>", "Forget a checkpoint; it cannot be brought back then.")
+    .option("-y, --yes", "do not ask")
+    .action((workbench: string, checkpoint: string, options: { yes?: boolean }) =>
+      remove(invocation, workbench, checkpoint, options.yes ?? false),
+    );
+}
+
+async function remove(invocation: Invocation, workbench: string, checkpointId: string, yes: boolean): Promise<void> {
+  invocation.about({ workbench });
+  const { terminal } = invocation;
+  if (terminal.isInteractive && !yes && !(await terminal.confirm(`Forget the checkpoint ${checkpointId} for good?`))) {
+    throw new BenchtopError("USER_CANCELED", "The checkpoint is kept.");
+  }
+  await (await invocation.client()).call("checkpoints.remove", { workbenchId: workbench, checkpointId });
+  if (invocation.json) return invocation.printJson({ checkpointId });
+  terminal.line(`Removed ${checkpointId}.`);
 }
 
 async function listCheckpoints(

@@ -1,13 +1,19 @@
+import { spawnSync } from "node:child_process";
+import { mkdtemp, readFile, rm, writeFile } from "node:fs/promises";
+import { tmpdir } from "node:os";
+import { basename, join } from "node:path";
+import { buffer } from "node:stream/consumers";
 import type { Command } from "commander";
 import { BenchtopError } from "@benchtop/protocol/errors";
 import { errorOf, followToEnd } from "../follow.ts";
 import type { Invocation } from "../invocation.ts";
 import { printDiff } from "../output/diff.ts";
+import { printDocumentDiff } from "../output/document-diff.ts";
 import { formatAge, formatBytes, formatCount, formatCounts, printable } from "../output/format.ts";
 import { withProgress } from "../output/progress.ts";
 import { printTable } from "../output/table.ts";
 import { addCommand, addGroup, collect, wholeNumber } from "./command.ts";
-import { quoted } from "./names.ts";
+import { allItems, quoted } from "./names.ts";
 import { orderedMap } from "./ordered-map.ts";
 
 export function addDraftCommands(program: Command, invocation: Invocation): void {
@@ -30,6 +36,32 @@ export function addDraftCommands(program: Command, invocation: Invocation): void
     .option("-U, --context <lines>", "unchanged lines around a change", wholeNumber, 3)
     .action((workbench: string, paths: string[], options: { context: number }) =>
       draftDiff(invocation, workbench, paths, options.context),
+    );
+
+  addCommand(
+    draft,
+    "accept <workbench> [paths...]",
+    "Mark files of the Draft as looked at and right; without a path, all of them.",
+    ["benchtop draft accept budget summary.md"],
+  ).action((workbench: string, paths: string[]) => decide(invocation, workbench, paths, "accept"));
+
+  addCommand(draft, "reject <workbench> <paths...>", "Take files out of the Draft: each is as it is published again.", [
+    "benchtop draft reject budget old.csv notes.md",
+  ])
+    .option("-y, --yes", "do not ask")
+    .action((workbench: string, paths: string[], options: { yes?: boolean }) =>
+      reject(invocation, workbench, paths, options.yes ?? false),
+    );
+
+  addCommand(
+    draft,
+    "edit <workbench> <path>",
+    "Change a file of the Draft by hand: in your editor, or with the content of a file.",
+    ["benchtop draft edit budget summary.md", "benchtop draft edit budget logo.png --from ./logo.png"],
+  )
+    .option("--from <file>", "take this file's content; - reads standard input")
+    .action((workbench: string, path: string, options: { from?: string }) =>
+      editByHand(invocation, workbench, path, options.from),
     );
 
   addCommand(
@@ -87,8 +119,16 @@ async function draftStatus(invocation: Invocation, workbench: string): Promise<v
       align: "right",
       value: ({ bytesAfter, bytesBefore }) => formatBytes(bytesAfter ?? bytesBefore ?? 0),
     },
+    { title: "", value: ({ accepted }) => (accepted ? "✓" : "") },
     { title: "PATH", value: ({ path }) => path },
+    { title: "WHAT", value: ({ summary }) => summary ?? "", shrink: true },
   ]);
+  for (const { path, warnings } of answer.changes) {
+    for (const { message } of warnings) {
+      terminal.errorLine(`${terminal.errorColours.yellow("!")} ${printable(path)}: ${printable(message)}`);
+    }
+  }
+  if (answer.draft.stale) terminal.errorLine("Nobody has touched this Draft for days: publish it, or discard it.");
   if (unconfirmedDeletions.length > 0) {
     terminal.line(`${formatCount(unconfirmedDeletions.length, "deletion")} must be confirmed before publishing.`);
   }
@@ -111,15 +151,132 @@ async function draftDiff(
     throw new BenchtopError("NOT_FOUND", `The Draft does not change ${missing}.`, { phase: "review" });
   }
   const wanted = paths.length === 0 ? changes : changes.filter(({ path }) => paths.includes(path));
-  const diffs = orderedMap(wanted, 8, ({ path }) =>
-    client.call("review.getTextDiff", { workbenchId: workbench, path, contextLines }),
-  );
+  const diffs = orderedMap(wanted, 8, async ({ path, view, document }) => ({
+    text: await client.call("review.getTextDiff", { workbenchId: workbench, path, contextLines }),
+    ...(view !== "text" &&
+      document !== null && { document: await client.call("review.getDocumentDiff", { workbenchId: workbench, path }) }),
+  }));
   if (invocation.json) {
     const all = [];
-    for await (const [, diff] of diffs) all.push(diff);
+    for await (const [, { text, document }] of diffs) all.push({ ...text, ...(document && { document }) });
     return invocation.printJson({ draft, draftSummary, changes: wanted, diffs: all });
   }
-  for await (const [change, diff] of diffs) printDiff(invocation.terminal, change, diff);
+  for await (const [change, { text, document }] of diffs) {
+    printDiff(invocation.terminal, change, text);
+    if (document) printDocumentDiff(invocation.terminal, document);
+  }
+}
+
+async function decide(
+  invocation: Invocation,
+  workbench: string,
+  paths: readonly string[],
+  decision: "accept" | "reject",
+): Promise<void> {
+  invocation.about({ workbench });
+  const client = await invocation.client();
+  const { draft, changes } = await client.call("review.getChangeSet", { workbenchId: workbench });
+  if (!draft.exists && !invocation.json) return sayNoDraft(invocation, workbench);
+  const missing = paths.find((path) => !changes.some((change) => change.path === path));
+  if (missing !== undefined) {
+    throw new BenchtopError("NOT_FOUND", `The Draft does not change ${missing}.`, { phase: "review" });
+  }
+  const wanted = paths.length === 0 ? changes : changes.filter(({ path }) => paths.includes(path));
+  const decisions = wanted.map(({ path, sha256After }) => ({ path, sha256: sha256After, decision }));
+  const about = { workbenchId: workbench, ...(draft.draftId !== null && { draftId: draft.draftId }) };
+  const answer =
+    decisions.length === 0 ? { draft, changes } : await client.call("draft.decide", { ...about, decisions });
+  if (invocation.json) return invocation.printJson(answer);
+  const files = formatCount(wanted.length, "file");
+  invocation.terminal.line(
+    decision === "accept"
+      ? `Accepted ${files}.`
+      : `Rejected ${files}. ${answer.draft.exists ? `The Draft: ${formatCounts(answer.draft.counts)}.` : "There is no Draft any more."}`,
+  );
+}
+
+async function reject(
+  invocation: Invocation,
+  workbench: string,
+  paths: readonly string[],
+  yes: boolean,
+): Promise<void> {
+  const { terminal } = invocation;
+  if (terminal.isInteractive && !yes) {
+    const question = `Take ${formatCount(paths.length, "file")} out of the Draft? What was changed there is lost.`;
+    if (!(await terminal.confirm(question))) throw new BenchtopError("USER_CANCELED", "The Draft is kept.");
+  }
+  await decide(invocation, workbench, paths, "reject");
+}
+
+/** What the file is now, as far as the Draft says; null where there is none. */
+async function draftFile(invocation: Invocation, workbench: string, path: string): Promise<string | null> {
+  const client = await invocation.client();
+  const files = await allItems((page) =>
+    client.call("files.list", { workbenchId: workbench, side: "draft", limit: 1000, ...page }),
+  );
+  return files.find((file) => file.path === path)?.sha256 ?? null;
+}
+
+async function editByHand(
+  invocation: Invocation,
+  workbench: string,
+  path: string,
+  from: string | undefined,
+): Promise<void> {
+  invocation.about({ workbench });
+  const client = await invocation.client();
+  const sha256 = await draftFile(invocation, workbench, path);
+  const content = from === undefined ? await inEditor(invocation, workbench, path, sha256) : await contentOf(from);
+  if (content === undefined) return invocation.terminal.line("Nothing was changed.");
+  const { sha256: upload } = await client.upload(content);
+  const answer = await client.call("draft.edit", { workbenchId: workbench, path, sha256, upload });
+  if (invocation.json) return invocation.printJson(answer);
+  invocation.terminal.line(`${printable(path)} is ${answer.change?.change ?? "as it is published"} in the Draft.`);
+}
+
+async function contentOf(from: string): Promise<Uint8Array> {
+  if (from === "-") return await buffer(process.stdin);
+  try {
+    return await readFile(from);
+  } catch (cause) {
+    throw new BenchtopError("FILE_READ_FAILED", `${from} cannot be read.`, { cause });
+  }
+}
+
+/** The file in the person's editor; undefined where they left it as it was. */
+async function inEditor(
+  invocation: Invocation,
+  workbench: string,
+  path: string,
+  sha256: string | null,
+): Promise<Uint8Array | undefined> {
+  const editor = process.env["VISUAL"] ?? process.env["EDITOR"];
+  if (editor === undefined || !invocation.terminal.isInteractive) {
+    throw new BenchtopError(
+      "VALIDATION_FAILED",
+      "There is no editor to open: set VISUAL or EDITOR at a terminal, or give the content with --from FILE.",
+      { phase: "review" },
+    );
+  }
+  const client = await invocation.client();
+  const before =
+    sha256 === null
+      ? new Uint8Array()
+      : new Uint8Array(await (await client.download({ workbenchId: workbench, path, side: "draft" })).arrayBuffer());
+  const folder = await mkdtemp(join(tmpdir(), "benchtop-edit-"));
+  try {
+    const file = join(folder, basename(path));
+    await writeFile(file, before, { mode: 0o600 });
+    const [command = "", ...words] = editor.split(" ");
+    const { status } = spawnSync(command, [...words, file], { stdio: "inherit" });
+    if (status !== 0)
+      throw new BenchtopError("USER_CANCELED", "The editor ended without success; nothing was changed.");
+    const after = await readFile(file);
+    return after.equals(before) ? undefined : after;
+  } finally {
+    await rm(folder, { recursive: true, force: true });
+  }
 }
 
 interface PublishOptions {

@@ -55,6 +55,13 @@ async function listEgress(invocation: Invocation, options: EgressOptions): Promi
     },
     { title: "SENT", align: "right", value: ({ bytesSent }) => formatBytes(bytesSent) },
     { title: "RECEIVED", align: "right", value: ({ bytesReceived }) => formatBytes(bytesReceived) },
+    {
+      title: "TOKENS",
+      align: "right",
+      value: ({ inputTokens, outputTokens }) =>
+        inputTokens === null && outputTokens === null ? "" : `${inputTokens ?? 0}/${outputTokens ?? 0}`,
+    },
+    { title: "FILES", align: "right", value: ({ fileCount }) => (fileCount === null ? "" : String(fileCount)) },
     { title: "RUN", value: ({ runId }) => runId ?? "" },
   ]);
 }

@@ -47,6 +47,21 @@ export function addFileCommands(workbench: Command, invocation: Invocation): voi
     .action((name: string, folder: string, paths: string[], options: { overwrite?: boolean }) =>
       extract(invocation, name, folder, paths, options.overwrite ?? false),
     );
+
+  addCommand(workbench, "origins <workbench>", "Where files were copied from, and what differs there.").action(
+    (name: string) => listOrigins(invocation, name),
+  );
+
+  addCommand(
+    workbench,
+    "write-back <workbench> [paths...]",
+    "Write published files back to where they were copied from. What was changed there since is left alone.",
+    ["benchtop workbench origins budget", "benchtop workbench write-back budget totals.csv"],
+  )
+    .option("--overwrite", "replace what was changed there since, too")
+    .action((name: string, paths: string[], options: { overwrite?: boolean }) =>
+      writeBack(invocation, name, paths, options.overwrite ?? false),
+    );
 }
 
 async function add(
@@ -143,6 +158,31 @@ interface Outcome {
   readonly outcome: "done" | "refused";
   readonly code?: string | undefined;
   readonly reason?: string | undefined;
+}
+
+async function listOrigins(invocation: Invocation, name: string): Promise<void> {
+  invocation.about({ workbench: name });
+  const answer = await (await invocation.client()).call("files.origins", { workbenchId: name });
+  if (invocation.json) return invocation.printJson(answer);
+  if (answer.items.length === 0) return invocation.terminal.line("No file was copied from a folder of this machine.");
+  printTable(invocation.terminal, answer.items, [
+    { title: "STATE", value: ({ state }) => state.replaceAll("-", " ") },
+    { title: "PATH", value: ({ path }) => path },
+    { title: "COPIED FROM", value: ({ hostPath }) => hostPath },
+  ]);
+}
+
+async function writeBack(invocation: Invocation, name: string, paths: string[], overwrite: boolean): Promise<void> {
+  invocation.about({ workbench: name });
+  const client = await invocation.client();
+  const answer = await withProgress(invocation.terminal, "Writing back", () =>
+    client.call("files.writeBack", {
+      workbenchId: name,
+      overwrite,
+      ...(paths.length > 0 && { workbenchPaths: paths }),
+    }),
+  );
+  report(invocation, answer, answer.writeBackResults, "Wrote back");
 }
 
 /** Refused files are named, and make the command fail. */

@@ -15,6 +15,10 @@ const change: Change = {
   linesAdded: 1,
   linesRemoved: 1,
   runId: null,
+  summary: null,
+  document: null,
+  accepted: false,
+  warnings: [],
 };
 const diff: TextDiff = {
   path: "data.csv",
@@ -31,6 +35,9 @@ const diff: TextDiff = {
         { kind: "removed", text: "Total,16", oldLine: 2, newLine: null, marks: [[6, 8]], noNewline: true },
         { kind: "added", text: "Total,15", oldLine: null, newLine: 2, marks: [[6, 8]] },
       ],
+      id: "1",
+      stretches: [],
+      accepted: false,
     },
   ],
   linesAdded: 1,
@@ -38,6 +45,7 @@ const diff: TextDiff = {
   truncated: false,
   oldLineCount: 2,
   newLineCount: 2,
+  warnings: [],
 };
 
 describe("a file's change", () => {

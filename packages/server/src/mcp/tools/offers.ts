@@ -130,7 +130,9 @@ export const offers: { readonly [Id in OperationId]: Offer } = {
   "review.getDocumentDiff": read,
   "review.getPage": bytes,
   "draft.decide": gated((input) => `benchtop draft publish ${bench(input)}`),
-  "draft.edit": none("What a person changes by hand is theirs; an agent of the workbench writes with workshop_run_agent."),
+  "draft.edit": none(
+    "What a person changes by hand is theirs; an agent of the workbench writes with workshop_run_agent.",
+  ),
   "draft.confirmDeletions": gated((input) => `benchtop draft publish ${bench(input)}`),
   "draft.publish": gated((input) => `benchtop draft publish ${bench(input)}`),
   "draft.discard": gated((input) => `benchtop draft discard ${bench(input)}`),
@@ -161,8 +163,8 @@ export const offers: { readonly [Id in OperationId]: Offer } = {
   "egressExceptions.revoke": none("Hosts of the local network are the operator's to approve, in the console."),
 
   "contextItems.list": read,
-  "contextItems.put": gated((input) => `benchtop workshop context set ${bench(input)}`),
-  "contextItems.remove": gated((input) => `benchtop workshop context remove ${bench(input)} ${word(input["itemId"])}`),
+  "contextItems.put": gated((input) => `benchtop workshop set-item ${bench(input)} ${word(input["title"])} -`),
+  "contextItems.remove": gated((input) => `benchtop workshop remove-item ${bench(input)} ${word(input["itemId"])}`),
 
   "memory.set": gated((input) => `benchtop memory ${input["enabled"] === true ? "on" : "off"} ${bench(input)}`),
   "memory.list": read,
