@@ -192,8 +192,19 @@ export function readWorkbenches(database: DatabaseSync, home: string): FoundWork
       hasDraft: rowsOf(database, "SELECT id FROM drafts WHERE workbench_id = ?", workbenchId).length > 0,
       draft: new Map(draft.map(([path, change]) => [path, change["sha256"] as string | null])),
       checkpoints: rowsOf(database, "SELECT id FROM checkpoints WHERE workbench_id = ?", workbenchId).length,
+      kept: keptBy(database, home, workbenchId),
     };
   });
+}
+
+function keptBy(database: DatabaseSync, home: string, workbenchId: string): Map<string, Set<string>> {
+  const kept = new Map<string, Set<string>>();
+  for (const row of rowsOf(database, "SELECT manifest_hash FROM checkpoints WHERE workbench_id = ?", workbenchId)) {
+    for (const { path, sha256 } of manifestOf(home, String(row["manifest_hash"]))) {
+      kept.set(path, (kept.get(path) ?? new Set()).add(sha256));
+    }
+  }
+  return kept;
 }
 
 /** path → sha256 of every file below a folder. */

@@ -4,7 +4,8 @@ import { join } from "node:path";
 import { nameOf, type Attempt } from "./attempt.ts";
 import { examine } from "./examine.ts";
 import { fsyncOrderViolations } from "./fsync-order.ts";
-import type { Acknowledgement, Facts, Scenario } from "./scenario.ts";
+import { startUp } from "./product.ts";
+import { placesOf, type Acknowledgement, type Facts, type Scenario } from "./scenario.ts";
 import { boundariesOf, readCalls, runNode, shimEnvironment, type Blow, type Boundary, type Ended } from "./shim.ts";
 
 const child = join(import.meta.dirname, "child.ts");
@@ -71,6 +72,8 @@ export class Laboratory {
         ? undefined
         : boundariesOf(readCalls(join(folder, `${struck}.log`))).find(({ n }) => n === at.at);
     const violations = await this.#examine(prepared, folder, acted, attempt.blow);
+    if (violations.length === 0 && attempt.blow.kind === "fail" && refused(acted))
+      violations.push(...(await this.#again(prepared, folder)));
     return { name: nameOf(attempt), boundary, violations, kept: this.#dispose(folder, violations.length > 0) };
   }
 
@@ -109,7 +112,15 @@ export class Laboratory {
 
   #act(prepared: Prepared, folder: string, blow: Blow, wide: boolean): Promise<Ended> {
     const home = join(folder, "home");
-    const environment = shimEnvironment({ shim: this.#shim, home, log: join(folder, "act.log"), blow, wide });
+    const places = placesOf(home);
+    const environment = shimEnvironment({
+      shim: this.#shim,
+      home,
+      ...(existsSync(places) && { also: places }),
+      log: join(folder, "act.log"),
+      blow,
+      wide,
+    });
     return runNode([child, "act", prepared.scenario.name, home, JSON.stringify(prepared.facts)], environment);
   }
 
@@ -139,9 +150,22 @@ export class Laboratory {
     }
   }
 
+  async #again({ scenario, facts }: Prepared, folder: string): Promise<string[]> {
+    if (!scenario.again) return [];
+    const home = join(folder, "home");
+    try {
+      await using product = await startUp(home);
+      return await scenario.again(product, home, facts);
+    } catch (error) {
+      return [`refused again, with nothing in the way: ${error instanceof Error ? error.message : String(error)}`];
+    }
+  }
+
   #copy(home: string): string {
     const folder = join(this.root, String(this.#next++));
-    cpSync(home, join(folder, "home"), { recursive: true, preserveTimestamps: true, verbatimSymlinks: true });
+    const copy = join(folder, "home");
+    cpSync(home, copy, asItIs);
+    if (existsSync(placesOf(home))) cpSync(placesOf(home), placesOf(copy), asItIs);
     return folder;
   }
 
@@ -150,6 +174,14 @@ export class Laboratory {
     rmSync(folder, { recursive: true, force: true });
     return undefined;
   }
+}
+
+const asItIs = { recursive: true, preserveTimestamps: true, verbatimSymlinks: true } as const;
+
+/** Whether the work itself was refused, and not only, say, the closing after it. */
+function refused({ lines }: Ended): boolean {
+  const said = lines.map((line) => JSON.parse(line) as Acknowledgement);
+  return said.some((item) => item.kind === "failed" && item.what !== "close");
 }
 
 /** In memory where there is a file system in memory: a killed process loses nothing of it either, and it is fast. */

@@ -1,7 +1,7 @@
 import type { Attempt } from "./attempt.ts";
 import type { Laboratory, Prepared } from "./laboratory.ts";
 import { evenly } from "./options.ts";
-import type { Blow, Boundary } from "./shim.ts";
+import { quietCalls, type Blow, type Boundary } from "./shim.ts";
 
 /** Attempts of one kind on one scenario, in the order of their boundaries. */
 export interface Group {
@@ -54,15 +54,21 @@ function powerCuts(boundaries: readonly Boundary[]): Blow[] {
 function faults(boundaries: readonly Boundary[]): Blow[] {
   return boundaries.flatMap((boundary, index): Blow[] => {
     const { n: at, call } = boundary;
-    if (sameCommit(boundaries[index - 1], boundary)) return [];
+    const previous = boundaries[index - 1];
+    if (sameCommit(previous, boundary) || sameReading(previous, boundary)) return [];
     const broken: Blow = { kind: "fail", at, errno: "EIO" };
-    if (call === "unlink" || call === "rmdir" || call.endsWith("sync")) return [broken];
+    if (call === "unlink" || call === "rmdir" || call.endsWith("sync") || quietCalls.has(call)) return [broken];
     return [broken, { ...broken, errno: "ENOSPC" }, { ...broken, errno: "ENOSPC", onwards: true }];
   });
 }
 
 function sameCommit(one: Boundary | undefined, next: Boundary | undefined): boolean {
   return one !== undefined && one.call === "pwrite" && one.call === next?.call && one.path === next.path;
+}
+
+/** One read of a file stands for those that go on with it. */
+function sameReading(one: Boundary | undefined, next: Boundary): boolean {
+  return one !== undefined && one.call === "read" && one.call === next.call && one.path === next.path;
 }
 
 /** For first kills spread over the scenario, a second kill at every boundary of the recovery. */

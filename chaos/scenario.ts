@@ -1,4 +1,5 @@
 import type { RunEvent } from "@benchtop/protocol";
+import type { Product } from "./product.ts";
 
 /** What a scenario knows of its prepared home; plain JSON, handed to the process that acts and to the one that checks. */
 export type Facts = Readonly<Record<string, unknown>>;
@@ -18,7 +19,13 @@ export type Acknowledgement =
   /** A call of the product returned. */
   | { readonly kind: "done"; readonly what: string; readonly value?: unknown }
   /** A call of the product was refused. */
-  | { readonly kind: "failed"; readonly what: string; readonly code: string; readonly message: string };
+  | {
+      readonly kind: "failed";
+      readonly what: string;
+      readonly code: string;
+      readonly message: string;
+      readonly actions: readonly string[];
+    };
 
 export type Say = (acknowledgement: Acknowledgement) => void;
 
@@ -35,6 +42,13 @@ export interface Scenario {
   act(home: string, facts: Facts, say: Say): Promise<void>;
   /** What must hold after start-up has recovered, beyond what holds for every scenario; one sentence a violation. */
   check(found: Found): Promise<string[]> | string[];
+  /** Does it once more, on a home on which it was refused because a call failed; now that none fails, it must work. */
+  again?(product: Product, home: string, facts: Facts): Promise<string[]>;
+}
+
+/** Beside a home: files of its owner that are none of Benchtop's, and that a scenario works on as well. */
+export function placesOf(home: string): string {
+  return `${home}-places`;
 }
 
 /** The state after recovery. */
@@ -60,4 +74,6 @@ export interface FoundWorkbench {
   /** path → sha256 (null: deleted) of the Draft. */
   readonly draft: ReadonlyMap<string, string | null>;
   readonly checkpoints: number;
+  /** path → every sha256 that one of the checkpoints has there. */
+  readonly kept: ReadonlyMap<string, ReadonlySet<string>>;
 }

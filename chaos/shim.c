@@ -6,6 +6,7 @@
  * a write). Boundaries are counted over the whole process; all threads share the counter.
  *
  *   CHAOS_HOME        only paths below it count; it must be an existing folder
+ *   CHAOS_ALSO        paths below this folder count, too
  *   CHAOS_LOG         append one line a call to this file (see log_begin)
  *   CHAOS_KILL_AT=n   SIGKILL the process at boundary n …
  *   CHAOS_WHEN        … `before` the call is made or `after` it returned
@@ -13,11 +14,14 @@
  *   CHAOS_FAIL_AT=n   fail boundary n …
  *   CHAOS_FAIL_FROM=n … or every boundary from n on that needs room, as a full disk does …
  *   CHAOS_ERRNO       … with EIO or ENOSPC
- *   CHAOS_WIDE=1      count writes to every file and the creation of files as boundaries as well
+ *   CHAOS_WIDE=1      count writes to every file and the creation of files as boundaries as well, and calls that change
+ *                     nothing, or only who may do what: opening and reading files and folders, asking for stats, chmod. Those of
+ *                     SQLite's own files do not count.
  *
  * Calls are serialised by one lock, so that the log is the order in which they took effect.
  */
 #define _GNU_SOURCE
+#include <dirent.h>
 #include <dlfcn.h>
 #include <errno.h>
 #include <fcntl.h>
@@ -34,8 +38,8 @@
 #include <unistd.h>
 #include "power.h"
 
-static char home[PATH_MAX];
-static size_t home_length;
+static char home[PATH_MAX], also[PATH_MAX];
+static size_t home_length, also_length;
 static int log_fd = -1;
 static long kill_at, fail_at, fail_from;
 static int kill_after, fail_errno = EIO, wide;
@@ -53,6 +57,8 @@ __attribute__((constructor)) static void start(void) {
   const char *given = getenv("CHAOS_HOME");
   if (!given || !realpath(given, home)) return;
   home_length = strlen(home);
+  const char *besides = getenv("CHAOS_ALSO");
+  if (besides && realpath(besides, also)) also_length = strlen(also);
   kill_at = number("CHAOS_KILL_AT");
   fail_at = number("CHAOS_FAIL_AT");
   fail_from = number("CHAOS_FAIL_FROM");
@@ -64,9 +70,14 @@ __attribute__((constructor)) static void start(void) {
   if (log) log_fd = syscall(SYS_openat, AT_FDCWD, log, O_WRONLY | O_CREAT | O_APPEND | O_CLOEXEC, 0600);
 }
 
-static int below_home(const char *path) {
-  return home_length && !strncmp(path, home, home_length) && (path[home_length] == '/' || path[home_length] == 0);
+static int below(const char *path, const char *folder, size_t length) {
+  return length && !strncmp(path, folder, length) && (path[length] == '/' || path[length] == 0);
 }
+static int below_home(const char *path) {
+  return below(path, home, home_length) || below(path, also, also_length);
+}
+/* As the log names it: relative to the home, or whole. */
+static const char *shown(const char *path) { return below(path, home, home_length) ? path + home_length : path; }
 
 static int fd_path(int fd, char *out) {
   char link[64];
@@ -128,7 +139,7 @@ struct boundary {
 static struct boundary enter(int counts, int allocates, const char *call, const char *path, const char *path2) {
   pthread_mutex_lock(&lock);
   struct boundary at = {counts ? ++counter : 0, 0};
-  log_line(">\t%ld\t%s\t%s\t%s\n", at.n, call, path + home_length, path2 ? path2 + home_length : "");
+  log_line(">\t%ld\t%s\t%s\t%s\n", at.n, call, shown(path), path2 ? shown(path2) : "");
   if (at.n && at.n == kill_at && !kill_after) die();
   at.fail = at.n && (at.n == fail_at || (fail_from && at.n >= fail_from && allocates));
   return at;
@@ -294,7 +305,24 @@ ssize_t sendfile64(int fd, int from, off64_t *position, size_t length) {
   WRITE("sendfile", fd, length, -1, real(fd, from, position, length))
 }
 
-/* libuv copies files by copy_file_range through syscall(). */
+/* A call that no crash can tell from its absence; it can only fail. SQLite reads its files in its own ways. */
+#define QUIET(call, path, real_call) \
+  if (!is_database(path) && !strstr(path, "-shm")) { \
+    struct boundary at = enter(1, 0, call, path, NULL); \
+    long result = ATTEMPT(at, real_call); \
+    leave(at, call, result, 0); \
+    return result; \
+  }
+#define QUIET_FD(call, fd, real_call) \
+  char path[PATH_MAX]; \
+  if (wide && home_length && fd != log_fd && fd_path(fd, path) && below_home(path)) { QUIET(call, path, real_call) } \
+  return real_call;
+#define QUIET_AT(call, dir, name, real_call) \
+  char path[PATH_MAX]; \
+  if (wide && full_path(dir, name, path)) { QUIET(call, path, real_call) } \
+  return real_call;
+
+/* libuv copies files by copy_file_range, and asks for stats, through syscall(). */
 long syscall(long call, ...) {
   static long (*real)(long, ...);
   if (!real) real = (long (*)(long, ...))dlsym(RTLD_NEXT, "syscall");
@@ -303,16 +331,68 @@ long syscall(long call, ...) {
   va_start(arguments, call);
   for (int i = 0; i < 6; i++) a[i] = va_arg(arguments, long);
   va_end(arguments);
+  if (call == SYS_statx && !(a[2] & AT_EMPTY_PATH)) {
+    QUIET_AT("stat", (int)a[0], (const char *)a[1], real(call, a[0], a[1], a[2], a[3], a[4], a[5]))
+  }
   if (call == SYS_copy_file_range) {
     WRITE("copy_file_range", (int)a[2], (size_t)a[4], -1, real(call, a[0], a[1], a[2], a[3], a[4], a[5]))
   }
   return real(call, a[0], a[1], a[2], a[3], a[4], a[5]);
 }
 
+ssize_t read(int fd, void *bytes, size_t length) {
+  REAL(read);
+  QUIET_FD("read", fd, real(fd, bytes, length))
+}
+ssize_t pread(int fd, void *bytes, size_t length, off_t offset) {
+  REAL(pread);
+  QUIET_FD("read", fd, real(fd, bytes, length, offset))
+}
+ssize_t pread64(int fd, void *bytes, size_t length, off64_t offset) {
+  REAL(pread64);
+  QUIET_FD("read", fd, real(fd, bytes, length, offset))
+}
+int fchmod(int fd, mode_t mode) {
+  REAL(fchmod);
+  QUIET_FD("chmod", fd, real(fd, mode))
+}
+int fchown(int fd, uid_t uid, gid_t gid) {
+  REAL(fchown);
+  QUIET_FD("chown", fd, real(fd, uid, gid))
+}
+int chmod(const char *name, mode_t mode) {
+  REAL(chmod);
+  QUIET_AT("chmod", AT_FDCWD, name, real(name, mode))
+}
+int utimensat(int dir, const char *name, const struct timespec times[2], int flags) {
+  REAL(utimensat);
+  QUIET_AT("utimes", dir, name, real(dir, name, times, flags))
+}
+int statx(int dir, const char *restrict name, int flags, unsigned mask, struct statx *restrict out) {
+  REAL(statx);
+  if (flags & AT_EMPTY_PATH) return real(dir, name, flags, mask, out);
+  QUIET_AT("stat", dir, name, real(dir, name, flags, mask, out))
+}
+typedef int (*chooser)(const struct dirent *);
+typedef int (*sorter)(const struct dirent **, const struct dirent **);
+int scandir(const char *name, struct dirent ***out, chooser choose, sorter sort) {
+  REAL(scandir);
+  QUIET_AT("scandir", AT_FDCWD, name, real(name, out, choose, sort))
+}
+typedef int (*chooser64)(const struct dirent64 *);
+typedef int (*sorter64)(const struct dirent64 **, const struct dirent64 **);
+int scandir64(const char *name, struct dirent64 ***out, chooser64 choose, sorter64 sort) {
+  REAL(scandir64);
+  QUIET_AT("scandir", AT_FDCWD, name, real(name, out, choose, sort))
+}
+
 static int open_at(int dir, const char *name, int flags, mode_t mode) {
   char path[PATH_MAX];
   struct stat info;
   int writes = (flags & O_ACCMODE) != O_RDONLY || flags & (O_CREAT | O_TRUNC);
+  if (!writes && wide && full_path(dir, name, path)) {
+    QUIET("open-read", path, (int)syscall(SYS_openat, dir, name, flags, mode))
+  }
   if (!writes || !full_path(dir, name, path)) return syscall(SYS_openat, dir, name, flags, mode);
   int creates = flags & O_CREAT && lstat(path, &info) != 0;
   if (!creates && !(flags & O_TRUNC)) return syscall(SYS_openat, dir, name, flags, mode);

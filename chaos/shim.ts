@@ -28,6 +28,17 @@ export interface Boundary {
   readonly path: string;
 }
 
+/** Calls that change no content and no name: they are failed, and there is nothing to kill at. */
+export const quietCalls: ReadonlySet<string> = new Set([
+  "open-read",
+  "read",
+  "scandir",
+  "stat",
+  "chmod",
+  "chown",
+  "utimes",
+]);
+
 /** One call as the shim logged it, in the order in which calls took effect. `n` is 0 for calls that are no boundaries. */
 export interface Call extends Boundary {
   /** Second path of a rename or link. */
@@ -52,19 +63,25 @@ export async function buildShim(folder: string): Promise<string | undefined> {
   return undefined;
 }
 
-/** The environment under which a process meets its blow. `wide` counts writes to every file, for fault injection. */
+/**
+ * The environment under which a process meets its blow. `wide` counts writes to every file, and calls that change nothing, for
+ * fault injection.
+ */
 export function shimEnvironment(options: {
   readonly shim: string;
   readonly home: string;
+  /** A folder outside of the home whose files count, too. */
+  readonly also?: string;
   readonly log?: string;
   readonly blow: Blow;
   readonly wide?: boolean;
 }): Record<string, string> {
-  const { shim, home, log, blow, wide } = options;
+  const { shim, home, also, log, blow, wide } = options;
   return {
     LD_PRELOAD: shim,
     CHAOS_HOME: home,
     UV_USE_IO_URING: "0",
+    ...(also !== undefined && { CHAOS_ALSO: also }),
     ...(log !== undefined && { CHAOS_LOG: log }),
     ...(wide && { CHAOS_WIDE: "1" }),
     ...(blow.kind === "kill" && {

@@ -10,6 +10,7 @@ import {
   followed,
   furnish,
   oldOrNew,
+  publishedIs,
   runAgrees,
   trees,
   workbenchNamed,
@@ -100,6 +101,11 @@ export const publish: Scenario = {
     if (workbench.checkpoints !== (isNew ? 1 : 0)) violations.push(`${workbench.checkpoints} checkpoints`);
     return [...violations, ...runAgrees(found, "publish", isNew), ...failuresSpeak(found)];
   },
+
+  async again({ workbenches }, home, facts) {
+    await workbenches.publish({ ...budget(facts), wait: true, userId: "owner" });
+    return publishedIs(home, budget(facts).workbenchId, trees.after);
+  },
 };
 
 export const restore: Scenario = {
@@ -125,6 +131,11 @@ export const restore: Scenario = {
     if (workbench.checkpoints !== (isNew ? 2 : 1)) violations.push(`${workbench.checkpoints} checkpoints`);
     return [...violations, ...runAgrees(found, "restore", isNew), ...failuresSpeak(found)];
   },
+
+  async again({ workbenches }, home, facts) {
+    await workbenches.restore({ ...budget(facts), wait: true, userId: "owner" });
+    return publishedIs(home, budget(facts).workbenchId, trees.before);
+  },
 };
 
 export const add: Scenario = {
@@ -145,12 +156,18 @@ export const add: Scenario = {
     const states = { what: "add", old: trees.before, new: trees.withExtra };
     return [...oldOrNew(found, workbenchNamed(found, "budget"), states).violations, ...failuresSpeak(found)];
   },
+
+  async again({ workbenches }, home, facts) {
+    const sources = [join(dirname(home), "more")];
+    await workbenches.addFromHost({ ...budget(facts), sources, replace: true, skipRefused: false });
+    return publishedIs(home, budget(facts).workbenchId, trees.withExtra);
+  },
 };
 
 export const remove: Scenario = {
   name: "remove",
   title: "removing a folder of files",
-  faults: false,
+  faults: true,
   prepare: (home) => prepared(home),
 
   async act(home, facts, say) {
@@ -166,12 +183,17 @@ export const remove: Scenario = {
     if (isNew && workbench.checkpoints !== 1) violations.push("removed without a checkpoint");
     return [...violations, ...failuresSpeak(found)];
   },
+
+  async again({ workbenches }, home, facts) {
+    await workbenches.remove({ ...budget(facts), workbenchPaths: ["reports"] });
+    return publishedIs(home, budget(facts).workbenchId, trees.removed);
+  },
 };
 
 export const discard: Scenario = {
   name: "discard",
   title: "discarding a Draft",
-  faults: false,
+  faults: true,
   prepare: (home) => prepared(home, (product, workbenchId) => draft(product, workbenchId, false)),
 
   async act(home, facts, say) {
@@ -189,6 +211,11 @@ export const discard: Scenario = {
       ...(done && workbench.hasDraft ? ["the discarded Draft is back"] : []),
       ...(workbench.hasDraft && workbench.draft.size !== 5 ? ["half of the Draft is gone"] : []),
     ];
+  },
+
+  async again({ workbenches }, home, facts) {
+    await workbenches.discard({ ...budget(facts), userId: "owner" });
+    return publishedIs(home, budget(facts).workbenchId, trees.before);
   },
 };
 

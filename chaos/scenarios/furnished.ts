@@ -8,7 +8,7 @@ import type { Found, FoundWorkbench, Say } from "../scenario.ts";
 
 /** The workbench that scenarios work on: what is in it, what an agent's Draft makes of it, and what publishing that gives. */
 
-const before: Readonly<Record<string, string>> = {
+export const before: Readonly<Record<string, string>> = {
   "notes.md": "# Notes\n\nrent 1000\nfood 300\n",
   "data.csv": "month,total\n1,1300\n2,1299\n",
   "empty.txt": "",
@@ -129,9 +129,15 @@ function safeTree(folder: string): [string, string][] {
 }
 
 export function failure(what: string, error: unknown): Parameters<Say>[0] {
-  if (!BenchtopError.is(error)) return { kind: "failed", what, code: "none", message: String(error) };
+  if (!BenchtopError.is(error)) return { kind: "failed", what, code: "none", message: String(error), actions: [] };
   const cause = error.cause instanceof Error ? ` (${error.cause.message})` : "";
-  return { kind: "failed", what, code: error.code, message: error.message + cause };
+  return {
+    kind: "failed",
+    what,
+    code: error.code,
+    message: error.message + cause,
+    actions: error.info.actions,
+  };
 }
 
 /**
@@ -153,7 +159,7 @@ export async function followed(product: Product, runId: string, say: Say): Promi
   throw new BenchtopError("DISK_FULL", "The run is over, and its journal could not be written to its end.");
 }
 
-const codesOfADisk = new Set([
+export const codesOfADisk = new Set([
   "DISK_FULL",
   "FILE_WRITE_FAILED",
   "FILE_READ_FAILED",
@@ -161,12 +167,21 @@ const codesOfADisk = new Set([
   "CHECKPOINT_RESTORE_FAILED",
 ]);
 
-/** Every failure speaks the taxonomy: a disk's failure is told as one. */
+/** Every failure speaks the taxonomy: a disk's failure is told as one, with what can be done. */
 export function failuresSpeak(found: Found): string[] {
   return found.said.flatMap((item) => {
-    if (item.kind !== "failed" || codesOfADisk.has(item.code)) return [];
-    return [`${item.what} failed with ${item.code}: ${item.message}`];
+    if (item.kind !== "failed") return [];
+    if (!codesOfADisk.has(item.code)) return [`${item.what} failed with ${item.code}: ${item.message}`];
+    if (item.code === "DISK_FULL" && !item.actions.includes("free_disk_space"))
+      return [`${item.what}: a full disk was told without the way out`];
+    return item.actions.length > 0 ? [] : [`${item.what} failed with ${item.code}, and nothing can be done`];
   });
+}
+
+/** What is wrong with the published files once something was done again. */
+export function publishedIs(home: string, workbenchId: string, expected: Tree): string[] {
+  const found = treeOf(join(home, "workbenches", workbenchId, "published"));
+  return differences(expected, found).map((text) => `done again, but ${text}`);
 }
 
 /** Exactly the old or the new tree; and acknowledged means new, refused means old. Returns which it is. */

@@ -1,6 +1,7 @@
 import type { Scenario } from "../scenario.ts";
 import { agentRun } from "./agent-run.ts";
 import { add, createAndDelete, discard, draftRun, firstStart, publish, remove, restore } from "./files.ts";
+import { writeBack } from "./write-back.ts";
 
 export const scenarios: readonly Scenario[] = [
   publish,
@@ -9,6 +10,7 @@ export const scenarios: readonly Scenario[] = [
   agentRun,
   add,
   remove,
+  writeBack,
   createAndDelete,
   discard,
   firstStart,

@@ -171,7 +171,14 @@ export class Origins {
     for (const candidate of unkept) {
       const { entry, row } = candidate;
       const read = await this.#reader.copyIn({ base: dirname(row.host_path), path: basename(row.host_path) });
-      if ("code" in read || read.sha256 !== contentIn(candidate.seen)) {
+      if ("code" in read) {
+        lost.add(candidate);
+        results.push(
+          refused(entry, read.code, `What is there was left alone, since it cannot be kept: ${read.reason}.`),
+        );
+        continue;
+      }
+      if (read.sha256 !== contentIn(candidate.seen)) {
         lost.add(candidate);
         results.push(refused(entry, "CONFLICT_PUBLISHED_CHANGED", "It is being changed there; it was left alone."));
         continue;

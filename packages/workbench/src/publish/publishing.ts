@@ -10,6 +10,7 @@ import type { Environment } from "../environment.ts";
 import { draftExists } from "../files/files.ts";
 import type { HostReader } from "../files/host-reader.ts";
 import { makeManifest, type Manifest, type ManifestEntry } from "../files/manifest.ts";
+import { saving } from "../files/saving.ts";
 import { Names } from "../path/names.ts";
 import { parseWorkbenchPath } from "../path/workbench-path.ts";
 import { conflict, transition, type Transition } from "../published/transition.ts";
@@ -269,7 +270,7 @@ export class Publishing {
   ): Promise<TransitionOutput> {
     const handle = await this.#start(start, async (run) => {
       try {
-        return await body(run);
+        return await saving(() => body(run));
       } catch (thrown) {
         const phase = start.kind === "restore" ? "restore" : "publish";
         const error = BenchtopError.from(thrown);

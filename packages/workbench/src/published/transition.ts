@@ -3,6 +3,8 @@ import { BenchtopError, newId, type ErrorCode } from "@benchtop/protocol";
 import { removeDraft } from "../draft/remove.ts";
 import { folderOf, now, type Environment, type Transaction } from "../environment.ts";
 import type { Manifest } from "../files/manifest.ts";
+import { saving } from "../files/saving.ts";
+import { codeOf } from "../path/folder.ts";
 import { insertCheckpoint } from "../publish/insert-checkpoint.ts";
 import { recoverFolders, stampFileOf } from "./recovery.ts";
 import type { OutsideChange, ScanResult } from "./scan.ts";
@@ -53,7 +55,7 @@ export interface TransitionResult {
  */
 export async function transition(environment: Environment, change: Transition): Promise<TransitionResult> {
   const { workbenchId } = change;
-  await recoverFolders(environment, workbenchId);
+  await saving(() => recoverFolders(environment, workbenchId));
   await change.onPhase?.("conflict_check");
   const scanned = await scanPublished(environment, workbenchId, change.from);
   if (!change.toleratesOutsideChanges && scanned.changes.length > 0) throw conflict(workbenchId, scanned.changes);
@@ -109,14 +111,28 @@ async function rollBack(environment: Environment, change: Transition, thrown: un
   );
 }
 
-/** How the published folder differs from its manifest. */
-export function scanPublished(environment: Environment, workbenchId: string, manifest: Manifest): Promise<ScanResult> {
-  return environment.disk.run("scan", {
-    root: `${folderOf(environment, workbenchId)}/published`,
-    expected: manifest.entries.map(({ path, sha256, bytes }) => ({ path, sha256, bytes })),
-    manifestHash: manifest.hash,
-    stampFile: stampFileOf(environment, workbenchId),
-  });
+/** How the published folder differs from its manifest. Rejects with `FILE_READ_FAILED` where that cannot be told. */
+export async function scanPublished(
+  environment: Environment,
+  workbenchId: string,
+  manifest: Manifest,
+): Promise<ScanResult> {
+  try {
+    return await environment.disk.run("scan", {
+      root: `${folderOf(environment, workbenchId)}/published`,
+      expected: manifest.entries.map(({ path, sha256, bytes }) => ({ path, sha256, bytes })),
+      manifestHash: manifest.hash,
+      stampFile: stampFileOf(environment, workbenchId),
+    });
+  } catch (thrown) {
+    const code = codeOf(thrown);
+    if (BenchtopError.is(thrown) || !/^E[A-Z0-9]+$/.test(code)) throw thrown;
+    throw new BenchtopError(
+      "FILE_READ_FAILED",
+      `The published files could not be read (${code}). Check the disk and who may read them, then try again.`,
+      { phase: "workbench", workbenchId, cause: thrown },
+    );
+  }
 }
 
 /** A checkpoint is a promise that it can be restored: its manifest and every blob of it are there. */
