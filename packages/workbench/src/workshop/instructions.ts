@@ -22,12 +22,13 @@ export function agentInstructions({ name, files, items, remembers }: Place): str
 How you work: first explore (list, search and read what the task is about), then plan (call plan with your steps, and again when they change), then change, and at last check what you changed. A question that needs no change needs no plan.
 
 How it works:
-- You change files with write_file, edit_file and delete_file. Nothing else you say changes a file.
+- You change text files with write_file, edit_file and delete_file, and documents (.docx, .xlsx, .pptx, .csv) with edit_document. Nothing else you say changes a file.
+- Documents that are no plain text (.docx, .xlsx, .pptx, .pdf) you read with read_document; create_document makes a new .docx, .xlsx or .pptx.
 - Your changes go to a Draft. The published files stay as they are until the person has reviewed the Draft and publishes it. You cannot publish.
 - A deletion has to be confirmed by the person.
 - Read a file before you edit it. Make the changes you were asked for and no others. Keep the style, the line ends and the language of each file.
 - Paths are relative to the workbench, with / between folders, for example notes/plan.md.
-- Some files are opaque (images, archives, other binary formats): they are listed, but you cannot read or edit them.${remembers ? memoryRules : ""}
+- Other files that are listed as opaque (images, archives, other binary formats) you cannot read or edit.${remembers ? memoryRules : ""}
 
 ${dataRule}
 
@@ -55,7 +56,7 @@ export function messageInstructions(
   return `You talk with a person about the files of their workbench named ${JSON.stringify(name)}, and answer in one go.
 
 How it works:
-- You see the files below. What is not shown you can read with read_file, search_files and list_files.
+- You see the files below. What is not shown you can read with read_file, read_document, search_files and list_files.
 - When the person asks for changes, call propose_changes once with all of them. They go to a Draft together, or not at all; the person reviews the Draft and publishes it. Nothing else you say changes a file, and you cannot publish.
 - When nothing has to change, answer without calling it.
 - Make the changes you were asked for and no others. Keep the style, the line ends and the language of each file.

@@ -1,3 +1,4 @@
+import { documentKindOf } from "@benchtop/documents";
 import { BenchtopError } from "@benchtop/protocol";
 import type { DraftFile, DraftView } from "../draft/view.ts";
 import type { Environment } from "../environment.ts";
@@ -18,7 +19,10 @@ export async function readText(
     const deleted = view.changes.get(checked)?.change === "deleted" ? " It is deleted in the Draft." : "";
     throw problem("NOT_FOUND", `There is no file "${checked}".${deleted} list_files shows what there is.`);
   }
-  if (file.opaque) throw problem("VALIDATION_FAILED", `"${checked}" is ${file.mediaType}; it cannot be read as text.`);
+  if (file.opaque) {
+    const hint = documentKindOf(checked, file.mediaType) === null ? "" : " read_document reads documents.";
+    throw problem("VALIDATION_FAILED", `"${checked}" is ${file.mediaType}; it cannot be read as text.${hint}`);
+  }
   if (file.bytes > readableBytes) {
     throw problem(
       "VALIDATION_FAILED",

@@ -1,9 +1,11 @@
-import type { CompensationContext, Tool, ToolContext, ToolOutput } from "@benchtop/harness";
+import type { Tool, ToolContext, ToolOutput } from "@benchtop/harness";
 import type { Drafts, Written } from "../draft/drafts.ts";
 import type { DraftFile, DraftView } from "../draft/view.ts";
 import type { Environment } from "../environment.ts";
 import { parseWorkbenchPath } from "../path/workbench-path.ts";
 import { applyEdit } from "./edit.ts";
+import { documentReadingTools, documentWritingTools } from "./document-tools.ts";
+import { authorOf, takeBack } from "./draft-changes.ts";
 import { listLine } from "./instructions.ts";
 import { readableBytes, readText } from "./read-text.ts";
 import { inputSchema } from "./schema-object.ts";
@@ -13,11 +15,15 @@ import { inputSchema } from "./schema-object.ts";
  * the file system in here, and nothing that could publish.
  */
 export function fileTools(environment: Environment, drafts: Drafts, workbenchId: string): Tool[] {
-  return [...readingTools(environment, drafts, workbenchId), ...writingTools(environment, drafts, workbenchId)];
+  return [
+    ...readingTools(environment, drafts, workbenchId, true),
+    ...writingTools(environment, drafts, workbenchId),
+    ...documentWritingTools(environment, drafts, workbenchId),
+  ];
 }
 
-/** Those that change nothing. */
-export function readingTools(environment: Environment, drafts: Drafts, workbenchId: string): Tool[] {
+/** Those that change nothing. `canEdit`: others that edit documents are there, too. */
+export function readingTools(environment: Environment, drafts: Drafts, workbenchId: string, canEdit = false): Tool[] {
   const files = new AgentFiles(environment, drafts, workbenchId);
   return [
     {
@@ -62,6 +68,7 @@ export function readingTools(environment: Environment, drafts: Drafts, workbench
       idempotent: true,
       execute: (input) => files.search(input as unknown as SearchRequest),
     },
+    ...documentReadingTools(environment, drafts, workbenchId, canEdit),
   ];
 }
 
@@ -76,7 +83,7 @@ function writingTools(environment: Environment, drafts: Drafts, workbenchId: str
       effects: "draft",
       idempotent: true,
       execute: (input, context) => files.write(input as { path: string; content: string }, context),
-      compensate: (_, context) => files.takeBack(context),
+      compensate: (_, context) => takeBack(drafts, workbenchId, context),
     },
     {
       name: "edit_file",
@@ -98,7 +105,7 @@ function writingTools(environment: Environment, drafts: Drafts, workbenchId: str
       // By its call: made again after a crash, it finds what it changed.
       idempotent: true,
       execute: (input, context) => files.edit(input as unknown as EditRequest, context),
-      compensate: (_, context) => files.takeBack(context),
+      compensate: (_, context) => takeBack(drafts, workbenchId, context),
     },
     {
       name: "delete_file",
@@ -107,7 +114,7 @@ function writingTools(environment: Environment, drafts: Drafts, workbenchId: str
       effects: "draft",
       idempotent: true,
       execute: (input, context) => files.delete(input as { path: string }, context),
-      compensate: (_, context) => files.takeBack(context),
+      compensate: (_, context) => takeBack(drafts, workbenchId, context),
     },
   ];
 }
@@ -231,15 +238,6 @@ class AgentFiles {
     return await this.#told(written, context, `"${path}" is deleted in the Draft already.`);
   }
 
-  /** Puts back what the Draft said before a call, as the call's own `DraftChanged` events tell. */
-  async takeBack(context: CompensationContext): Promise<void> {
-    for (const event of context.events.toReversed()) {
-      if (event.type !== "DraftChanged") continue;
-      const written = await this.#drafts.takeBack(this.#workbenchId, event, authorOf(context));
-      if (written) await context.emit(written);
-    }
-  }
-
   async #told(written: Written, context: ToolContext, unchanged: string): Promise<ToolOutput> {
     if (!written) return said(unchanged);
     await context.emit(written);
@@ -273,10 +271,6 @@ function numbered(number: number, line: string): string {
   const text =
     line.length > shownLineCharacters ? `${line.slice(0, shownLineCharacters)}… (${line.length} characters)` : line;
   return `${number}\t${text}`;
-}
-
-function authorOf({ runId, callId }: Pick<ToolContext, "runId" | "callId">) {
-  return { runId, callId };
 }
 
 function said(content: string): ToolOutput {
