@@ -54,6 +54,12 @@ const needs: readonly Need[] = [
     isThere: () => isOnPath("python3") && isOnPath("curl"),
   },
   {
+    program: "strace",
+    packages: ["strace"],
+    without: "what the daemon asks the kernel to reach, and which files it writes (test/system-calls)",
+    isThere: () => process.platform !== "linux" || isOnPath("strace"),
+  },
+  {
     program: "git",
     packages: ["git"],
     without: "proof that `draft diff` is a patch that applies (test/e2e)",
