@@ -314,6 +314,45 @@ test("workshop, draft, review, checkpoints and consent", async () => {
   expect(await call("egressExceptions.revoke", { host: approved.host })).toEqual({});
 });
 
+test("what a person does with a Draft", async () => {
+  const { workbenchId } = await call("workbenches.create", { name: "by hand" });
+  const text = await call("draft.edit", { workbenchId, path: "plan.md", content: "mine\n", sha256: null });
+  expect(text).toMatchObject({ draft: { revision: 1 }, change: { path: "plan.md", runId: null, accepted: false } });
+  const pdf = await readFile(join(import.meta.dirname, "../../documents/test/fixtures/pdf/letter.pdf"));
+  const { sha256: upload } = await client.upload(pdf);
+  expect(await call("draft.edit", { workbenchId, path: "letter.pdf", upload, sha256: null })).toMatchObject({
+    change: { document: "pages", view: "opaque" },
+  });
+  expect(await call("review.getDocumentDiff", { workbenchId, path: "letter.pdf" })).toMatchObject({ kind: "pages" });
+  expect(await call("review.getDocumentDiff", { workbenchId, path: "letter.pdf", bytes: true })).toMatchObject({
+    kind: "bytes",
+  });
+  const page = await client.downloadFrom("review.getPage", { workbenchId, path: "letter.pdf", page: 1, width: 200 });
+  called.add("review.getPage");
+  expect([page.mediaType, (await page.arrayBuffer()).byteLength]).toEqual(["image/png", page.bytes]);
+
+  const decided = { path: "plan.md", sha256: text.change?.sha256After ?? null };
+  const late = { path: "plan.md", sha256: "0".repeat(64), decision: "accept" } as const;
+  await expect(call("draft.decide", { workbenchId, decisions: [late] })).rejects.toMatchObject({
+    code: "CONFLICT_PUBLISHED_CHANGED",
+    info: { phase: "review", actions: ["review_draft"] },
+  });
+  const { hunks } = await call("review.getTextDiff", { workbenchId, path: "plan.md" });
+  const ids = hunks.map(({ id }) => id);
+  const accept = { ...decided, decision: "accept", hunks: ids } as const;
+  expect(await call("draft.decide", { workbenchId, decisions: [accept] })).toMatchObject({
+    changes: [{ path: "plan.md", accepted: true }],
+  });
+  const reject = [decided, { path: "letter.pdf", sha256: upload }].map((file) => ({
+    ...file,
+    decision: "reject" as const,
+  }));
+  expect(await call("draft.decide", { workbenchId, decisions: reject })).toEqual({
+    draft: expect.objectContaining({ exists: false }) as unknown,
+    changes: [],
+  });
+});
+
 test("evaluations", async () => {
   const { runId } = await call("evals.run", {
     suite: {
