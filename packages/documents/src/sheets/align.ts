@@ -15,6 +15,8 @@ export interface Alignment {
 
 /** Rows of a gap that are compared one by one; larger gaps are cut first, at rows that occur once on each side. */
 const smallGap = 1000;
+/** Rows of a gap without such rows that are paired by their position alone. */
+const largeGap = 20_000;
 /** Columns beyond this are taken for what their number says. */
 const mostColumns = 300;
 /** Rows of the beginning by which columns are known. */
@@ -92,10 +94,11 @@ function alignKeys(before: string[], after: string[], alike: (left: number, righ
   const pairs: Pairs = Array.from({ length: start }, (_, index) => [index, index]);
   const gaps = gapsBetween(before, after, start, before.length - end, after.length - end);
   for (const { old, oldEnd, fresh, freshEnd, anchored } of gaps) {
-    const inGap = align(before.slice(old, oldEnd), after.slice(fresh, freshEnd), (left, right) =>
-      alike(left + old, right + fresh),
-    );
-    pairs.push(...settled(inGap, old, fresh));
+    const large = oldEnd - old > largeGap || freshEnd - fresh > largeGap;
+    const inGap = large
+      ? byPosition(oldEnd - old, freshEnd - fresh)
+      : align(before.slice(old, oldEnd), after.slice(fresh, freshEnd), (left, right) => alike(left + old, right + fresh));
+    for (const pair of settled(inGap, old, fresh)) pairs.push(pair);
     if (anchored) pairs.push([oldEnd, freshEnd]);
   }
   for (let index = end; index > 0; index--) pairs.push([before.length - index, after.length - index]);
@@ -108,8 +111,9 @@ function settled(inGap: Aligned, old: number, fresh: number): Pairs {
   let lost: number[] = [];
   let come: number[] = [];
   const settle = (): void => {
-    if (lost.length === come.length) pairs.push(...lost.map((left, index): Pairs[number] => [left, come[index] ?? null]));
-    else pairs.push(...lost.map((left): Pairs[number] => [left, null]), ...come.map((right): Pairs[number] => [null, right]));
+    const same = lost.length === come.length;
+    for (const [index, left] of lost.entries()) pairs.push([left, same ? (come[index] ?? null) : null]);
+    if (!same) for (const right of come) pairs.push([null, right]);
     [lost, come] = [[], []];
   };
   for (const [left, right] of inGap) {
@@ -121,6 +125,10 @@ function settled(inGap: Aligned, old: number, fresh: number): Pairs {
   }
   settle();
   return pairs;
+}
+
+function byPosition(old: number, fresh: number): Aligned {
+  return Array.from({ length: Math.max(old, fresh) }, (_, index) => [index < old ? index : null, index < fresh ? index : null]);
 }
 
 interface Gap {

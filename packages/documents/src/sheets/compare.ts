@@ -1,4 +1,4 @@
-import type { CellContent, DocumentComparison, SheetChanges, SheetRow } from "../comparison.ts";
+import type { CellContent, ChangeOfPart, DocumentComparison, SheetChanges, SheetRow } from "../comparison.ts";
 import { alignSheets, type Alignment } from "./align.ts";
 import { addressName, parseRange, rangeName } from "./address.ts";
 import { withReferences } from "./formula.ts";
@@ -109,33 +109,20 @@ function translator(pairs: readonly Pair[], aligned: readonly (Alignment | null)
 type Budget = { rows: number; cells: number; characters: number };
 
 function changesOf(old: Sheet, fresh: Sheet, alignment: Alignment, translate: Translate, budget: Budget): SheetChanges {
-  const comments = (row: GridRow, sheet: Sheet, column: number): string | null =>
-    sheet.comments.get(addressName({ row: row.row, column })) ?? null;
-  let [changedCells, looksDiffer] = [0, false];
-  const rows = alignment.rows.map(([before, after]): SheetRow => {
-    const cells = pairCells(before?.cells ?? [], after?.cells ?? [], alignment.newColumn).map(([left, right]) => {
-      const oldComment = before && left ? comments(before, old, left.column) : null;
-      const newComment = after && right ? comments(after, fresh, right.column) : null;
-      const same =
-        left && right && oldComment === newComment && sameCell(left, right, (formula) => translate(old, formula));
-      if (left && right && left.look !== right.look) looksDiffer = true;
-      if (!same) changedCells++;
-      return {
-        column: (right ?? left)?.column ?? 1,
-        change: !left ? ("added" as const) : !right ? ("removed" as const) : same ? ("same" as const) : ("changed" as const),
-        before: left && contentOf(left),
-        after: right && contentOf(right),
-        comment: newComment ?? oldComment,
-      };
-    });
-    if (before && after && before.look !== after.look) looksDiffer = true;
-    const changed = cells.some((cell) => cell.change !== "same");
-    const change = !before ? "added" : !after ? "removed" : changed ? "changed" : "same";
-    return { change, oldRow: before?.row ?? null, newRow: after?.row ?? null, cells };
+  const sides = new Sides(old, fresh, alignment, translate);
+  const counts = alignment.rows.map(([before, after]) => sides.changedCells(before, after));
+  const changes = alignment.rows.map(([before, after], index): ChangeOfPart => {
+    if (!before) return "added";
+    return !after ? "removed" : counts[index] === 0 ? "same" : "changed";
   });
-  const shown = shownRows(rows, budget);
+  const shown = shownRows(changes, budget, (index) => {
+    const [before, after] = alignment.rows[index] ?? [null, null];
+    const cells = sides.cells(before, after);
+    return { change: changes[index] ?? "same", oldRow: before?.row ?? null, newRow: after?.row ?? null, cells };
+  });
   const merged = old.merged.map((range) => movedRange(range, alignment));
-  const formatChanged = looksDiffer || old.look !== fresh.look || !sameSet(merged, fresh.merged);
+  const formatChanged = sides.looksDiffer || old.look !== fresh.look || !sameSet(merged, fresh.merged);
+  const changedCells = counts.reduce((sum, count) => sum + count, 0);
   const renamed = old.name !== fresh.name;
   const changed = changedCells > 0 || formatChanged || renamed || alignment.moved || old.hidden !== fresh.hidden;
   return {
@@ -149,24 +136,71 @@ function changesOf(old: Sheet, fresh: Sheet, alignment: Alignment, translate: Tr
   };
 }
 
+/** The cells of two sheets next to each other. */
+class Sides {
+  looksDiffer = false;
+  readonly #old: Sheet;
+  readonly #fresh: Sheet;
+  readonly #alignment: Alignment;
+  readonly #translate: (formula: string) => string;
+
+  constructor(old: Sheet, fresh: Sheet, alignment: Alignment, translate: Translate) {
+    [this.#old, this.#fresh, this.#alignment] = [old, fresh, alignment];
+    this.#translate = (formula) => translate(old, formula);
+  }
+
+  changedCells(before: GridRow | null, after: GridRow | null): number {
+    if (!before || !after) return (before ?? after)?.cells.length ?? 0;
+    if (before.look !== after.look) this.looksDiffer = true;
+    let count = 0;
+    for (const [left, right] of pairCells(before.cells, after.cells, this.#alignment.newColumn)) {
+      if (left && right && left.look !== right.look) this.looksDiffer = true;
+      if (!this.#same(before, left, after, right)) count++;
+    }
+    return count;
+  }
+
+  cells(before: GridRow | null, after: GridRow | null): SheetRow["cells"] {
+    const pairs = pairCells(before?.cells ?? [], after?.cells ?? [], this.#alignment.newColumn);
+    return pairs.map(([left, right]) => ({
+      column: (right ?? left)?.column ?? 1,
+      change: !left ? "added" : !right ? "removed" : this.#same(before, left, after, right) ? "same" : "changed",
+      before: left && contentOf(left),
+      after: right && contentOf(right),
+      comment: commentOf(this.#fresh, after, right) ?? commentOf(this.#old, before, left),
+    }));
+  }
+
+  #same(before: GridRow | null, left: Cell | null, after: GridRow | null, right: Cell | null): boolean {
+    if (!left || !right || !sameCell(left, right, this.#translate)) return false;
+    return commentOf(this.#old, before, left) === commentOf(this.#fresh, after, right);
+  }
+}
+
+function commentOf({ comments }: Sheet, row: GridRow | null, cell: Cell | null): string | null {
+  if (comments.size === 0 || !row || !cell) return null;
+  return comments.get(addressName({ row: row.row, column: cell.column })) ?? null;
+}
+
 function oneSided(old: Sheet | null, fresh: Sheet | null, budget: Budget): SheetChanges {
   const sheet = fresh ?? old;
   const change = fresh ? ("added" as const) : ("removed" as const);
-  const rows = (sheet?.rows ?? []).map(
-    ({ row, cells }): SheetRow => ({
-      change,
-      oldRow: fresh ? null : row,
-      newRow: fresh ? row : null,
-      cells: cells.map((cell) => ({
+  const rows = sheet?.rows ?? [];
+  const shown = shownRows(
+    rows.map(() => change),
+    budget,
+    (index): SheetRow => {
+      const row = rows[index];
+      const cells = (row?.cells ?? []).map((cell) => ({
         column: cell.column,
         change,
         before: fresh ? null : contentOf(cell),
         after: fresh ? contentOf(cell) : null,
-        comment: sheet?.comments.get(addressName({ row, column: cell.column })) ?? null,
-      })),
-    }),
+        comment: sheet && row ? commentOf(sheet, row, cell) : null,
+      }));
+      return { change, oldRow: fresh ? null : (row?.row ?? null), newRow: fresh ? (row?.row ?? null) : null, cells };
+    },
   );
-  const shown = shownRows(rows, budget);
   return {
     ...factsOf(old, fresh),
     oldName: null,
@@ -190,27 +224,28 @@ function factsOf(old: Sheet | null, fresh: Sheet | null) {
   };
 }
 
+type CellPair = readonly [before: Cell | null, after: Cell | null];
+
 /** The cells of a row side by side, in the order of the new side; those whose column went stand where it was. */
 function pairCells(
   before: readonly Cell[],
   after: readonly Cell[],
   newColumn: (old: number) => number | null,
-): (readonly [Cell | null, Cell | null])[] {
+): readonly CellPair[] {
+  const aligned = before.length === after.length && before.every((cell, at) => newColumn(cell.column) === after[at]?.column);
+  if (aligned) return before.map((cell, at) => [cell, after[at] ?? null]);
   const old = new Map<number, Cell>();
-  const gone: Cell[] = [];
+  const placed: { column: number; pair: CellPair }[] = [];
   for (const cell of before) {
     const column = newColumn(cell.column);
-    if (column === null) gone.push(cell);
+    if (column === null) placed.push({ column: cell.column - 0.5, pair: [cell, null] });
     else old.set(column, cell);
   }
-  const placed: { column: number; pair: readonly [Cell | null, Cell | null] }[] = [];
   for (const cell of after) {
-    const left = old.get(cell.column) ?? null;
+    placed.push({ column: cell.column, pair: [old.get(cell.column) ?? null, cell] });
     old.delete(cell.column);
-    placed.push({ column: cell.column, pair: [left, cell] });
   }
   for (const [column, cell] of old) placed.push({ column, pair: [cell, null] });
-  for (const cell of gone) placed.push({ column: cell.column - 0.5, pair: [cell, null] });
   return placed.toSorted((a, b) => a.column - b.column).map(({ pair }) => pair);
 }
 
@@ -225,16 +260,19 @@ function contentOf({ text, formula, type }: Cell): CellContent {
 }
 
 /** Changed rows with their surroundings, as far as there is room. */
-function shownRows(rows: readonly SheetRow[], budget: Budget): { rows: SheetRow[]; truncated: boolean } {
-  const wanted = new Uint8Array(rows.length);
-  for (const [index, row] of rows.entries()) {
-    if (row.change === "same") continue;
-    wanted.fill(1, Math.max(0, index - context), index + context + 1);
+function shownRows(
+  changes: readonly ChangeOfPart[],
+  budget: Budget,
+  rowAt: (index: number) => SheetRow,
+): { rows: SheetRow[]; truncated: boolean } {
+  const wanted = new Uint8Array(changes.length);
+  for (const [index, change] of changes.entries()) {
+    if (change !== "same") wanted.fill(1, Math.max(0, index - context), index + context + 1);
   }
   const shown: SheetRow[] = [];
-  for (const [index, row] of rows.entries()) {
-    if (wanted[index] === 0) continue;
+  for (let index = wanted.indexOf(1); index !== -1; index = wanted.indexOf(1, index + 1)) {
     if (budget.rows <= 0 || budget.cells <= 0 || budget.characters <= 0) return { rows: shown, truncated: true };
+    const row = rowAt(index);
     const cells = row.cells.slice(0, budget.cells);
     budget.rows--;
     budget.cells -= cells.length;

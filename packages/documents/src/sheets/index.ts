@@ -23,7 +23,10 @@ export function describe({ bytes, path, part }: Omit<DescriptionInput, "kind">):
 
 export function edit({ bytes, path, edits }: Omit<EditInput, "kind">): Edited {
   const parsed = parseEdits(edits);
-  return isWorkbook(bytes, path) ? editXlsx(bytes, parsed) : editCsv(bytes, path, parsed);
+  const edited = isWorkbook(bytes, path) ? editXlsx(bytes, parsed) : editCsv(bytes, path, parsed);
+  // What nobody could review is not written.
+  read(edited.bytes, path);
+  return edited;
 }
 
 export function create(path: string): Uint8Array {

@@ -4,6 +4,8 @@
  */
 export function runsAsFormula(text: string): boolean {
   if (text === "") return false;
+  // Most cells are words and numbers.
+  if (/^[\p{L}\p{N}]/u.test(text) && !/[;,\t\r\n|]/.test(text)) return false;
   // A cell that begins with these can become one that begins with what follows, when it is read again.
   if (/^[\t\r\n]/.test(text) && /\S/u.test(text)) return true;
   const bare = text.slice(0, 4000).replace(unseen, "").normalize("NFKC");
