@@ -380,12 +380,6 @@ interface Change {
 
 /** A change of each kind that Review knows; the documents are as LibreOffice writes them. */
 async function everyKind(): Promise<Readonly<Record<string, Change>>> {
-  const pair = async (name: string, extension: string): Promise<Change> => ({
-    before: await readFile(join(import.meta.dirname, `documents/${name}-before.${extension}`)),
-    after: await readFile(join(import.meta.dirname, `documents/${name}-after.${extension}`)),
-  });
-  const bytes = (...others: number[]) =>
-    Uint8Array.from({ length: 9000 }, (_, index) => (others.includes(index) ? 1 : (index * 7) % 251));
   return {
     "notes.md": { before: null, after: "# Notes\n\n- one\n" },
     "budget.xlsx": await pair("budget", "xlsx"),
@@ -402,6 +396,16 @@ async function everyKind(): Promise<Readonly<Record<string, Change>>> {
   };
 }
 
+async function pair(name: string, extension: string): Promise<Change> {
+  const read = (side: string) => readFile(join(import.meta.dirname, `documents/${name}-${side}.${extension}`));
+  return { before: await read("before"), after: await read("after") };
+}
+
+/** Bytes of which these are others. */
+function bytes(...others: number[]): Uint8Array {
+  return Uint8Array.from({ length: 9000 }, (_, index) => (others.includes(index) ? 1 : (index * 7) % 251));
+}
+
 /** Numbered lines, some of them with other words. */
 function lines(count: number, others: Readonly<Record<number, string>> = {}): string {
   return Array.from({ length: count }, (_, index) => `${others[index + 1] ?? `line ${index + 1}`}\n`).join("");
@@ -413,13 +417,6 @@ function png(width: number, height: number, blue: number): Uint8Array {
   for (let y = 0; y < height; y++) {
     for (let x = 0; x < width; x++) pixels.set([x % 256, y % 256, blue], y * (width * 3 + 1) + 1 + x * 3);
   }
-  const chunk = (type: string, data: Buffer) => {
-    const body = Buffer.concat([Buffer.from(type), data]);
-    const [length, sum] = [Buffer.alloc(4), Buffer.alloc(4)];
-    length.writeUInt32BE(data.length);
-    sum.writeUInt32BE(crc32(body));
-    return Buffer.concat([length, body, sum]);
-  };
   const head = Buffer.alloc(13);
   head.writeUInt32BE(width, 0);
   head.writeUInt32BE(height, 4);
@@ -431,4 +428,12 @@ function png(width: number, height: number, blue: number): Uint8Array {
     chunk("IDAT", deflateSync(pixels)),
     chunk("IEND", Buffer.alloc(0)),
   ]);
+}
+
+function chunk(type: string, data: Buffer): Buffer {
+  const body = Buffer.concat([Buffer.from(type), data]);
+  const [length, sum] = [Buffer.alloc(4), Buffer.alloc(4)];
+  length.writeUInt32BE(data.length);
+  sum.writeUInt32BE(crc32(body));
+  return Buffer.concat([length, body, sum]);
 }

@@ -1,9 +1,11 @@
 import type { Change } from "@benchtop/operations";
 import { useVirtualizer } from "@tanstack/react-virtual";
-import { Check, CircleCheck, CircleHelp, TriangleAlert } from "lucide-react";
+import { Check, CheckCheck, CircleCheck, CircleHelp, TriangleAlert } from "lucide-react";
 import { useEffect, useMemo, useRef, useState } from "react";
+import { IconButton } from "../components/button.tsx";
 import { classes } from "../components/classes.ts";
 import { formatBytes, formatCount, formatNumber } from "../components/format.ts";
+import { Menu } from "../components/menu.tsx";
 import { Select } from "../components/select.tsx";
 import { ChangeMark } from "../files/change-mark.tsx";
 import { isAccepted } from "./decisions.ts";
@@ -108,6 +110,24 @@ export function ChangeList(props: {
             }}
             className="field h-7! min-w-0 flex-1 px-2! text-sm"
           />
+          {onAccept !== undefined && (
+            <Menu
+              trigger={
+                <IconButton label="Accept several files" size="small">
+                  <CheckCheck size={14} aria-hidden />
+                </IconButton>
+              }
+              items={groups.map(({ change, title }) => {
+                const open = shown.filter((each) => each.change === change && !isAccepted(each));
+                return {
+                  label: change === "deleted" ? "Confirm deletions" : `Accept ${title.toLowerCase()} files`,
+                  note: formatNumber(open.length),
+                  onSelect: () => onAccept(open),
+                  disabledReason: open.length === 0 ? "None is left." : undefined,
+                };
+              })}
+            />
+          )}
           <Select
             label="Which changes are listed"
             quiet
