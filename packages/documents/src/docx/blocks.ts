@@ -91,7 +91,7 @@ function* paragraphBlocks(
       ...common,
       ...roleOf(docx, story, element),
       text: `${said}${content.text}`,
-      look: lookOf(element, content),
+      look: `${lookOf(element, content)}${leadsOf(docx, story, content)}`,
       address,
       content,
     };
@@ -100,6 +100,11 @@ function* paragraphBlocks(
   yield* breaks(false);
   const section = element.at("pPr", "sectPr");
   if (section) yield sectionBlock(story, section, "Section break");
+}
+
+/** Where the links of a text lead: nobody sees that in its words. */
+function leadsOf(docx: Docx, story: Story, content: ParagraphContent): string {
+  return content.links.map(({ id }) => ` ${docx.targetsOf(story.part).get(id)?.target ?? ""}`).join("");
 }
 
 function breakBlock(kind: "page" | "column", story: Story, element: XmlElement): Block {
@@ -149,7 +154,7 @@ function* tableBlocks(
         canonical(row.first("trPr")),
         ...cells.flatMap(({ element, paragraphs }) => [
           canonical(element.first("tcPr")),
-          ...paragraphs.map(({ child, content }) => lookOf(child, content)),
+          ...paragraphs.map(({ child, content }) => `${lookOf(child, content)}${leadsOf(docx, story, content)}`),
         ]),
       ].join("\0"),
       address: at,
@@ -202,13 +207,11 @@ function imageBlock(docx: Docx, story: Story, drawing: XmlElement): Block {
   const name = properties?.attribute("name") ?? properties?.attribute("id") ?? "";
   const alternative = properties?.attribute("descr") ?? properties?.attribute("alt") ?? "";
   const hash = createHash("sha256");
-  const targets = new Map(
-    docx.package.relationships(story.part).map((relationship) => [relationship.id, relationship]),
-  );
+  const targets = docx.targetsOf(story.part);
   for (const element of drawing.descendants()) {
     const id = element.attribute("embed") ?? (element.local === "imagedata" ? element.attribute("id") : undefined);
     const target = targets.get(id ?? "");
-    if (target && !target.external && docx.package.has(target.target)) hash.update(docx.package.bytes(target.target));
+    if (target) hash.update(target.external ? target.target : (docx.hashOf(target.target) ?? ""));
     if (element.local === "extent") hash.update(`${element.attribute("cx")} ${element.attribute("cy")}`);
   }
   const text = [name, alternative].filter((part) => part !== "").join(": ");

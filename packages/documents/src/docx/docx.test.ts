@@ -259,6 +259,12 @@ describe("Edits of text documents", () => {
     ["another row than was meant", "table", { edit: "delete-row", at: "t1.r1", starts_with: "Milk" }, "does not begin"],
     ["the only row", "nested", { edit: "delete-row", at: "t1.r1.c1.t1.r1", starts_with: "x" }, "only row"],
     ["a style that is not there", "letter", { edit: "set-style", at: "p1", style: "Nothing" }, "no paragraph style"],
+    [
+      "an empty beginning of a text",
+      "letter",
+      { edit: "delete-paragraph", at: "p1", starts_with: "" },
+      "does not begin",
+    ],
     ["too many cells", "table", { edit: "add-row", after: "t1.r1", cells: ["1", "2", "3", "4"] }, "3 cells"],
     ["two places", "table", { edit: "add-row", after: "t1.r1", before: "t1.r1", cells: ["1"] }, "either"],
     [
@@ -326,6 +332,19 @@ describe("S10: comparisons of text documents", () => {
     expect(cut).toContain(">reader,<");
     document.put("word/document.xml", cut.replace("<w:t>Dear </w:t>", '<w:t xml:space="preserve">Dear </w:t>'));
     expect(await changes(before, document.save())).toEqual([]);
+  });
+
+  test("show a link that leads elsewhere under the same words", async () => {
+    const before = await fixture("links");
+    const document = OfficePackage.open(before);
+    const part = "word/_rels/document.xml.rels";
+    document.put(
+      part,
+      document.text(part).replace("https://elsewhere.example.net/", "https://example.com/a?b=1&amp;c=2"),
+    );
+    expect(await changes(before, document.save())).toEqual([
+      ["same", "Or https://example.com/.", "Or https://example.com/.", "look"],
+    ]);
   });
 
   test("show another picture under the same name", async () => {

@@ -7,7 +7,7 @@ import { addComment } from "./comments.ts";
 import { openDocx, type Docx } from "./open.ts";
 import { readParagraph, unwrapped } from "./paragraph.ts";
 import { insertParagraph, removeParagraph, setStyle } from "./paragraphs.ts";
-import { addRow, addTable, removeRow } from "./tables.ts";
+import { addRow, addTable, begins, removeRow } from "./tables.ts";
 import { rewrite } from "./text.ts";
 
 const text = z.string().max(100_000);
@@ -18,7 +18,7 @@ const style = z
   .max(200)
   .optional()
   .describe("Name of a paragraph style of the document, such as Heading 1.");
-const startsWith = z.string().min(1).max(1000);
+const startsWith = z.string().max(1000);
 
 const DocumentEdit = z.discriminatedUnion("edit", [
   z.strictObject({
@@ -44,7 +44,9 @@ const DocumentEdit = z.discriminatedUnion("edit", [
   z.strictObject({
     edit: z.literal("delete-paragraph"),
     at: address,
-    starts_with: startsWith.describe("The beginning of its text, so that no other is deleted by mistake."),
+    starts_with: startsWith.describe(
+      "The beginning of its text, so that no other is deleted by mistake; empty only for one without text.",
+    ),
   }),
   z.strictObject({ edit: z.literal("set-style"), at: address, style: z.string().min(1).max(200) }),
   z.strictObject({
@@ -56,7 +58,9 @@ const DocumentEdit = z.discriminatedUnion("edit", [
   z.strictObject({
     edit: z.literal("delete-row"),
     at: address.describe("A row such as t1.r2."),
-    starts_with: startsWith.describe("The beginning of the text of its first cell that is not empty."),
+    starts_with: startsWith.describe(
+      "The beginning of the text of its first cell that is not empty; empty only for a row without text.",
+    ),
   }),
   z.strictObject({
     edit: z.literal("add-table"),
@@ -141,7 +145,7 @@ class Editor {
       case "delete-paragraph": {
         const target = this.#paragraph(edit.at, name);
         const { text: said } = readParagraph(target.element);
-        if (!said.startsWith(edit.starts_with)) throw refusal(`${name}: ${edit.at} does not begin with that text.`);
+        if (!begins(said, edit.starts_with)) throw refusal(`${name}: ${edit.at} does not begin with that text.`);
         refuseInBox(target.element, name);
         if (removeParagraph(target.element, name)) this.#gone.add(target.element);
         this.#touched.add(target.part);

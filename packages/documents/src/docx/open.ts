@@ -1,4 +1,5 @@
-import { OfficePackage } from "../package.ts";
+import { createHash } from "node:crypto";
+import { OfficePackage, type Relationship } from "../package.ts";
 import { refusal } from "../refusal.ts";
 import { relationshipKind, type XmlElement } from "../xml.ts";
 import { readStyles, type Styles } from "./styles.ts";
@@ -23,6 +24,10 @@ export interface Docx {
   readonly main: string;
   readonly styles: Styles;
   readonly stories: readonly Story[];
+  /** What the relationships of a part lead to, by their ids. */
+  targetsOf(part: string): ReadonlyMap<string, Relationship>;
+  /** Equal for equal content of parts; null for a part that is not there. */
+  hashOf(part: string): string | null;
 }
 
 /** Opens a text document and finds its texts: the body, headers, footers, footnotes, endnotes and comments. */
@@ -35,7 +40,25 @@ export function openDocx(bytes: Uint8Array): Docx {
   const { root } = file.xml(main);
   const body = root.first("body", wordNamespace);
   if (root.local !== "document" || !body) throw refusal("This package is no text document: its main part is another.");
-  return { package: file, main, styles: readStyles(file, main), stories: [...storiesOf(file, main, body)] };
+  const targets = new Map<string, ReadonlyMap<string, Relationship>>();
+  const hashes = new Map<string, string>();
+  return {
+    package: file,
+    main,
+    styles: readStyles(file, main),
+    stories: [...storiesOf(file, main, body)],
+    targetsOf(part) {
+      const known = targets.get(part) ?? new Map(file.relationships(part).map((one) => [one.id, one]));
+      targets.set(part, known);
+      return known;
+    },
+    hashOf(part) {
+      if (!file.has(part)) return null;
+      const known = hashes.get(part) ?? createHash("sha256").update(file.bytes(part)).digest("base64");
+      hashes.set(part, known);
+      return known;
+    },
+  };
 }
 
 /** The part of a kind that the main part names; undefined where it has none. */

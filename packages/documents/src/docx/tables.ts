@@ -45,7 +45,7 @@ export function removeRow(row: XmlElement, startsWith: string, name: string): vo
         .join("\n"),
     )
     .find((text) => text !== "");
-  if (!(said ?? "").startsWith(startsWith)) throw refusal(`${name}: the row does not begin with that text.`);
+  if (!begins(said ?? "", startsWith)) throw refusal(`${name}: the row does not begin with that text.`);
   if (parent.elements("tr").length < 2) throw refusal(`${name}: that is the only row of its table.`);
   const next = followingRow(row);
   let column = 0;
@@ -57,6 +57,11 @@ export function removeRow(row: XmlElement, startsWith: string, name: string): vo
     column += spanOf(cell);
   }
   parent.remove(row);
+}
+
+/** Whether a text is the one that was meant: nothing is the beginning of nothing alone. */
+export function begins(text: string, start: string): boolean {
+  return start === "" ? text === "" : text.startsWith(start);
 }
 
 /** Puts a table after a paragraph or table, with a paragraph after it where none follows. */

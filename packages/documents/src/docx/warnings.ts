@@ -81,7 +81,6 @@ const reordering = /[\u202a-\u202e\u2066-\u2069]/;
 
 function* texts(docx: Docx, blocks: readonly Block[]): Generator<ReviewWarning> {
   let tracked = false;
-  const targets = new Map<string, Map<string, string>>();
   for (const block of blocks) {
     const where = block.address === "" ? block.part : block.address;
     if (reordering.test(block.text)) {
@@ -107,10 +106,7 @@ function* texts(docx: Docx, blocks: readonly Block[]): Generator<ReviewWarning> 
         };
       }
       for (const { id, text } of content.links) {
-        const known =
-          targets.get(block.part) ?? new Map(docx.package.relationships(block.part).map((one) => [one.id, one.target]));
-        targets.set(block.part, known);
-        if (pretends(text, known.get(id) ?? "")) {
+        if (pretends(text, docx.targetsOf(block.part).get(id)?.target ?? "")) {
           yield { kind: "spoofed-text", message: "A link shows another address than it leads to.", where };
         }
       }
