@@ -60,6 +60,12 @@ const needs: readonly Need[] = [
     isThere: () => process.platform !== "linux" || isOnPath("strace"),
   },
   {
+    program: "LibreOffice",
+    packages: ["libreoffice-writer-nogui", "libreoffice-calc-nogui", "libreoffice-impress-nogui"],
+    without: "proof that another program opens the documents that are edited here (packages/documents)",
+    isThere: () => isOnPath("soffice"),
+  },
+  {
     program: "git",
     packages: ["git"],
     without: "proof that `draft diff` is a patch that applies (test/e2e)",

@@ -1,7 +1,7 @@
 /** What a file is, by its content first: whether a model or a person can read it as text. */
 export interface Classification {
   readonly mediaType: string;
-  /** Not UTF-8 text: kept and carried, never shown to a model. */
+  /** Not UTF-8 text: kept and carried. A model sees of it only what is read out of it as a document. */
   readonly opaque: boolean;
 }
 
