@@ -244,6 +244,48 @@ async function changeless(stage: Stage, workbenchId: string, path: string): Prom
   return file;
 }
 
+describe("S6 decisions and the end of a Draft", () => {
+  const marksOf = async (draftId: string) =>
+    await shared.store.db.selectFrom("draft_decisions").select("path").where("draft_id", "=", draftId).execute();
+
+  test("go with it when it is published or discarded", async () => {
+    for (const end of ["publish", "discard"] as const) {
+      const workbenchId = await drafted(shared, write("plan.md", twoChanges));
+      const { draft } = await decide(shared, workbenchId, { path: "plan.md", decision: "accept" });
+      expect(await marksOf(draft.draftId ?? "")).toHaveLength(1);
+      await shared.workbenches[end]({ workbenchId, wait: true, userId: "someone" });
+      expect(await marksOf(draft.draftId ?? "")).toEqual([]);
+    }
+  });
+
+  test("what is published is what was left: nothing that was rejected, whoever comes first", async () => {
+    const workbenchId = await drafted(shared, ...everything);
+    const { draft } = await shared.workbenches.changeSet({ workbenchId });
+    await shared.workbenches.confirmDeletions({ workbenchId, paths: ["gone.txt"] });
+    const reviewed = { draftId: draft.draftId ?? "", revision: draft.revision };
+    const publish = () => shared.workbenches.publish({ workbenchId, wait: true, userId: "someone", ...reviewed });
+    const [rejected, published] = await Promise.allSettled([
+      decide(shared, workbenchId, { path: "new.md", decision: "reject" }),
+      publish(),
+    ]);
+    const { items } = await shared.workbenches.filesList({ workbenchId, side: "published", limit: 10 });
+    // One of the two was refused: the Draft, or its revision, is another one than it was told.
+    expect([rejected.status, published.status].toSorted()).toEqual(["fulfilled", "rejected"]);
+    const expected = published.status === "fulfilled" ? ["new.md", "plan.md"] : ["gone.txt", "plan.md"];
+    expect(items.map(({ path }) => path)).toEqual(expected);
+  });
+
+  test("are asked for again when the published files change under it", async () => {
+    const workbenchId = await drafted(shared, ...everything);
+    const { draft } = await decide(shared, workbenchId, { path: "plan.md", decision: "accept" });
+    await writeFile(shared.published(workbenchId, "plan.md"), tenLines.replace("4\n", "four\n"));
+    await shared.workbenches.resolveOutsideChanges({ workbenchId, strategy: "adopt" });
+    expect(await marksOf(draft.draftId ?? "")).toEqual([]);
+    expect(await hunks(shared, workbenchId)).toHaveLength(3);
+    expect(await changeAt(shared, workbenchId, "plan.md")).toMatchObject({ accepted: false });
+  });
+});
+
 describe("S9 hostile or late decisions are refused, and change nothing", () => {
   const none = "0".repeat(64);
   test.each<[string, (Omit<Decision, "sha256"> & Partial<Decision>)[], string]>([
