@@ -83,6 +83,10 @@ async function started(child: ChildProcess): Promise<{ url: string; token: strin
   return JSON.parse(text.split("\n")[0] ?? "") as { url: string; token: string; pid: number };
 }
 
+/** Whoever makes a request past the gate ends the process. */
+const endAtFirstUse =
+  "for (const name of ['fetch', 'WebSocket', 'EventSource']) globalThis[name] = function () { process.exit(70); };";
+
 async function finished(client: Client, runId: string): Promise<string> {
   for await (const event of client.follow(runId)) {
     if (event.type === "Completed") return "Completed";
@@ -108,6 +112,8 @@ describe("S8 what the daemon asks the kernel to reach", () => {
           oidc: [{ name: "team", displayName: "The Team", issuer: issuer.issuer, clientId: "benchtop", local: true }],
         },
         env: {
+          // Nobody uses what Node brings: the daemon would end at once.
+          NODE_OPTIONS: `--import=data:text/javascript,${encodeURIComponent(endAtFirstUse)}`,
           // Nothing of this is read.
           HTTPS_PROXY: silent.origin,
           HTTP_PROXY: silent.origin,

@@ -118,7 +118,7 @@ export function withApproval(thrown: unknown): unknown {
   const host = String(detail?.["host"]);
   return new BenchtopError(
     "EGRESS_BLOCKED_BY_POLICY",
-    `${message} If ${host} is a host of your local network, the operator can approve it in the settings.`,
+    `${message} If ${host} is a host of your local network, the operator can approve it in the settings, or with: benchtop network approve ${host}`,
     { phase, ...(subphase !== undefined && { subphase }), ...(detail && { detail }), cause: thrown },
   );
 }

@@ -159,8 +159,12 @@ export const offers: { readonly [Id in OperationId]: Offer } = {
   "egress.revokeConsent": gated((input) => `benchtop consent revoke ${bench(input)}`),
   "egress.listEvents": read,
   "egressExceptions.list": read,
-  "egressExceptions.approve": none("Hosts of the local network are approved by the operator, in the console."),
-  "egressExceptions.revoke": none("Hosts of the local network are the operator's to approve, in the console."),
+  "egressExceptions.approve": none(
+    "Hosts of the local network are the operator's to approve: `benchtop network approve`.",
+  ),
+  "egressExceptions.revoke": none(
+    "Hosts of the local network are the operator's to approve: `benchtop network revoke`.",
+  ),
 
   "contextItems.list": read,
   "contextItems.put": gated((input) => `benchtop workshop set-item ${bench(input)} ${word(input["title"])} -`),
