@@ -23,7 +23,7 @@ const elsewhere: ErrorPlace = {
   openSettings: (section) => void done.push(`settings ${section}`),
   openRun: (runId) => void done.push(`run ${runId}`),
   openReport: (failureId) => void done.push(`report ${failureId}`),
-  openWorkbench: (workbenchId, pane) => void done.push(`${workbenchId} ${pane}`),
+  openWorkbench: (workbenchId, pane = "conversation") => void done.push(`${workbenchId} ${pane}`),
   resume: async (runId) => void done.push(`resume ${runId}`),
 };
 const place: ErrorPlace = { ...elsewhere, workbench };
@@ -60,6 +60,13 @@ test("S9 each action there is belongs to some code, and no two are labelled alik
   const known = new Set<string>(errorCodes.flatMap((code) => errorRules[code].actions));
   expect(errorActions.filter((action) => !known.has(action))).toEqual([]);
   expect(new Set(errorActions.map((action) => labelOf(action, failure("INTERNAL")))).size).toBe(errorActions.length);
+});
+
+test("S9 what a role does not allow is not offered, on the workbench and nowhere else", () => {
+  const { switchModel: _, grantConsent: __, discardDraft: ___, ...viewer } = workbench;
+  const seen = { ...place, workbench: viewer };
+  expect(Object.keys(handlersFor(failure("EGRESS_CONSENT_REQUIRED"), seen))).toEqual([]);
+  expect(Object.keys(handlersFor(failure("DRAFT_EXISTS"), seen))).toEqual(["review_draft"]);
 });
 
 test("S9 the message decides nothing", () => {
@@ -101,6 +108,7 @@ test("S9 away from the workbench the error's own facts lead there", async () => 
   expect(await act(failure("CONFLICT_PUBLISHED_CHANGED"), "restore_checkpoint", elsewhere)).toEqual([
     "wb_1 checkpoints",
   ]);
+  expect(await act(failure("EGRESS_CONSENT_REQUIRED"), "grant_consent", elsewhere)).toEqual(["wb_1 conversation"]);
   expect(await act(failure("EGRESS_BLOCKED_BY_POLICY"), "open_settings", elsewhere)).toEqual(["settings network"]);
   expect(await act(failure("RUN_INTERRUPTED"), "resume", elsewhere)).toEqual(["resume run_1"]);
 });

@@ -24,7 +24,8 @@ export interface ErrorPlace {
   readonly openSettings: (section: SettingsSearch["section"]) => void;
   readonly openRun: (runId: string) => void;
   readonly openReport: (failureId: string) => void;
-  readonly openWorkbench: (workbenchId: string, pane: "review" | "checkpoints") => void;
+  /** Without a pane its conversation, where the same error stands with all that can be done about it. */
+  readonly openWorkbench: (workbenchId: string, pane?: "review" | "checkpoints") => void;
   readonly resume: (runId: string) => Promise<void>;
   readonly workbench: WorkbenchPlace | undefined;
 }
@@ -48,7 +49,7 @@ const sections: Partial<Record<ErrorCode, SettingsSearch["section"]>> = {
  * on the screen can, else where the error's own facts lead. Nothing is read from its message.
  */
 export function handlersFor(failure: Failure, place: ErrorPlace, own: ErrorHandlers = {}): ErrorHandlers {
-  const { error_code: code, run_id: runId, workbench_id: workbenchId, detail_ref: reportId, provider_id } = failure;
+  const { error_code: code, run_id: runId, workbench_id: workbenchId, detail_ref: reportId } = failure;
   const { workbench } = place;
   const retry = own.retry ?? workbench?.retry;
   const { grantConsent } = workbench ?? {};
@@ -56,7 +57,7 @@ export function handlersFor(failure: Failure, place: ErrorPlace, own: ErrorHandl
   const all: Record<ErrorAction, (() => void | Promise<void>) | undefined> = {
     retry,
     resume: runId === undefined ? undefined : () => place.resume(runId),
-    switch_model: workbench?.switchModel,
+    switch_model: workbench?.switchModel ?? there(),
     open_settings: () => place.openSettings(sections[code] ?? "providers"),
     restore_checkpoint: restoring(),
     free_disk_space: () => (workbench === undefined ? place.openSettings("about") : workbench.showCheckpoints()),
@@ -66,13 +67,11 @@ export function handlersFor(failure: Failure, place: ErrorPlace, own: ErrorHandl
         : runId === undefined
           ? undefined
           : () => place.openRun(runId),
-    review_draft:
-      workbench?.reviewDraft ??
-      (workbenchId === undefined ? undefined : () => place.openWorkbench(workbenchId, "review")),
-    discard_draft: workbench?.discardDraft,
+    review_draft: workbench?.reviewDraft ?? there("review"),
+    discard_draft: workbench?.discardDraft ?? there("review"),
     grant_consent:
-      grantConsent === undefined || provider_id === undefined
-        ? undefined
+      grantConsent === undefined
+        ? there()
         : async () => {
             // Agreed: what was refused is tried again by itself.
             if (await grantConsent(failure)) await retry?.();
@@ -85,10 +84,14 @@ export function handlersFor(failure: Failure, place: ErrorPlace, own: ErrorHandl
   }
   return handlers;
 
+  /** Away from the workbench: to where it can be done. On it, what is absent is not allowed. */
+  function there(pane?: "review" | "checkpoints"): (() => void) | undefined {
+    if (workbench !== undefined || workbenchId === undefined) return undefined;
+    return () => place.openWorkbench(workbenchId, pane);
+  }
+
   function restoring(): (() => void) | undefined {
-    if (workbench === undefined) {
-      return workbenchId === undefined ? undefined : () => place.openWorkbench(workbenchId, "checkpoints");
-    }
+    if (workbench === undefined) return there("checkpoints");
     const { restoreCheckpoint } = workbench;
     if (typeof checkpointId !== "string" || restoreCheckpoint === undefined) return workbench.showCheckpoints;
     return () => restoreCheckpoint(checkpointId);

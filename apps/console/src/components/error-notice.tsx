@@ -25,7 +25,11 @@ export function ErrorNotice(props: NoticeProps) {
       openRun: (runId) => void navigate({ to: "/runs/$runId", params: { runId } }),
       openReport: setReport,
       openWorkbench: (workbenchId, pane) =>
-        void navigate({ to: "/workbenches/$workbenchId", params: { workbenchId }, search: { pane } }),
+        void navigate({
+          to: "/workbenches/$workbenchId",
+          params: { workbenchId },
+          search: pane === undefined ? { tab: "conversation" } : { pane },
+        }),
       resume: async (runId) => {
         await client.call("runs.resume", { runId });
         await queryClient.invalidateQueries({ queryKey: ["runs.list"] });

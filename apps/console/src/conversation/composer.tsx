@@ -108,38 +108,39 @@ export function Composer(props: {
             onOpenChange={props.onModelPickerOpen}
           />
           {props.meter}
-          <span className="flex-1" />
-          {running ? (
-            <>
+          <span className="ml-auto flex gap-1.5">
+            {running ? (
+              <>
+                <Button
+                  size="small"
+                  type="submit"
+                  icon={<CornerDownRight size={13} aria-hidden />}
+                  disabledReason={waiting ? "Decide above first." : empty ? "Write the hint first." : undefined}
+                >
+                  Hint
+                </Button>
+                <Button
+                  size="small"
+                  tone="danger"
+                  icon={<Square size={11} aria-hidden fill="currentColor" />}
+                  onClick={props.onStop}
+                >
+                  Stop
+                </Button>
+              </>
+            ) : (
               <Button
                 size="small"
                 type="submit"
-                icon={<CornerDownRight size={13} aria-hidden />}
-                disabledReason={waiting ? "Decide above first." : empty ? "Write the hint first." : undefined}
+                tone="primary"
+                busy={props.sending}
+                icon={<ArrowUp size={14} aria-hidden />}
+                disabledReason={gate ?? (empty ? "Write what should be done first." : undefined)}
               >
-                Hint
+                Send
               </Button>
-              <Button
-                size="small"
-                tone="danger"
-                icon={<Square size={11} aria-hidden fill="currentColor" />}
-                onClick={props.onStop}
-              >
-                Stop
-              </Button>
-            </>
-          ) : (
-            <Button
-              size="small"
-              type="submit"
-              tone="primary"
-              busy={props.sending}
-              icon={<ArrowUp size={14} aria-hidden />}
-              disabledReason={gate ?? (empty ? "Write what should be done first." : undefined)}
-            >
-              Send
-            </Button>
-          )}
+            )}
+          </span>
         </div>
       </form>
     </div>

@@ -27,12 +27,12 @@ export function Conversation(props: {
   };
   useLayoutEffect(toEnd, [newest]);
   useEffect(() => {
-    const element = content.current;
-    if (element === null) return undefined;
+    // The room for it changes, too: when a pane opens, when the field below grows.
+    const elements = [content.current, scroller.current];
     const observer = new ResizeObserver(() => {
       if (pinned.current) scroller.current?.scrollTo({ top: scroller.current.scrollHeight });
     });
-    observer.observe(element);
+    for (const element of elements) if (element !== null) observer.observe(element);
     return () => observer.disconnect();
   }, []);
 

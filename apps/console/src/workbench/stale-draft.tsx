@@ -27,14 +27,17 @@ export function StaleDraft(props: {
             {formatCount(added + modified + deleted, "changed file")}, not real yet: review, publish or discard.
           </span>
         </p>
-        <Button size="small" onClick={props.onReview}>
-          Review
-        </Button>
-        {props.onDiscard !== undefined && (
-          <Button size="small" tone="quiet" onClick={props.onDiscard}>
-            Discard…
+        <span className="flex gap-1.5">
+          {" "}
+          <Button size="small" onClick={props.onReview}>
+            Review
           </Button>
-        )}
+          {props.onDiscard !== undefined && (
+            <Button size="small" tone="quiet" onClick={props.onDiscard}>
+              Discard…
+            </Button>
+          )}
+        </span>{" "}
       </div>
     </div>
   );

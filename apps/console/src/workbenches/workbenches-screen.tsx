@@ -77,13 +77,16 @@ export function WorkbenchesScreen() {
               <LayoutGrid size={15} aria-hidden className="shrink-0 text-faint" />
               <span className="min-w-0 flex-1 truncate font-medium">{workbench.name}</span>
               {workbench.hasDraft && <DraftChip workbenchId={workbench.workbenchId} />}
-              <span className="w-20 shrink-0 text-right text-sm text-muted">
+              <span className="w-20 shrink-0 text-right text-sm text-muted max-sm:w-auto">
                 {formatCount(workbench.fileCount, "file")}
               </span>
               <span className="w-18 shrink-0 text-right text-sm text-muted max-sm:hidden">
                 {formatBytes(workbench.totalBytes)}
               </span>
-              <RelativeTime at={workbench.updatedAt} className="w-20 shrink-0 text-right text-sm text-faint" />
+              <RelativeTime
+                at={workbench.updatedAt}
+                className="w-20 shrink-0 text-right text-sm text-faint max-sm:w-auto"
+              />
             </Link>
           </li>
         ))}
@@ -105,11 +108,12 @@ function DraftChip(props: { readonly workbenchId: string }) {
   const draft = useQuery(query("draft.getState", { workbenchId: props.workbenchId })).data;
   return draft?.stale === true ? (
     <Chip tone="draft" icon={<Hourglass size={11} aria-hidden />}>
-      Draft untouched for {untouchedFor(draft)}
+      <span className="max-sm:sr-only">Draft untouched for </span>
+      {untouchedFor(draft)}
     </Chip>
   ) : (
     <Chip tone="draft" icon={<FileDiff size={11} aria-hidden />}>
-      Draft to review
+      Draft<span className="max-sm:sr-only"> to review</span>
     </Chip>
   );
 }
