@@ -97,7 +97,9 @@ function alignKeys(before: string[], after: string[], alike: (left: number, righ
     const large = oldEnd - old > largeGap || freshEnd - fresh > largeGap;
     const inGap = large
       ? byPosition(oldEnd - old, freshEnd - fresh)
-      : align(before.slice(old, oldEnd), after.slice(fresh, freshEnd), (left, right) => alike(left + old, right + fresh));
+      : align(before.slice(old, oldEnd), after.slice(fresh, freshEnd), (left, right) =>
+          alike(left + old, right + fresh),
+        );
     for (const pair of settled(inGap, old, fresh)) pairs.push(pair);
     if (anchored) pairs.push([oldEnd, freshEnd]);
   }
@@ -128,7 +130,10 @@ function settled(inGap: Aligned, old: number, fresh: number): Pairs {
 }
 
 function byPosition(old: number, fresh: number): Aligned {
-  return Array.from({ length: Math.max(old, fresh) }, (_, index) => [index < old ? index : null, index < fresh ? index : null]);
+  return Array.from({ length: Math.max(old, fresh) }, (_, index) => [
+    index < old ? index : null,
+    index < fresh ? index : null,
+  ]);
 }
 
 interface Gap {
@@ -153,7 +158,13 @@ function gapsBetween(before: string[], after: string[], start: number, oldEnd: n
 }
 
 /** Patience: rows that occur once on each side, in the longest run that keeps both orders. */
-function uniqueInBoth(before: string[], after: string[], start: number, oldEnd: number, freshEnd: number): [number, number][] {
+function uniqueInBoth(
+  before: string[],
+  after: string[],
+  start: number,
+  oldEnd: number,
+  freshEnd: number,
+): [number, number][] {
   const inOld = onlyOnce(before, start, oldEnd);
   const inNew = onlyOnce(after, start, freshEnd);
   const pairs: [number, number][] = [];

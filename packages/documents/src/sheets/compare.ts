@@ -29,9 +29,11 @@ export function compareWorkbooks(before: Workbook | null, after: Workbook | null
   return {
     kind: "sheets",
     sheets,
-    warnings: [...(after ?? before)?.warnings ?? []],
+    warnings: [...((after ?? before)?.warnings ?? [])],
     truncated:
-      pairs.length > most.sheets || [before, after].some((side) => side?.truncated) || sheets.some((one) => one.truncated),
+      pairs.length > most.sheets ||
+      [before, after].some((side) => side?.truncated) ||
+      sheets.some((one) => one.truncated),
   };
 }
 
@@ -58,7 +60,10 @@ function pairSheets(before: readonly Sheet[], after: readonly Sheet[]): Pair[] {
     found.set(fresh, best.old);
     left.delete(best.old);
   }
-  return [...after.map((fresh): Pair => [found.get(fresh) ?? null, fresh]), ...[...left].map((old): Pair => [old, null])];
+  return [
+    ...after.map((fresh): Pair => [found.get(fresh) ?? null, fresh]),
+    ...[...left].map((old): Pair => [old, null]),
+  ];
 }
 
 function folded(name: string): string {
@@ -66,7 +71,6 @@ function folded(name: string): string {
 }
 
 function sharedRows(before: Sheet, after: Sheet): number {
-  const textOf = ({ cells }: GridRow): string => cells.map(({ text, column }) => `${column}:${text}`).join("\u0001");
   const [old, fresh] = [before.rows.slice(0, 1000), after.rows.slice(0, 1000)];
   if (old.length === 0 || fresh.length === 0) return old.length === fresh.length ? 0.5 : 0;
   const rows = new Set(old.map(textOf));
@@ -232,7 +236,8 @@ function pairCells(
   after: readonly Cell[],
   newColumn: (old: number) => number | null,
 ): readonly CellPair[] {
-  const aligned = before.length === after.length && before.every((cell, at) => newColumn(cell.column) === after[at]?.column);
+  const aligned =
+    before.length === after.length && before.every((cell, at) => newColumn(cell.column) === after[at]?.column);
   if (aligned) return before.map((cell, at) => [cell, after[at] ?? null]);
   const old = new Map<number, Cell>();
   const placed: { column: number; pair: CellPair }[] = [];
@@ -303,3 +308,5 @@ function sameSet(a: readonly string[], b: readonly string[]): boolean {
   const other = new Set(b);
   return a.length === b.length && a.every((one) => other.has(one));
 }
+
+const textOf = ({ cells }: GridRow): string => cells.map(({ text, column }) => `${column}:${text}`).join("\u0001");

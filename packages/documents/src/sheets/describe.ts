@@ -34,7 +34,8 @@ export function describeWorkbook(workbook: Workbook, part?: string): string {
     room -= lengthOf(own);
     lines.push(...own);
   }
-  if (unshown.length > 0) lines.push("", `Not shown here: ${unshown.slice(0, 10).map(nameOf).join(", ")}. Ask for each as a part.`);
+  if (unshown.length > 0)
+    lines.push("", `Not shown here: ${unshown.slice(0, 10).map(nameOf).join(", ")}. Ask for each as a part.`);
   return lines.join("\n");
 }
 
@@ -58,10 +59,13 @@ function overviewOf({ sheets, names, valuesMayBeOld, truncated, warnings }: Work
   for (const { name, refersTo } of names.slice(0, 50)) lines.push(`Name ${nameOf(name)} = ${refersTo.slice(0, 200)}`);
   if (names.length > 50) lines.push(`… and ${names.length - 50} more names`);
   if (valuesMayBeOld) {
-    lines.push("Values of formulas may be from before the last change; a spreadsheet program calculates them when it opens the file.");
+    lines.push(
+      "Values of formulas may be from before the last change; a spreadsheet program calculates them when it opens the file.",
+    );
   }
   if (truncated) lines.push("The workbook is larger than what is read here.");
-  if (warnings.length > 0) lines.push(`Warnings: ${[...new Set(warnings.map(({ message }) => message))].slice(0, 5).join(" ")}`);
+  if (warnings.length > 0)
+    lines.push(`Warnings: ${[...new Set(warnings.map(({ message }) => message))].slice(0, 5).join(" ")}`);
   return lines;
 }
 
@@ -133,13 +137,13 @@ function placeOf(workbook: Workbook, part: string): { sheet: Sheet; range: Range
   const byName = (name: string): Sheet | undefined =>
     workbook.sheets.find((sheet) => sheet.name === name) ??
     workbook.sheets.find((sheet) => sheet.name.toLowerCase() === name.toLowerCase());
-  const unquoted = (name: string): string => (/^'.*'$/s.test(name) ? name.slice(1, -1).replaceAll("''", "'") : name);
   const whole = byName(part) ?? byName(unquoted(part));
   if (whole) return { sheet: whole, range: everything };
   const mark = part.lastIndexOf("!");
   const sheet = mark === -1 ? workbook.sheets.find(({ hidden }) => !hidden) : byName(unquoted(part.slice(0, mark)));
   const range = rangeOf(part.slice(mark + 1));
-  if (!sheet || !range) throw refusal("There is no such part. A part is a sheet, or a range of it such as Sheet1!A1:H50.");
+  if (!sheet || !range)
+    throw refusal("There is no such part. A part is a sheet, or a range of it such as Sheet1!A1:H50.");
   return { sheet, range };
 }
 
@@ -150,9 +154,14 @@ function rangeOf(text: string): Range | null {
   if (token?.kind !== "reference" || more.length > 0 || token.sheet !== null) return null;
   const [first, last = first] = token.ends;
   if (!first || !last || pointName(first) === "") return null;
-  const [rows, columns] = [[first.row ?? 1, last.row ?? maxRow], [first.column ?? 1, last.column ?? maxColumn]];
+  const [rows, columns] = [
+    [first.row ?? 1, last.row ?? maxRow],
+    [first.column ?? 1, last.column ?? maxColumn],
+  ];
   return {
     first: { row: Math.min(...rows), column: Math.min(...columns) },
     last: { row: Math.max(...rows), column: Math.max(...columns) },
   };
 }
+
+const unquoted = (name: string): string => (/^'.*'$/s.test(name) ? name.slice(1, -1).replaceAll("''", "'") : name);

@@ -24,7 +24,11 @@ describe("S3 formulas", () => {
     ["A2#", "A4#"],
   ])("%s reads %s when two rows come before row 2", (formula, moved) => {
     expect(shiftFormula(formula, here, { at: 2, count: 2 })).toBe(moved);
-    expect(tokensOf(formula).map(({ raw }) => raw).join("")).toBe(formula);
+    expect(
+      tokensOf(formula)
+        .map(({ raw }) => raw)
+        .join(""),
+    ).toBe(formula);
   });
 
   test.each([
@@ -47,9 +51,18 @@ describe("S3 formulas", () => {
 describe("S3 addresses", () => {
   test("of the first and the last cell, and of none", () => {
     expect([1, 26, 27, 702, 703, 16_384].map(columnName)).toEqual(["A", "Z", "AA", "ZZ", "AAA", "XFD"]);
-    expect(["A", "z", "AA", "XFD", "XFE", "AAAA", "1"].map(columnNumber)).toEqual([1, 26, 27, 16_384, null, null, null]);
+    expect(["A", "z", "AA", "XFD", "XFE", "AAAA", "1"].map(columnNumber)).toEqual([
+      1,
+      26,
+      27,
+      16_384,
+      null,
+      null,
+      null,
+    ]);
     expect(parseAddress("XFD1048576")).toEqual({ row: 1_048_576, column: 16_384 });
-    for (const text of ["A0", "A1048577", "XFD1048577", "A", "1", "", "A1:B2", "A-1", "A1e308"]) expect(parseAddress(text)).toBeNull();
+    for (const text of ["A0", "A1048577", "XFD1048577", "A", "1", "", "A1:B2", "A-1", "A1e308"])
+      expect(parseAddress(text)).toBeNull();
     expect(parseRange("C5:A1")).toEqual({ first: { row: 1, column: 1 }, last: { row: 5, column: 3 } });
   });
 });
@@ -68,7 +81,7 @@ describe("S10 numbers as they are shown", () => {
     [0.000123, "0.00E+00", "1.23E-04"],
     [1.5, "# ?/?", "1 1/2"],
     [7, "000", "007"],
-    [12.5, '[$€-407] #,##0.00', "€ 12.50"],
+    [12.5, "[$€-407] #,##0.00", "€ 12.50"],
     [12.5, "#.##", "12.5"],
     [150, '[>100]"much" 0;0', "much 150"],
     [5, "@", "5"],
@@ -97,6 +110,7 @@ describe("S10 numbers as they are shown", () => {
         expect(dateOf(serial, epoch1904)?.toISOString().slice(0, day.length)).toBe(day);
       }
     }
-    for (const text of ["2026-02-30", "31.01.2026", "1899-01-01", "2026-01-01T25:00", ""]) expect(serialOf(text, false)).toBeNull();
+    for (const text of ["2026-02-30", "31.01.2026", "1899-01-01", "2026-01-01T25:00", ""])
+      expect(serialOf(text, false)).toBeNull();
   });
 });

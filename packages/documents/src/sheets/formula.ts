@@ -206,7 +206,8 @@ export function whyUnsafe(formula: string): string | null {
     if (token.kind === "function") {
       const name = token.name.toUpperCase().replace(/^(?:_XLFN\.|_XLWS\.|_XLUDF\.)+/, "");
       if (reachesOut.has(name)) return `${name} reaches out of the workbook`;
-      if (/^_XLL\.|^COM\.|^ORG\./.test(name) || token.raw.includes("!")) return "it calls a program outside of the workbook";
+      if (/^_XLL\.|^COM\.|^ORG\./.test(name) || token.raw.includes("!"))
+        return "it calls a program outside of the workbook";
     }
     if ("sheet" in token && token.sheet !== null && /[[\]|]|:\/\/|\\|^file:/i.test(token.sheet)) {
       return token.sheet.includes("|") ? "it asks another program for data (DDE)" : "it reads from another file";

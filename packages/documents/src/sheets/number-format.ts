@@ -90,7 +90,11 @@ function hides(parts: readonly Part[]): boolean {
 export function general(value: number): string {
   const size = Math.abs(value);
   if (size !== 0 && (size >= 1e15 || size < 1e-9)) {
-    return value.toExponential(5).replace(/\.?0+e/, "e").replace(/e([+-])(\d)$/, "e$10$2").toUpperCase();
+    return value
+      .toExponential(5)
+      .replace(/\.?0+e/, "e")
+      .replace(/e([+-])(\d)$/, "e$10$2")
+      .toUpperCase();
   }
   return String(Number(value.toPrecision(size >= 1e11 ? 15 : 11)));
 }
@@ -161,7 +165,8 @@ function partsOf(section: string): Part[] {
       const currency = /^\[\$([^-\]]+)/.exec(piece)?.[1];
       if (currency !== undefined) parts.push({ kind: "literal", text: currency });
     } else if (piece === "General") parts.push({ kind: "digits", text: piece });
-    else if (/^(?:AM\/PM|A\/P|[ymdhs])/i.test(piece) && piece !== "/") parts.push({ kind: "date", text: piece.toLowerCase() });
+    else if (/^(?:AM\/PM|A\/P|[ymdhs])/i.test(piece) && piece !== "/")
+      parts.push({ kind: "date", text: piece.toLowerCase() });
     else if (piece === "@") parts.push({ kind: "text" });
     else if (/^[0#?.,]/.test(piece) || /^[eE][+-]/.test(piece)) parts.push({ kind: "digits", text: piece });
     else parts.push({ kind: "literal", text: piece });
@@ -245,7 +250,9 @@ export function dateOf(serial: number, epoch1904: boolean): Date | null {
 export function serialOf(iso: string, epoch1904: boolean): number | null {
   const parts = /^(\d{4})-(\d\d)-(\d\d)(?:[T ](\d\d):(\d\d)(?::(\d\d)(?:\.\d+)?)?Z?)?$/.exec(iso);
   if (!parts) return null;
-  const [year = 0, month = 0, day = 0, hour = 0, minute = 0, second = 0] = parts.slice(1).map((part) => Number(part ?? 0));
+  const [year = 0, month = 0, day = 0, hour = 0, minute = 0, second = 0] = parts
+    .slice(1)
+    .map((part) => Number(part ?? 0));
   const at = Date.UTC(year, month - 1, day, hour, minute, second);
   const read = new Date(at);
   const real = read.getUTCMonth() === month - 1 && read.getUTCDate() === day && hour < 24 && minute < 60 && second < 60;
@@ -261,7 +268,6 @@ function asDate(value: number, parts: readonly Part[], epoch1904: boolean): stri
   const at = date ?? new Date(0);
   const twelve = parts.some((part) => part.kind === "date" && part.text.includes("/"));
   const seconds = Math.round(Math.abs(value) * 86_400);
-  const pad = (number: number, width: number): string => String(number).padStart(Math.min(width, 2), "0");
   let inTime = false;
   const shown = parts.map((part, index) => {
     if (part.kind === "literal") return part.text;
@@ -298,3 +304,5 @@ function asDate(value: number, parts: readonly Part[], epoch1904: boolean): stri
   });
   return `${value < 0 && elapsed ? "-" : ""}${shown.join("")}`;
 }
+
+const pad = (number: number, width: number): string => String(number).padStart(Math.min(width, 2), "0");

@@ -10,7 +10,7 @@ import {
   compared,
   edited,
   fixture,
-  refused,
+  refusalOf,
   sheetData,
   workbookOf,
   workbooks,
@@ -18,12 +18,26 @@ import {
 import { create, describe as describeSheets, edit } from "./index.ts";
 import { readXlsx } from "./xlsx/read.ts";
 
-const set = (cell: string, value: unknown, sheet?: string) => ({ edit: "set-cells", cells: [{ cell, value }], ...(sheet && { sheet }) });
+const set = (cell: string, value: unknown, sheet?: string) => ({
+  edit: "set-cells",
+  cells: [{ cell, value }],
+  ...(sheet && { sheet }),
+});
+
+const told = (name: string): string => describeSheets({ bytes: fixture(name), path: name });
+
+const inserted = (name: string, before = 2) => edited(fixture(name), [{ edit: "insert-rows", before, rows: [[]] }]);
+
+const partText = (bytes: Uint8Array, part: string): string => OfficePackage.open(bytes).text(part);
+
+const formulas = (bytes: Uint8Array) =>
+  readXlsx(bytes).sheets[0]?.rows.map(({ cells }) => cells[1]?.formula ?? cells[1]?.text);
 
 describe("S3 a workbook as LibreOffice writes it", () => {
   test.each(workbooks)("%s opens, and is the same as itself", (name) => {
     const bytes = fixture(name);
-    for (const sheet of compared(bytes, bytes)) expect(sheet).toMatchObject({ change: "same", rows: [], changedCells: 0 });
+    for (const sheet of compared(bytes, bytes))
+      expect(sheet).toMatchObject({ change: "same", rows: [], changedCells: 0 });
     expect(describeSheets({ bytes, path: name })).toContain("Workbook with");
   });
 
@@ -48,18 +62,57 @@ describe("S3 a workbook as LibreOffice writes it", () => {
   });
 
   test("dates, money and shares are shown as their formats say", () => {
-    expect(describeSheets({ bytes: fixture("02-dates.xlsx"), path: "a.xlsx" })).toContain('2: A "Start" | B 2026-01-31 | C 31.01.2026 12:30');
-    expect(describeSheets({ bytes: fixture("03-currency.xlsx"), path: "a.xlsx" })).toContain("B 1,234.50 € | C 12.5% | D 1,234,567.89");
+    expect(describeSheets({ bytes: fixture("02-dates.xlsx"), path: "a.xlsx" })).toContain(
+      '2: A "Start" | B 2026-01-31 | C 31.01.2026 12:30',
+    );
+    expect(describeSheets({ bytes: fixture("03-currency.xlsx"), path: "a.xlsx" })).toContain(
+      "B 1,234.50 € | C 12.5% | D 1,234,567.89",
+    );
   });
 
   test("notes, merged cells, names, hidden sheets and formulas are told", () => {
-    const told = (name: string): string => describeSheets({ bytes: fixture(name), path: name });
     expect(told("05-comments.xlsx")).toContain('B 42 (note "The answer")');
     expect(told("04-merged.xlsx")).toContain("merged A1:C1, D2:D3");
     expect(told("12-names.xlsx")).toContain('Name "tax" = Rates!$B$1');
     expect(told("09-hidden.xlsx")).toContain('"Secret": A1:B1, hidden');
     expect(told("01-budget.xlsx")).toContain("D =B2*C2 → 6");
     expect(told("16-cjk.xlsx")).toContain("りんご");
+  });
+});
+
+describe("S3 a description of a workbook", () => {
+  test("comes in parts that together hold every row", () => {
+    const bytes = fixture("17-large.xlsx");
+    const rows: string[] = [];
+    let part: string | undefined;
+    for (let turn = 0; turn < 20; turn++) {
+      const text = describeSheets({ bytes, path: "a.xlsx", ...(part !== undefined && { part }) });
+      expect(text.length).toBeLessThanOrEqual(60_000);
+      rows.push(...(text.match(/^\d+:/gm) ?? []));
+      const next = /ask for part (".*")\.$/m.exec(text)?.[1];
+      if (next === undefined) break;
+      part = JSON.parse(next) as string;
+    }
+    expect(rows).toEqual(Array.from({ length: 1501 }, (_, row) => `${row + 1}:`));
+  });
+
+  test.each([
+    ["Summary", '1: A "Total" | B =Budget!D5 → 17'],
+    ["Summary!B2", "2: B =B1*2 → 34"],
+    ["'It''s a list'!A1:A2", '2: A "y"'],
+    ["it's a list!2:2", '2: A "y" | B 2'],
+    ["B2:C3", "2: B 1.5 | C 4"],
+    ["Budget!D:D", "5: D =SUM(D2:D4) → 17"],
+  ])("has the part %s", (part, line) => {
+    expect(describeSheets({ bytes: fixture("08-sheets.xlsx"), path: "a.xlsx", part }).split("\n")).toContain(line);
+  });
+
+  test("refuses a part that is not there", () => {
+    for (const part of ["Nowhere", "Nowhere!A1", "A1:B2:C3", "Summary!", "SUM(A1)"]) {
+      expect(refusalOf(() => describeSheets({ bytes: fixture("08-sheets.xlsx"), path: "a.xlsx", part }))).toMatch(
+        /no such part/,
+      );
+    }
   });
 });
 
@@ -112,14 +165,25 @@ describe("S3 an edit of a workbook", () => {
     const [sheet] = compared(running, edited(running, [set("A20", 100)]));
     expect(changesOf(sheet)).toHaveLength(1 + 12 + 30);
     const names = fixture("12-names.xlsx");
-    expect(changesOf(compared(names, edited(names, [set("B1", 0.07)]))[0])).toContain("B3 =B2*(1+tax) 119 → =B2*(1+tax) ");
+    expect(changesOf(compared(names, edited(names, [set("B1", 0.07)]))[0])).toContain(
+      "B3 =B2*(1+tax) 119 → =B2*(1+tax) ",
+    );
   });
 
   test("inserts rows: formulas, names, merged cells, notes and rules move along", () => {
     const budget = fixture("08-sheets.xlsx");
-    const more = edited(budget, [{ edit: "insert-rows", sheet: "Budget", before: 4, rows: [["Figs", 3, 2, { formula: "B4*C4" }]] }]);
+    const more = edited(budget, [
+      { edit: "insert-rows", sheet: "Budget", before: 4, rows: [["Figs", 3, 2, { formula: "B4*C4" }]] },
+    ]);
     const [sheet, summary] = readXlsx(more).sheets;
-    expect(sheet?.rows.map(({ cells }) => cells.at(-1)?.formula)).toEqual([null, "B2*C2", "B3*C3", "B4*C4", "B5*C5", "SUM(D2:D5)"]);
+    expect(sheet?.rows.map(({ cells }) => cells.at(-1)?.formula)).toEqual([
+      null,
+      "B2*C2",
+      "B3*C3",
+      "B4*C4",
+      "B5*C5",
+      "SUM(D2:D5)",
+    ]);
     expect(summary?.rows[0]?.cells[1]?.formula).toBe("Budget!D6");
     const [changes] = compared(budget, more);
     expect(changes?.rows.map(({ change, oldRow, newRow }) => `${change} ${oldRow} ${newRow}`)).toEqual([
@@ -129,17 +193,22 @@ describe("S3 an edit of a workbook", () => {
       "same 4 5",
       "changed 5 6",
     ]);
-    const inserted = (name: string, before = 2) => edited(fixture(name), [{ edit: "insert-rows", before, rows: [[]] }]);
     expect(readXlsx(inserted("04-merged.xlsx")).sheets[0]?.merged).toEqual(["A1:C1", "D3:D4"]);
-    expect([...(readXlsx(inserted("05-comments.xlsx")).sheets[0]?.comments.keys() ?? [])].toSorted()).toEqual(["A4", "B1", "B3"]);
-    expect(readXlsx(inserted("12-names.xlsx", 1)).names.map(({ refersTo }) => refersTo)).toEqual(["Rates!$A$2:$B$4", "Rates!$B$2"]);
-    const text = (bytes: Uint8Array, part: string): string => OfficePackage.open(bytes).text(part);
-    expect(text(inserted("10-conditional.xlsx"), "xl/worksheets/sheet1.xml")).toContain('sqref="A3:A6"');
-    expect(text(inserted("11-validation.xlsx"), "xl/worksheets/sheet1.xml")).toContain('sqref="B3" type="whole"');
-    expect(text(inserted("13-filter.xlsx"), "xl/worksheets/sheet1.xml")).toContain('<autoFilter ref="A1:B5"');
-    expect(text(inserted("13-filter.xlsx"), "xl/workbook.xml")).toContain("People!$A$1:$B$5");
-    expect(text(inserted("07-chart.xlsx", 3), "xl/charts/chart1.xml")).toMatch(/Chart!\$B\$2:\$B\$5/);
-    const boxes = text(inserted("05-comments.xlsx"), "xl/drawings/vmlDrawing1.vml");
+    expect([...(readXlsx(inserted("05-comments.xlsx")).sheets[0]?.comments.keys() ?? [])].toSorted()).toEqual([
+      "A4",
+      "B1",
+      "B3",
+    ]);
+    expect(readXlsx(inserted("12-names.xlsx", 1)).names.map(({ refersTo }) => refersTo)).toEqual([
+      "Rates!$A$2:$B$4",
+      "Rates!$B$2",
+    ]);
+    expect(partText(inserted("10-conditional.xlsx"), "xl/worksheets/sheet1.xml")).toContain('sqref="A3:A6"');
+    expect(partText(inserted("11-validation.xlsx"), "xl/worksheets/sheet1.xml")).toContain('sqref="B3" type="whole"');
+    expect(partText(inserted("13-filter.xlsx"), "xl/worksheets/sheet1.xml")).toContain('<autoFilter ref="A1:B5"');
+    expect(partText(inserted("13-filter.xlsx"), "xl/workbook.xml")).toContain("People!$A$1:$B$5");
+    expect(partText(inserted("07-chart.xlsx", 3), "xl/charts/chart1.xml")).toMatch(/Chart!\$B\$2:\$B\$5/);
+    const boxes = partText(inserted("05-comments.xlsx"), "xl/drawings/vmlDrawing1.vml");
     expect(boxes.match(/<x:Row>\d+/g)).toEqual(["<x:Row>3", "<x:Row>0", "<x:Row>2"]);
   });
 
@@ -174,7 +243,6 @@ describe("S3 an edit of a workbook", () => {
     const shared = workbookOf(
       '<sheetData><row r="1"><c r="A1"><v>1</v></c><c r="B1"><f t="shared" ref="B1:B3" si="0">A1*2</f><v>2</v></c></row><row r="2"><c r="A2"><v>2</v></c><c r="B2"><f t="shared" si="0"/><v>4</v></c></row><row r="3"><c r="A3"><v>3</v></c><c r="B3"><f t="shared" si="0"/><v>6</v></c></row></sheetData>',
     );
-    const formulas = (bytes: Uint8Array) => readXlsx(bytes).sheets[0]?.rows.map(({ cells }) => cells[1]?.formula ?? cells[1]?.text);
     expect(formulas(shared)).toEqual(["A1*2", "A2*2", "A3*2"]);
     expect(formulas(edited(shared, [set("B1", 5)]))).toEqual(["5", "A2*2", "A3*2"]);
     expect(formulas(edited(shared, [{ edit: "delete-rows", from: 2 }]))).toEqual(["A1*2", "A2*2"]);
@@ -182,9 +250,16 @@ describe("S3 an edit of a workbook", () => {
 
   test("removes the order of calculation with its relationship and content type", () => {
     const pkg = OfficePackage.open(fixture("01-budget.xlsx"));
-    pkg.put("xl/calcChain.xml", '<calcChain xmlns="http://schemas.openxmlformats.org/spreadsheetml/2006/main"><c r="D2" i="1"/></calcChain>');
+    pkg.put(
+      "xl/calcChain.xml",
+      '<calcChain xmlns="http://schemas.openxmlformats.org/spreadsheetml/2006/main"><c r="D2" i="1"/></calcChain>',
+    );
     pkg.setContentType("xl/calcChain.xml", "application/vnd.openxmlformats-officedocument.spreadsheetml.calcChain+xml");
-    pkg.addRelationship("xl/workbook.xml", "http://schemas.openxmlformats.org/officeDocument/2006/relationships/calcChain", "calcChain.xml");
+    pkg.addRelationship(
+      "xl/workbook.xml",
+      "http://schemas.openxmlformats.org/officeDocument/2006/relationships/calcChain",
+      "calcChain.xml",
+    );
     const before = pkg.save();
     expect(OfficePackage.open(edited(before, [set("A2", "x")])).has("xl/calcChain.xml")).toBe(true);
     const after = OfficePackage.open(edited(before, [set("D2", 1)]));
@@ -195,12 +270,14 @@ describe("S3 an edit of a workbook", () => {
 
   test("keeps tables whole: they grow when rows follow them, and their headings stay", () => {
     const table = withTable();
-    const grown = OfficePackage.open(edited(table, [{ edit: "append-rows", rows: [["c", 3]] }])).text("xl/tables/table1.xml");
+    const grown = OfficePackage.open(edited(table, [{ edit: "append-rows", rows: [["c", 3]] }])).text(
+      "xl/tables/table1.xml",
+    );
     expect(grown).toContain('ref="A1:B4"');
     const inserted = edited(table, [{ edit: "insert-rows", before: 3, rows: [["x", 9]] }]);
     expect(OfficePackage.open(inserted).text("xl/tables/table1.xml")).toContain('<autoFilter ref="A1:B4"/>');
-    refused(() => edited(table, [set("A1", "Other")]), /heading/);
-    refused(() => edited(table, [{ edit: "delete-rows", from: 1 }]), /table/);
+    expect(refusalOf(() => edited(table, [set("A1", "Other")]))).toMatch(/heading/);
+    expect(refusalOf(() => edited(table, [{ edit: "delete-rows", from: 1 }]))).toMatch(/table/);
   });
 
   test.each([
@@ -214,7 +291,7 @@ describe("S3 an edit of a workbook", () => {
     ["an edit that nobody knows", "01-budget.xlsx", { edit: "run-macro" }, /Edit 1/],
     ["rows beyond the end", "01-budget.xlsx", { edit: "delete-rows", from: 1_048_576, count: 2 }, /no such rows/],
   ])("refuses %s", (_, name, change, message) => {
-    refused(() => edited(fixture(name), [change]), message);
+    expect(refusalOf(() => edited(fixture(name), [change]))).toMatch(message);
   });
 
   test.each([
@@ -237,11 +314,14 @@ describe("S3 an edit of a workbook", () => {
     "LET(x,1,x)",
     "",
   ])("refuses the formula %s", (formula) => {
-    refused(() => edited(fixture("01-budget.xlsx"), [set("F1", { formula })]));
+    expect(refusalOf(() => edited(fixture("01-budget.xlsx"), [set("F1", { formula })]))).toMatch(/./);
   });
 
   test("writes formulas with functions newer than the format so that they are known", () => {
-    const after = edited(fixture("01-budget.xlsx"), [set("F1", { formula: "=TEXTJOIN(\",\",TRUE,A2:A4)" }), set("F2", { formula: "SUM(FILTER(B2:B4,C2:C4>3))" })]);
+    const after = edited(fixture("01-budget.xlsx"), [
+      set("F1", { formula: '=TEXTJOIN(",",TRUE,A2:A4)' }),
+      set("F2", { formula: "SUM(FILTER(B2:B4,C2:C4>3))" }),
+    ]);
     const xml = OfficePackage.open(after).text("xl/worksheets/sheet1.xml");
     expect(xml).toContain("<f>_xlfn.TEXTJOIN(");
     expect(xml).toContain('<f t="array" ref="F2">SUM(_xlfn._xlws.FILTER(');
@@ -249,7 +329,9 @@ describe("S3 an edit of a workbook", () => {
   });
 
   test("is whole or not at all", () => {
-    refused(() => edited(fixture("01-budget.xlsx"), [set("A2", "x"), set("A2", { formula: "DDE(1)" })]));
+    expect(
+      refusalOf(() => edited(fixture("01-budget.xlsx"), [set("A2", "x"), set("A2", { formula: "DDE(1)" })])),
+    ).toMatch(/./);
   });
 });
 
@@ -259,9 +341,17 @@ describe("S3 a workbook made new", () => {
     expect(compared(fresh, fresh)).toMatchObject([{ name: "Sheet1", change: "same" }]);
     const filled = edited(fresh, [
       { edit: "rename-sheet", sheet: "Sheet1", name: "Data" },
-      { edit: "append-rows", rows: [["Name", "Day", "Sum"], ["x", { date: "2026-05-01" }, { formula: "1+1" }]] },
+      {
+        edit: "append-rows",
+        rows: [
+          ["Name", "Day", "Sum"],
+          ["x", { date: "2026-05-01" }, { formula: "1+1" }],
+        ],
+      },
     ]);
-    expect(describeSheets({ bytes: filled, path: "new.xlsx" })).toContain('2: A "x" | B 2026-05-01 | C =1+1 → (not calculated)');
+    expect(describeSheets({ bytes: filled, path: "new.xlsx" })).toContain(
+      '2: A "x" | B 2026-05-01 | C =1+1 → (not calculated)',
+    );
   });
 });
 
@@ -277,12 +367,23 @@ describe.runIf(office)("S3 LibreOffice", () => {
         { edit: "append-rows", rows: [["Twice", null, null, { formula: "D6*2" }]] },
       ]);
       writeFileSync(join(folder, "grown.xlsx"), grown);
-      writeFileSync(join(folder, "created.xlsx"), edited(create("a.xlsx"), [{ edit: "append-rows", rows: [[1, { formula: "A1+1" }]] }]));
+      writeFileSync(
+        join(folder, "created.xlsx"),
+        edited(create("a.xlsx"), [{ edit: "append-rows", rows: [[1, { formula: "A1+1" }]] }]),
+      );
       writeFileSync(join(folder, "table.xlsx"), edited(withTable(), [{ edit: "append-rows", rows: [["c", 3]] }]));
       const everySheet = "csv:Text - txt - csv (StarCalc):44,34,76,1,,0,false,true,false,false,false,-1";
       const files = [...workbooks, "grown.xlsx", "created.xlsx", "table.xlsx"].map((name) => join(folder, name));
       const profile = `-env:UserInstallation=file://${join(folder, "profile")}`;
-      const run = spawnSync("soffice", [profile, "--headless", "--convert-to", everySheet, "--outdir", folder, ...files]);
+      const run = spawnSync("soffice", [
+        profile,
+        "--headless",
+        "--convert-to",
+        everySheet,
+        "--outdir",
+        folder,
+        ...files,
+      ]);
       expect(run.status).toBe(0);
       const shown = (name: string, sheet: string): string => readFileSync(join(folder, `${name}-${sheet}.csv`), "utf8");
       expect(shown("01-budget", "Budget")).toContain("Apples,100,4,400,");
@@ -291,12 +392,14 @@ describe.runIf(office)("S3 LibreOffice", () => {
       expect(shown("25-running-sum", "Sum")).toContain("30,564,5.3191");
       expect(shown("12-names", "Rates")).toContain("Gross,107");
       expect(shown("16-cjk", "売上表")).toContain("written");
-      expect(shown("grown", "Budget")).toBe("Item,Price,Count,Total\nApples,1.5,4,6\nFigs,10,2,20\nPears,2,3,6\nPlums,0.5,10,5\nSum,,,37\nTwice,,,74\n");
+      expect(shown("grown", "Budget")).toBe(
+        "Item,Price,Count,Total\nApples,1.5,4,6\nFigs,10,2,20\nPears,2,3,6\nPlums,0.5,10,5\nSum,,,37\nTwice,,,74\n",
+      );
       expect(shown("created", "Sheet1")).toBe("1,2\n");
       expect(shown("table", "Sheet1")).toContain("c,3");
       for (const name of workbooks) {
         const [sheet] = readXlsx(fixture(name)).sheets;
-        expect(shown(name.replace(".xlsx", ""), sheet?.name ?? ""), name).toContain("written");
+        expect(`${name}: ${shown(name.replace(".xlsx", ""), sheet?.name ?? "")}`).toContain("written");
       }
     } finally {
       rmSync(folder, { recursive: true, force: true });
@@ -317,13 +420,23 @@ function changesFor(name: string): object[] {
 function withTable(): Uint8Array {
   const main = "http://schemas.openxmlformats.org/spreadsheetml/2006/main";
   const pkg = OfficePackage.open(
-    workbookOf(`${sheetData([["Name", "Count"], ["a", 1], ["b", 2]])}<tableParts count="1"><tablePart r:id="rId1"/></tableParts>`),
+    workbookOf(
+      `${sheetData([
+        ["Name", "Count"],
+        ["a", 1],
+        ["b", 2],
+      ])}<tableParts count="1"><tablePart r:id="rId1"/></tableParts>`,
+    ),
   );
   pkg.put(
     "xl/tables/table1.xml",
     `<table xmlns="${main}" id="1" name="T" displayName="T" ref="A1:B3"><autoFilter ref="A1:B3"/><tableColumns count="2"><tableColumn id="1" name="Name"/><tableColumn id="2" name="Count"/></tableColumns></table>`,
   );
   pkg.setContentType("xl/tables/table1.xml", "application/vnd.openxmlformats-officedocument.spreadsheetml.table+xml");
-  pkg.addRelationship("xl/worksheets/sheet1.xml", "http://schemas.openxmlformats.org/officeDocument/2006/relationships/table", "../tables/table1.xml");
+  pkg.addRelationship(
+    "xl/worksheets/sheet1.xml",
+    "http://schemas.openxmlformats.org/officeDocument/2006/relationships/table",
+    "../tables/table1.xml",
+  );
   return pkg.save();
 }

@@ -47,5 +47,7 @@ function scoreOf(units: string, dialect: Dialect, cut: boolean): number {
   const quotes = quoted === 0 ? 1 : clean / quoted;
   const rank = 1 - candidates.indexOf(dialect.delimiter) * 0.02;
   const bonus = dialect.quote === "'" ? 0.05 : 0;
-  return (agreement * quotes * rank * (openQuote && !cut ? 0.5 : 1) * (1 + Math.log2(Math.min(common, 64)) * 0.1)) + bonus;
+  return (
+    agreement * quotes * rank * (openQuote && !cut ? 0.5 : 1) * (1 + Math.log2(Math.min(common, 64)) * 0.1) + bonus
+  );
 }

@@ -14,7 +14,9 @@ export function editCsv(bytes: Uint8Array, path: string, edits: readonly SheetEd
   const { source, dialect, records } = openCsv(bytes, path);
   if (records.end < source.units.length) throw refusal("The file has too many cells to be edited here.");
   if (records.openQuote) {
-    throw refusal(`A quote that opens in ${addressName(records.openQuote)} is never closed; what follows cannot be told apart.`);
+    throw refusal(
+      `A quote that opens in ${addressName(records.openQuote)} is never closed; what follows cannot be told apart.`,
+    );
   }
   const text = new DelimitedText(source, dialect, records);
   const summary = edits.map((edit) => text.apply(edit));
@@ -63,8 +65,7 @@ class DelimitedText {
         this.#rows.splice(from - 1, count);
         return `Deleted ${counted(count, "row")} from row ${from} on.`;
       }
-      case "add-sheet":
-      case "rename-sheet":
+      default:
         throw refusal("A file of delimited text holds one sheet without a name.");
     }
   }
@@ -82,7 +83,8 @@ class DelimitedText {
   #set(cell: string, value: CellValue): void {
     const at = parseAddress(cell);
     if (!at) throw refusal("A cell is named by an address such as B3.");
-    if (at.row > this.#rows.length + farthest || at.column > 2000) throw refusal(`${cell} is too far from the other cells.`);
+    if (at.row > this.#rows.length + farthest || at.column > 2000)
+      throw refusal(`${cell} is too far from the other cells.`);
     while (this.#rows.length < at.row) this.#insert(this.#rows.length, [[]]);
     const row = this.#rows[at.row - 1];
     if (!row) return;

@@ -39,12 +39,20 @@ export function readCsv(bytes: Uint8Array, path: string): Workbook {
     for (const [at, field] of fields.entries()) {
       const where = (): string => addressName({ row, column: at + 1 });
       if (field.end - field.start > longField && longFields++ < warningsShown) {
-        warnings.push({ kind: "long-line", message: "A cell is longer than a spreadsheet program can hold.", where: where() });
+        warnings.push({
+          kind: "long-line",
+          message: "A cell is longer than a spreadsheet program can hold.",
+          where: where(),
+        });
       }
       const text = source.read(fieldUnits(source.units, field, dialect.quote));
       if (text === "") continue;
       if (runsAsFormula(text) && formulas++ < warningsShown) {
-        warnings.push({ kind: "csv-formula", message: "A spreadsheet program would run this cell as a formula.", where: where() });
+        warnings.push({
+          kind: "csv-formula",
+          message: "A spreadsheet program would run this cell as a formula.",
+          where: where(),
+        });
       }
       cells.push({ column: at + 1, ...textCell(text) });
     }

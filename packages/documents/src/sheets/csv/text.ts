@@ -94,7 +94,7 @@ function zerosAt(bytes: Uint8Array): "even" | "odd" | null {
 function firstInvalid(bytes: Uint8Array): { at: number; mostlyUtf8: boolean } | null {
   let first: number | null = null;
   let [good, bad] = [0, 0];
-  for (let at = 0; at < bytes.length; ) {
+  for (let at = 0; at < bytes.length;) {
     const byte = bytes[at] ?? 0;
     if (byte < 0x80) {
       at++;

@@ -157,7 +157,8 @@ function readCell(written: WrittenCell, shared: SharedFormulas, context: CellCon
     case "d":
       return { ...common, ...boundedText(value), type: "date" };
     default: {
-      const number = /^\s*[+-]?(?:\d+\.?\d*|\.\d+)(?:[eE][+-]?\d+)?\s*$/.test(value) && value.length < 400 ? Number(value) : NaN;
+      const number =
+        /^\s*[+-]?(?:\d+\.?\d*|\.\d+)(?:[eE][+-]?\d+)?\s*$/.test(value) && value.length < 400 ? Number(value) : NaN;
       if (!Number.isFinite(number)) return { ...common, ...boundedText(value), type: "error" };
       return { ...common, ...shownNumber(number, format, context.epoch1904) };
     }

@@ -59,7 +59,7 @@ function apply(workbook: EditedWorkbook, edit: SheetEdit, notes: Set<string>): s
       sheet.writeRows(1, edit.rows ?? [], null);
       return `Added the sheet "${edit.name}".`;
     }
-    case "rename-sheet": {
+    default: {
       const sheet = workbook.sheet(edit.sheet);
       const old = sheet.name;
       rename(workbook, sheet, edit.name);
@@ -83,7 +83,12 @@ function likeAbove(sheet: SheetEditor, { row, column }: Address, value: CellValu
   return shown && above && (above.attribute("t", "") ?? "n") === "n" && hasContent(above) ? above : undefined;
 }
 
-function insertRows(workbook: EditedWorkbook, sheet: SheetEditor, before: number, rows: readonly (readonly CellValue[])[]): void {
+function insertRows(
+  workbook: EditedWorkbook,
+  sheet: SheetEditor,
+  before: number,
+  rows: readonly (readonly CellValue[])[],
+): void {
   if (before + rows.length > maxRow) throw refusal("The sheet has no room for so many rows.");
   shiftRows(workbook, sheet, { at: before, count: rows.length });
   // New rows look like the row that they pushed down, else like the one above.
@@ -95,7 +100,9 @@ function insertRows(workbook: EditedWorkbook, sheet: SheetEditor, before: number
 function appendRows(workbook: EditedWorkbook, sheet: SheetEditor, rows: readonly (readonly CellValue[])[]): number {
   const last = sheet.lastRow;
   const first = last + 1;
-  const grown = sheet.tables().find(({ element, range }) => range.last.row === last && !wholeNumber(element.attribute("totalsRowCount", "")));
+  const grown = sheet
+    .tables()
+    .find(({ element, range }) => range.last.row === last && !wholeNumber(element.attribute("totalsRowCount", "")));
   sheet.writeRows(first, rows, last > 1 ? last : null);
   // Rows right below a table become rows of it, as they do when a person writes them.
   if (grown) growTable(workbook, grown.part, grown.range, rows.length);

@@ -1,7 +1,14 @@
 import { refusal } from "../../refusal.ts";
 import { relationshipKind, type XmlElement } from "../../xml.ts";
 import { tokensOf, whyUnsafe } from "../formula.ts";
-import { main, openWorkbook, relationshipType, relationshipsNamespace, wholeNumber, type WorkbookParts } from "./parts.ts";
+import {
+  main,
+  openWorkbook,
+  relationshipType,
+  relationshipsNamespace,
+  wholeNumber,
+  type WorkbookParts,
+} from "./parts.ts";
 import { recalculate } from "./recalculate.ts";
 import { SheetEditor } from "./sheet-editor.ts";
 import { readStyles } from "./styles.ts";
@@ -45,7 +52,9 @@ export class EditedWorkbook {
   sheet(name: string | undefined): SheetEditor {
     const found =
       name === undefined
-        ? this.#order.find(({ kind, element }) => kind === "worksheet" && (element.attribute("state", "") ?? "visible") === "visible")
+        ? this.#order.find(
+            ({ kind, element }) => kind === "worksheet" && (element.attribute("state", "") ?? "visible") === "visible",
+          )
         : (this.#order.find((sheet) => sheet.name === name) ??
           this.#order.find((sheet) => sheet.name.toLowerCase() === name.toLowerCase()));
     if (!found) throw refusal(`There is no such sheet. The sheets are: ${this.sheetNames().slice(0, 20).join(", ")}.`);
@@ -100,12 +109,14 @@ export class EditedWorkbook {
 
   refuseName(name: string, except?: string): void {
     const fits = name.length <= 31 && !/[[\]:*?/\\\p{Cc}]|^'|'$|^\s*$/u.test(name) && name.toLowerCase() !== "history";
-    if (!fits) throw refusal("A sheet cannot have this name: at most 31 characters, none of [ ] : * ? / \\, no ' at its ends.");
+    if (!fits)
+      throw refusal("A sheet cannot have this name: at most 31 characters, none of [ ] : * ? / \\, no ' at its ends.");
     if (this.sheetNames().some((other) => other !== except && other.toLowerCase() === name.toLowerCase())) {
       throw refusal("There is a sheet of this name already.");
     }
     const protection = this.workbookRoot.first("workbookProtection", main)?.attribute("lockStructure", "");
-    if (protection === "1" || protection === "true") throw refusal("The sheets of this workbook are protected against changes.");
+    if (protection === "1" || protection === "true")
+      throw refusal("The sheets of this workbook are protected against changes.");
   }
 
   /** A formula that may be written, as the file has it; refused where it reaches out of the workbook or cannot be read. */
@@ -176,7 +187,14 @@ export class EditedWorkbook {
     if (!properties) {
       properties = root.create("calcPr");
       const before = new Set(["workbookPr", "workbookProtection", "bookViews", "sheets", "functionGroups"]);
-      const also = new Set(["fileVersion", "fileSharing", "AlternateContent", "revisionPtr", "externalReferences", "definedNames"]);
+      const also = new Set([
+        "fileVersion",
+        "fileSharing",
+        "AlternateContent",
+        "revisionPtr",
+        "externalReferences",
+        "definedNames",
+      ]);
       const next = root.elements().find(({ local }) => !before.has(local) && !also.has(local));
       root.insert(properties, next ?? null);
     }
@@ -195,7 +213,10 @@ export class EditedWorkbook {
       pkg.put(part, document.toString());
     };
     drop(list, (element) => element.attribute("Id", "") === chain.id);
-    drop("[Content_Types].xml", (element) => element.attribute("PartName", "")?.toLowerCase() === `/${chain.target}`.toLowerCase());
+    drop(
+      "[Content_Types].xml",
+      (element) => element.attribute("PartName", "")?.toLowerCase() === `/${chain.target}`.toLowerCase(),
+    );
     pkg.remove(chain.target);
   }
 }

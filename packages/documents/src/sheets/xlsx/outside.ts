@@ -26,7 +26,7 @@ export function outsideOf({ package: pkg, sheets }: WorkbookParts): ReviewWarnin
 
 function kindOfPart(name: string, type: string): Omit<ReviewWarning, "where"> | null {
   const file = name.toLowerCase();
-  if (/vbaproject|vbadata/i.test(type) || /vbaproject\.bin$/.test(file)) {
+  if (/vbaproject|vbadata/i.test(type) || file.endsWith("vbaproject.bin")) {
     return { kind: "macro", message: "The workbook holds macros." };
   }
   if (/activex|ms-office\.(?:control|userform)/i.test(type) || file.includes("/activex/")) {
@@ -53,8 +53,12 @@ function externalTargets(pkg: OfficePackage, relationshipsPart: string): ReviewW
     const kind = relationshipKind(type);
     // A link that somebody has to click is no news, unless it leads into a network share or to a program.
     if (!external || (kind === "hyperlink" && /^(?:https?:\/\/|mailto:|#)/i.test(target))) return [];
-    const link = kind.startsWith("externalLink") ? "The workbook reads from another file" : "The workbook refers to something elsewhere";
-    return [{ kind: "external-reference", message: `${link}: ${bounded(target)}`, where: bounded(part || "the package") }];
+    const link = kind.startsWith("externalLink")
+      ? "The workbook reads from another file"
+      : "The workbook refers to something elsewhere";
+    return [
+      { kind: "external-reference", message: `${link}: ${bounded(target)}`, where: bounded(part || "the package") },
+    ];
   });
 }
 

@@ -30,10 +30,12 @@ export function readXlsx(bytes: Uint8Array): Workbook {
   const spend = (): boolean => ++cells <= maxCells;
   const sheets = parts.sheets.map((place) => readSheet(parts, place, context, spend, unsafe));
   const root = pkg.xml(parts.workbook).root;
-  const names = (root.first("definedNames", main)?.elements("definedName", main) ?? []).slice(0, most.names).map((element) => ({
-    name: element.attribute("name", "") ?? "",
-    refersTo: boundedText(element.text).text,
-  }));
+  const names = (root.first("definedNames", main)?.elements("definedName", main) ?? [])
+    .slice(0, most.names)
+    .map((element) => ({
+      name: element.attribute("name", "") ?? "",
+      refersTo: boundedText(element.text).text,
+    }));
   for (const { name, refersTo } of names) {
     unsafe.look(refersTo, `name ${bounded(name)}`);
     if (/^(?:_xlnm\.)?auto_(?:open|close|activate|deactivate)/i.test(name)) unsafe.macro(`name ${bounded(name)}`);
@@ -59,14 +61,20 @@ function readSheet(
   const nothing = { rows: [] as GridRow[], rowCount: 0, columnCount: 0, truncated: false };
   const cells =
     kind === "worksheet" || /macrosheet/i.test(kind)
-      ? readRows(root, context, spend, (formula, at) => unsafe.look(formula, () => `${bounded(name)}!${addressName(at)}`))
+      ? readRows(root, context, spend, (formula, at) =>
+          unsafe.look(formula, () => `${bounded(name)}!${addressName(at)}`),
+        )
       : nothing;
   const comments = readComments(pkg, part);
   const merged = (root.first("mergeCells", main)?.elements("mergeCell", main) ?? []).flatMap((element) => {
     const range = element.attribute("ref", "") ?? "";
     return parseRange(range) ? [range] : [];
   });
-  for (const [list, item] of [["conditionalFormatting", "formula"], ["dataValidation", "formula1"], ["dataValidation", "formula2"]] as const) {
+  for (const [list, item] of [
+    ["conditionalFormatting", "formula"],
+    ["dataValidation", "formula1"],
+    ["dataValidation", "formula2"],
+  ] as const) {
     for (const rule of root.descendants(list, main)) {
       for (const formula of rule.descendants(item, main)) unsafe.look(formula.text, `rules of ${bounded(name)}`);
     }
@@ -145,7 +153,9 @@ function lookOf(pkg: OfficePackage, part: string, root: XmlElement): string {
     if (looks.has(element.local)) hash.update(element.toString().replace(/><\/[^<>]+>/g, "/>"));
     if (element.local !== "sheetViews") continue;
     for (const view of element.elements("sheetView")) {
-      hash.update(`${view.attribute("rightToLeft") ?? ""} ${view.attribute("showFormulas") ?? ""} ${view.first("pane")?.toString() ?? ""}`);
+      hash.update(
+        `${view.attribute("rightToLeft") ?? ""} ${view.attribute("showFormulas") ?? ""} ${view.first("pane")?.toString() ?? ""}`,
+      );
     }
   }
   const seen = new Set<string>();

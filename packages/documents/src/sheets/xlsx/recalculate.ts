@@ -37,7 +37,9 @@ export function recalculate(workbook: EditedWorkbook): number {
   if (changed.empty) return 0;
   const names = namesOf(workbook);
   let open: Formula[] = sheets.flatMap((sheet) =>
-    sheet.formulas().map(({ at, cell, formula }) => ({ sheet, at, cell, reads: readingsOf(formula, sheet.name, names) })),
+    sheet
+      .formulas()
+      .map(({ at, cell, formula }) => ({ sheet, at, cell, reads: readingsOf(formula, sheet.name, names) })),
   );
   let count = 0;
   const drop = ({ sheet, at, cell }: Formula): void => {
@@ -51,7 +53,10 @@ export function recalculate(workbook: EditedWorkbook): number {
   for (let round = 0; round < mostRounds; round++) {
     const before = open.length;
     open = open.filter((formula) => {
-      const touched = formula.reads === null || changed.has(formula.sheet.name, formula.at) || formula.reads.some((one) => changed.within(one));
+      const touched =
+        formula.reads === null ||
+        changed.has(formula.sheet.name, formula.at) ||
+        formula.reads.some((one) => changed.within(one));
       if (touched) drop(formula);
       return !touched;
     });
@@ -108,7 +113,6 @@ function readingsOf(formula: string, own: string, names: Names, depth = 0): read
 function readingOf(sheet: string, ends: readonly Point[]): Reading {
   const rows = ends.map(({ row }) => row);
   const columns = ends.map(({ column }) => column);
-  const all = <T>(values: readonly (T | null)[]): values is readonly T[] => values.every((value) => value !== null);
   return {
     sheet: sheet.toLowerCase(),
     top: all<number>(rows) ? Math.min(...rows) : 1,
@@ -155,3 +159,5 @@ class ChangedCells {
     return false;
   }
 }
+
+const all = <T>(values: readonly (T | null)[]): values is readonly T[] => values.every((value) => value !== null);

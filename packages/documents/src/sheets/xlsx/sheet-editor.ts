@@ -1,6 +1,15 @@
 import { refusal } from "../../refusal.ts";
 import type { XmlElement } from "../../xml.ts";
-import { addressName, contains, maxColumn, maxRow, parseRange, rangeName, type Address, type Range } from "../address.ts";
+import {
+  addressName,
+  contains,
+  maxColumn,
+  maxRow,
+  parseRange,
+  rangeName,
+  type Address,
+  type Range,
+} from "../address.ts";
 import type { CellValue } from "../edits.ts";
 import { serialOf } from "../number-format.ts";
 import { SharedFormulas, writtenRows } from "./cells.ts";
@@ -122,7 +131,8 @@ export class SheetEditor {
       put("v", value ? "1" : "0");
     } else if ("date" in value) {
       const serial = serialOf(value.date, this.#workbook.parts.epoch1904);
-      if (serial === null) throw refusal("A date is a day or a moment such as 2026-01-31 or 2026-01-31T12:30:00, from 1900 on.");
+      if (serial === null)
+        throw refusal("A date is a day or a moment such as 2026-01-31 or 2026-01-31T12:30:00, from 1900 on.");
       const style = this.#workbook.dateStyle(cell.attribute("s", ""), !Number.isInteger(serial));
       if (style !== undefined) cell.setAttribute("s", style);
       put("v", String(serial));
@@ -213,16 +223,21 @@ export class SheetEditor {
     const name = addressName(at);
     for (const range of this.merged()) {
       if (contains(range, at) && addressName(range.first) !== name) {
-        throw refusal(`${name} is covered by the merged cells ${rangeName(range)}; write to ${addressName(range.first)}.`);
+        throw refusal(
+          `${name} is covered by the merged cells ${rangeName(range)}; write to ${addressName(range.first)}.`,
+        );
       }
     }
     for (const { range, what } of this.fixedRanges()) {
-      if (contains(range, at)) throw refusal(`${name} is part of ${what} in ${rangeName(range)}, which cannot be changed in part.`);
+      if (contains(range, at))
+        throw refusal(`${name} is part of ${what} in ${rangeName(range)}, which cannot be changed in part.`);
     }
     for (const { element, range } of this.tables()) {
       const headers = wholeNumber(element.attribute("headerRowCount", "")) ?? 1;
       if (headers > 0 && contains(range, at) && at.row === range.first.row) {
-        throw refusal(`${name} is a heading of the table ${rangeName(range)}; headings of tables cannot be changed here.`);
+        throw refusal(
+          `${name} is a heading of the table ${rangeName(range)}; headings of tables cannot be changed here.`,
+        );
       }
     }
   }

@@ -5,7 +5,7 @@ import { shiftedRows, shiftFormula, tokensOf, type RowShift } from "../formula.t
 import type { EditedWorkbook } from "./edited-workbook.ts";
 import { eachFormula } from "./formulas.ts";
 import { main, partsOf, wholeNumber } from "./parts.ts";
-import { SheetEditor } from "./sheet-editor.ts";
+import type { SheetEditor } from "./sheet-editor.ts";
 import { escapedText } from "./strings.ts";
 
 /**
@@ -33,9 +33,11 @@ export function shiftRows(workbook: EditedWorkbook, sheet: SheetEditor, shift: R
 function refuseUnsafe(workbook: EditedWorkbook, sheet: SheetEditor, { at, count }: RowShift): void {
   const pkg = workbook.parts.package;
   const last = count < 0 ? at - count - 1 : at;
-  if (count > 0 && (sheet.rows.at(-1)?.row ?? 0) + count > maxRow) throw refusal("The sheet has no room for so many rows.");
+  if (count > 0 && (sheet.rows.at(-1)?.row ?? 0) + count > maxRow)
+    throw refusal("The sheet has no room for so many rows.");
   for (const kind of ["pivotTable", "queryTable"]) {
-    if (partsOf(pkg, sheet.part, kind).length > 0) throw refusal(`Rows of a sheet with a pivot or query table cannot be moved here.`);
+    if (partsOf(pkg, sheet.part, kind).length > 0)
+      throw refusal(`Rows of a sheet with a pivot or query table cannot be moved here.`);
   }
   for (const cache of partsOf(pkg, workbook.parts.workbook, "pivotCacheDefinition")) {
     const source = pkg.xml(cache).root.at("cacheSource", "worksheetSource");
@@ -43,11 +45,19 @@ function refuseUnsafe(workbook: EditedWorkbook, sheet: SheetEditor, { at, count 
       throw refusal("A pivot table reads from this sheet; its rows cannot be moved here.");
     }
   }
-  for (const name of ["scenarios", "dataConsolidate", "customSheetViews", "oleObjects", "controls", "legacyDrawingHF"]) {
+  for (const name of [
+    "scenarios",
+    "dataConsolidate",
+    "customSheetViews",
+    "oleObjects",
+    "controls",
+    "legacyDrawingHF",
+  ]) {
     if (sheet.root.first(name, main)) throw refusal(`Rows of a sheet with ${name} cannot be moved here.`);
   }
   for (const { range, what } of sheet.fixedRanges()) {
-    const inside = count > 0 ? at > range.first.row && at <= range.last.row : at <= range.last.row && last >= range.first.row;
+    const inside =
+      count > 0 ? at > range.first.row && at <= range.last.row : at <= range.last.row && last >= range.first.row;
     if (inside) throw refusal(`The rows cut through ${what} in ${rangeName(range)}.`);
   }
   if (count > 0) return;
@@ -55,7 +65,9 @@ function refuseUnsafe(workbook: EditedWorkbook, sheet: SheetEditor, { at, count 
     const headers = wholeNumber(element.attribute("headerRowCount", "")) ?? 1;
     const totals = wholeNumber(element.attribute("totalsRowCount", "")) ?? 0;
     const [first, end] = [range.first.row + headers, range.last.row - totals];
-    const cutsEdge = (headers > 0 && at <= range.first.row && last >= range.first.row) || (totals > 0 && at <= range.last.row && last > end);
+    const cutsEdge =
+      (headers > 0 && at <= range.first.row && last >= range.first.row) ||
+      (totals > 0 && at <= range.last.row && last > end);
     if (cutsEdge || (at <= first && last >= end)) {
       throw refusal(`The rows are the heading, the totals or all rows of the table in ${rangeName(range)}.`);
     }
@@ -72,7 +84,9 @@ function shiftCellFormulas(
   shift: RowShift,
 ): void {
   const moves = (): { written: XmlElement; formula: string; moved: string; at: SheetEditor["changed"][number] }[] =>
-    sheet.formulas().map(({ written, formula, at }) => ({ written, formula, at, moved: shiftFormula(formula, isThere, shift) }));
+    sheet
+      .formulas()
+      .map(({ written, formula, at }) => ({ written, formula, at, moved: shiftFormula(formula, isThere, shift) }));
   const own = isThere(null);
   let found = moves();
   const affected = found.some(({ formula, moved }) => formula !== moved);
@@ -92,7 +106,8 @@ function shiftCellFormulas(
     const whole = tokensOf(formula).some(
       (token) => token.kind === "reference" && isThere(token.sheet) && token.ends.some(({ row }) => row === null),
     );
-    if (grew || whole || tokensOf(formula).some((token) => token.kind === "function" && ofPlaces.test(token.name))) sheet.changed.push(at);
+    if (grew || whole || tokensOf(formula).some((token) => token.kind === "function" && ofPlaces.test(token.name)))
+      sheet.changed.push(at);
   }
 }
 
@@ -106,7 +121,15 @@ function sizesOf(formula: string): string {
     .join(" ");
 }
 
-const removable = new Set(["mergeCell", "hyperlink", "dataValidation", "conditionalFormatting", "ignoredError", "protectedRange", "brk"]);
+const removable = new Set([
+  "mergeCell",
+  "hyperlink",
+  "dataValidation",
+  "conditionalFormatting",
+  "ignoredError",
+  "protectedRange",
+  "brk",
+]);
 const textLists = new Set(["sqref"]);
 
 /** Places outside of the cells: `ref`, `sqref` and the like of all elements of the sheet. */
@@ -157,7 +180,11 @@ function shiftedPlaces(places: string, shift: RowShift): string {
     .join(" ");
 }
 
-function withRows(range: NonNullable<ReturnType<typeof parseRange>>, [first, last]: [number, number], always = true): string {
+function withRows(
+  range: NonNullable<ReturnType<typeof parseRange>>,
+  [first, last]: [number, number],
+  always = true,
+): string {
   const from = addressName({ ...range.first, row: first });
   const to = addressName({ ...range.last, row: last });
   return from === to && !always ? from : `${from}:${to}`;
@@ -177,7 +204,7 @@ function shiftNotes(workbook: EditedWorkbook, sheet: SheetEditor, shift: RowShif
   const pkg = workbook.parts.package;
   for (const part of [...partsOf(pkg, sheet.part, "comments"), ...partsOf(pkg, sheet.part, "threadedComment")]) {
     const root = workbook.touch(part);
-    for (const element of [...root.descendants()]) {
+    for (const element of Array.from(root.descendants())) {
       const place = element.attribute("ref", "");
       if (place === undefined) continue;
       const moved = shiftedPlaces(place, shift);
@@ -197,7 +224,9 @@ function shiftNotes(workbook: EditedWorkbook, sheet: SheetEditor, shift: RowShif
       return shape
         .replace(row[0], `<x:Row>${rows[0] - 1}</x:Row>`)
         .replace(/(<x:Anchor>)([^<]*)(<\/x:Anchor>)/, (_, open: string, numbers: string, close: string) => {
-          const places = numbers.split(",").map((number, index) => (index === 2 || index === 6 ? ` ${Math.max(0, Number(number) + by)}` : number));
+          const places = numbers
+            .split(",")
+            .map((number, index) => (index === 2 || index === 6 ? ` ${Math.max(0, Number(number) + by)}` : number));
           return open + places.join(",") + close;
         });
     });

@@ -27,7 +27,8 @@ export function readStyles(pkg: OfficePackage, part: string | null): (index: str
   const styles = (root.first("cellXfs", main)?.elements("xf", main) ?? []).map((element): Style => {
     const id = element.attribute("numFmtId", "") ?? "0";
     const format = codes.get(id) ?? builtInFormat(wholeNumber(id) ?? 0);
-    const piece = (list: readonly string[], name: string): string => list[wholeNumber(element.attribute(name, "")) ?? 0] ?? "";
+    const piece = (list: readonly string[], name: string): string =>
+      list[wholeNumber(element.attribute(name, "")) ?? 0] ?? "";
     const inner = element.elements().map((child: XmlElement) => child.toString());
     const words = [format, piece(fonts, "fontId"), piece(fills, "fillId"), piece(borders, "borderId"), ...inner];
     return { format, look: createHash("sha256").update(words.join("\u0001")).digest("base64").slice(0, 12) };
