@@ -28,14 +28,14 @@ export function documentsThread(): Thread<DocumentJobs> {
 /** Comparing bytes takes time by their number alone, and is what is left where a document takes too long. */
 const bytesTimeoutMs = 60_000;
 /** Comparisons and pages that are kept: enough to go back and forth in a review. */
-const recentComparisons = 16;
-const recentPages = 48;
+const recentComparisons = 8;
+const recentPages = { count: 64, bytes: 32_000_000 };
 
 /** Reads documents in the thread for them, from blobs, without a network; what was read is remembered by its content. */
 export class DocumentReader {
   readonly #environment: Environment;
   readonly #comparisons = new Recent<DocumentComparison>(recentComparisons);
-  readonly #pages = new Recent<Uint8Array>(recentPages);
+  readonly #pages = new Recent<Uint8Array>(recentPages.count, recentPages.bytes, (image) => image.byteLength);
 
   constructor(environment: Environment) {
     this.#environment = environment;
