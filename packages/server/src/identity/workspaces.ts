@@ -86,7 +86,7 @@ export class Workspaces {
         .where("key_id", "is", null)
         .execute();
       await db.deleteFrom("sign_ins").where("workspace_id", "=", workspaceId).execute();
-      for (const table of ["memberships", "api_keys", "invitations", "uploads"] as const) {
+      for (const table of ["memberships", "api_keys", "invitations", "uploads", "egress_exceptions"] as const) {
         await db.deleteFrom(table).where("workspace_id", "=", workspaceId).execute();
       }
       await db.deleteFrom("workspaces").where("id", "=", workspaceId).execute();
