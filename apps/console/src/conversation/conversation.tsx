@@ -18,6 +18,7 @@ export function Conversation(props: {
   const scroller = useRef<HTMLDivElement>(null);
   const content = useRef<HTMLDivElement>(null);
   const pinned = useRef(true);
+  const seen = useRef({ scrollTop: 0, scrollHeight: 0, clientHeight: 0 });
   const [away, setAway] = useState(false);
   const newest = entries.at(-1)?.runId;
 
@@ -46,6 +47,11 @@ export function Conversation(props: {
         className="h-full overflow-y-auto focus-visible:-outline-offset-2"
         onScroll={(event) => {
           const { scrollHeight, scrollTop, clientHeight } = event.currentTarget;
+          const before = seen.current;
+          seen.current = { scrollTop, scrollHeight, clientHeight };
+          // The browser keeps what is read in place while the layout changes around it: nobody has scrolled up.
+          const isLaidOut = scrollHeight !== before.scrollHeight || clientHeight !== before.clientHeight;
+          if (pinned.current && isLaidOut && scrollTop >= before.scrollTop) return;
           pinned.current = scrollHeight - scrollTop - clientHeight < 60;
           setAway(!pinned.current);
         }}
