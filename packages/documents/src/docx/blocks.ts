@@ -201,6 +201,8 @@ function roleOf(docx: Docx, story: Story, paragraph: XmlElement): Pick<Block, "r
   return { role: "list-item", level: depth >= 0 && depth < 9 ? depth + 1 : 1, style };
 }
 
+const relationshipNamespace = "http://schemas.openxmlformats.org/officeDocument/2006/relationships";
+
 /** An image says its name and its alternative text; another picture under the same name is another look. */
 function imageBlock(docx: Docx, story: Story, drawing: XmlElement): Block {
   const properties = [...drawing.descendants("docPr")][0] ?? [...drawing.descendants("shape")][0];
@@ -208,13 +210,17 @@ function imageBlock(docx: Docx, story: Story, drawing: XmlElement): Block {
   const alternative = properties?.attribute("descr") ?? properties?.attribute("alt") ?? "";
   const hash = createHash("sha256");
   const targets = docx.targetsOf(story.part);
+  const drawn: string[] = [];
   for (const element of drawing.descendants()) {
-    const id = element.attribute("embed") ?? (element.local === "imagedata" ? element.attribute("id") : undefined);
-    const target = targets.get(id ?? "");
-    if (target) hash.update(target.external ? target.target : (docx.hashOf(target.target) ?? ""));
+    for (const { namespace, value } of element.attributes) {
+      const target = namespace === relationshipNamespace ? targets.get(value) : undefined;
+      if (target) hash.update(target.external ? target.target : (docx.hashOf(target.target) ?? ""));
+    }
     if (element.local === "extent") hash.update(`${element.attribute("cx")} ${element.attribute("cy")}`);
+    // Letters that are drawn as a picture.
+    if (element.local === "textpath") drawn.push(element.attribute("string") ?? "");
   }
-  const text = [name, alternative].filter((part) => part !== "").join(": ");
+  const text = [name, alternative, ...drawn].filter((part) => part !== "").join(": ");
   return {
     role: "image",
     level: null,

@@ -33,13 +33,20 @@ export interface Docx {
 /** Opens a text document and finds its texts: the body, headers, footers, footnotes, endnotes and comments. */
 export function openDocx(bytes: Uint8Array): Docx {
   const file = OfficePackage.open(bytes);
-  const main = file
+  const mains = file
     .relationships("")
-    .find((relationship) => relationshipKind(relationship.type) === "officeDocument" && !relationship.external)?.target;
-  if (main === undefined || !file.has(main)) throw refusal("This package is no text document: it has no main part.");
+    .filter((relationship) => relationshipKind(relationship.type) === "officeDocument");
+  const main = mains[0]?.target;
+  if (main === undefined || mains.length > 1 || mains[0]?.external === true || !file.has(main)) {
+    throw refusal("This package is no text document: it has no main part, or several.");
+  }
   const { root } = file.xml(main);
-  const body = root.first("body", wordNamespace);
-  if (root.local !== "document" || !body) throw refusal("This package is no text document: its main part is another.");
+  const [body, another] = root.elements("body", wordNamespace);
+  const type = file.contentTypeOf(main) ?? "";
+  const isWord = /^application\/vnd\.(?:openxmlformats-officedocument\.wordprocessingml|ms-word)\./i.test(type);
+  if (root.local !== "document" || !body || another || !isWord) {
+    throw refusal("This package is no text document: its main part is another.");
+  }
   const targets = new Map<string, ReadonlyMap<string, Relationship>>();
   const hashes = new Map<string, string>();
   return {

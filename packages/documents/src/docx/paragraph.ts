@@ -23,8 +23,9 @@ export interface ParagraphContent {
   readonly links: readonly { readonly id: string; readonly text: string }[];
   readonly instructions: readonly string[];
   readonly tracked: boolean;
-  readonly hidden: boolean;
   readonly embedded: boolean;
+  /** Programs show it differently: it has alternatives that say different things. */
+  readonly ambiguous: boolean;
 }
 
 interface Reading {
@@ -35,8 +36,8 @@ interface Reading {
   links: { id: string; text: string }[];
   instructions: string[];
   tracked: boolean;
-  hidden: boolean;
   embedded: boolean;
+  ambiguous: boolean;
   depth: number;
 }
 
@@ -50,8 +51,8 @@ export function readParagraph(paragraph: XmlElement): ParagraphContent {
     links: [],
     instructions: [],
     tracked: false,
-    hidden: false,
     embedded: false,
+    ambiguous: false,
     depth: 0,
   };
   const properties = paragraph.first("pPr");
@@ -80,10 +81,47 @@ export function* unwrapped(container: XmlElement): Generator<XmlElement> {
   }
 }
 
-/** What programs of today show of alternatives. */
+/** What programs of today show of alternatives: the first whose vocabularies they know, else what is there for all others. */
 export function chosenOf(alternatives: XmlElement): XmlElement | undefined {
-  return alternatives.first("Choice") ?? alternatives.first("Fallback");
+  for (const choice of alternatives.elements("Choice", compatibilityNamespace)) {
+    const required = (choice.attribute("Requires", "") ?? "").split(/\s+/).filter((prefix) => prefix !== "");
+    if (required.length > 0 && required.every((prefix) => isKnown(choice.namespaceOf(prefix)))) return choice;
+  }
+  return alternatives.first("Fallback", compatibilityNamespace);
 }
+
+/** Whether alternatives say different things, so that one program shows what another does not. */
+export function alternativesDiffer(alternatives: XmlElement): boolean {
+  const said = new Set<string>();
+  for (const alternative of alternatives.elements()) {
+    const texts = [...alternative.descendants("t")].filter((one) => !isNested(one, alternative));
+    if (texts.length > 0)
+      said.add(
+        texts
+          .map((one) => one.text)
+          .join("")
+          .replace(/\s+/g, " ")
+          .trim(),
+      );
+  }
+  return said.size > 1;
+}
+
+/** In alternatives within an alternative, which are compared by themselves. */
+function isNested(element: XmlElement, end: XmlElement): boolean {
+  return [...ancestorsUpTo(element, end)].some((outer) => outer.local === "AlternateContent");
+}
+
+function isKnown(namespace: string | undefined): boolean {
+  return namespace !== undefined && knownVocabularies.some((start) => namespace.startsWith(start));
+}
+
+const knownVocabularies = [
+  "http://schemas.microsoft.com/office/word/",
+  "http://schemas.microsoft.com/office/drawing/",
+  "http://schemas.openxmlformats.org/",
+  "urn:schemas-microsoft-com:",
+];
 
 const wrappers = new Set(["ins", "moveTo", "customXml", "smartTag", "dir", "bdo"]);
 const removed = new Set(["del", "moveFrom"]);
@@ -109,6 +147,7 @@ function readInline(container: XmlElement, reading: Reading): void {
       const content = child.first("sdtContent");
       if (content) readInline(content, reading);
     } else if (child.local === "AlternateContent" && child.namespace === compatibilityNamespace) {
+      if (alternativesDiffer(child)) reading.ambiguous = true;
       const chosen = chosenOf(child);
       if (chosen) readInline(chosen, reading);
     } else if (child.local === "oMath" || child.local === "oMathPara") {
@@ -120,12 +159,10 @@ function readInline(container: XmlElement, reading: Reading): void {
 function readRun(run: XmlElement, reading: Reading): void {
   const properties = run.first("rPr");
   if (properties?.first("rPrChange")) reading.tracked = true;
-  const size = Number(properties?.first("sz")?.attribute("val") ?? 99);
-  const hidden = isOn(properties?.first("vanish")) || size <= 4;
-  readRunContent(run, run, reading, hidden);
+  readRunContent(run, run, reading);
 }
 
-function readRunContent(content: XmlElement, run: XmlElement, reading: Reading, hidden: boolean): void {
+function readRunContent(content: XmlElement, run: XmlElement, reading: Reading): void {
   const inField = reading.depth > 0;
   const add = (kind: Piece["kind"], text: string, element: XmlElement): void => {
     reading.pieces.push({ kind, text, element, run, inField });
@@ -133,7 +170,6 @@ function readRunContent(content: XmlElement, run: XmlElement, reading: Reading, 
   for (const child of content.elements()) {
     switch (child.local) {
       case "t":
-        if (hidden && child.text.trim() !== "") reading.hidden = true;
         add("text", child.text, child);
         break;
       case "tab":
@@ -164,8 +200,9 @@ function readRunContent(content: XmlElement, run: XmlElement, reading: Reading, 
         else if (child.attribute("fldCharType") === "end") reading.depth = Math.max(0, reading.depth - 1);
         break;
       case "AlternateContent": {
+        if (alternativesDiffer(child)) reading.ambiguous = true;
         const chosen = chosenOf(child);
-        if (chosen) readRunContent(chosen, run, reading, hidden);
+        if (chosen) readRunContent(chosen, run, reading);
         break;
       }
       case "drawing":
@@ -216,9 +253,4 @@ function addFixed(element: XmlElement, run: XmlElement, text: string, reading: R
 function symbolOf(element: XmlElement): string {
   const code = Number.parseInt(element.attribute("char") ?? "", 16);
   return code >= 0x20 && code <= 0xffff && (code & 0xf800) !== 0xd800 ? String.fromCharCode(code) : "\ufffd";
-}
-
-/** A property that is there is on, unless it says otherwise. */
-export function isOn(property: XmlElement | undefined): boolean {
-  return property !== undefined && !["0", "false", "off"].includes(property.attribute("val") ?? "1");
 }

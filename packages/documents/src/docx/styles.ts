@@ -1,5 +1,6 @@
 import type { OfficePackage } from "../package.ts";
 import { relationshipKind, type XmlElement } from "../xml.ts";
+import { isOn } from "./properties.ts";
 
 interface Style {
   readonly id: string;
@@ -7,6 +8,7 @@ interface Style {
   readonly type: string;
   readonly basedOn: string | undefined;
   readonly outline: number | undefined;
+  readonly hidden: boolean | undefined;
   readonly list: { readonly id: string | undefined; readonly depth: string | undefined } | undefined;
 }
 
@@ -18,6 +20,8 @@ export interface Styles {
   headingLevelOf(id: string | undefined): number | null;
   /** The list that a style puts its paragraphs into. */
   listOf(id: string | undefined): { readonly id: string; readonly depth: string | undefined } | undefined;
+  /** Whether a style hides its text. */
+  hides(id: string | undefined): boolean;
   /** The id of a paragraph style by its name or id, whatever the case. */
   find(nameOrId: string): string | undefined;
   /** The style of tables with lines, where there is one. */
@@ -35,7 +39,7 @@ export function readStyles(file: OfficePackage, main: string): Styles {
   let tableGrid: string | undefined;
   for (const element of elements) {
     const style = styleOf(element);
-    if (style.type === "paragraph") styles.set(style.id, style);
+    styles.set(style.id, style);
     if (style.type === "table" && style.name.toLowerCase() === "table grid") tableGrid = style.id;
   }
   /** The style and what it is based on; a circle ends. */
@@ -48,7 +52,10 @@ export function readStyles(file: OfficePackage, main: string): Styles {
   };
   return {
     tableGrid,
-    names: [...styles.values()].map((style) => style.name),
+    names: [...styles.values()].filter((style) => style.type === "paragraph").map((style) => style.name),
+    hides(id) {
+      return chain(id).find((style) => style.hidden !== undefined)?.hidden ?? false;
+    },
     nameOf(id) {
       if (id === undefined) return null;
       return styles.get(id)?.name ?? id;
@@ -69,9 +76,9 @@ export function readStyles(file: OfficePackage, main: string): Styles {
     },
     find(nameOrId) {
       const wanted = nameOrId.toLowerCase();
-      for (const style of styles.values()) if (style.name.toLowerCase() === wanted) return style.id;
-      for (const style of styles.values()) if (style.id.toLowerCase() === wanted) return style.id;
-      return undefined;
+      const known = [...styles.values()].filter((style) => style.type === "paragraph");
+      const named = known.find((style) => style.name.toLowerCase() === wanted);
+      return (named ?? known.find((style) => style.id.toLowerCase() === wanted))?.id;
     },
   };
 }
@@ -81,12 +88,14 @@ function styleOf(element: XmlElement): Style {
   const properties = element.first("pPr");
   const outline = properties?.first("outlineLvl")?.attribute("val");
   const numbering = properties?.first("numPr");
+  const vanish = element.at("rPr", "vanish");
   return {
     id,
     name: element.first("name")?.attribute("val") ?? id,
     type: element.attribute("type") ?? "paragraph",
     basedOn: element.first("basedOn")?.attribute("val"),
     outline: outline === undefined ? undefined : Number(outline),
+    hidden: vanish && isOn(vanish),
     list: numbering && {
       id: numbering.first("numId")?.attribute("val"),
       depth: numbering.first("ilvl")?.attribute("val"),

@@ -1,9 +1,10 @@
 import type { ReviewWarning } from "../comparison.ts";
 import type { OfficePackage } from "../package.ts";
-import { relationshipKind } from "../xml.ts";
+import { relationshipKind, type XmlElement } from "../xml.ts";
 import type { Block } from "./blocks.ts";
 import type { Docx } from "./open.ts";
-import { readParagraph } from "./paragraph.ts";
+import { readParagraph, type Piece } from "./paragraph.ts";
+import { isOn } from "./properties.ts";
 
 const mostWarnings = 100;
 
@@ -88,7 +89,11 @@ function* texts(docx: Docx, blocks: readonly Block[]): Generator<ReviewWarning> 
     }
     for (const content of contentsOf(block)) {
       tracked ||= content.tracked;
-      if (content.hidden) {
+      if (content.ambiguous) {
+        const message = "Here the document says different things to different programs.";
+        yield { kind: "spoofed-text", message, where };
+      }
+      if (content.pieces.some((piece) => isHidden(docx, piece))) {
         yield {
           kind: "spoofed-text",
           message: "This text is hidden, or too small to be seen, in an Office program.",
@@ -112,6 +117,16 @@ function* texts(docx: Docx, blocks: readonly Block[]): Generator<ReviewWarning> 
       }
     }
   }
+  for (const story of docx.stories) {
+    for (const chunk of story.container.descendants("altChunk")) {
+      const part = docx.targetsOf(story.part).get(chunk.attribute("id") ?? "")?.target ?? story.part;
+      yield {
+        kind: "unreadable",
+        message: "An Office program inserts this file into the text. It is not shown here.",
+        where: part,
+      };
+    }
+  }
   if (tracked || hasTrackedRows(docx)) {
     const message = "The document holds tracked changes. It is shown as it reads when all of them are accepted.";
     yield { kind: "spoofed-text", message, where: null };
@@ -129,6 +144,31 @@ function hasTrackedRows(docx: Docx): boolean {
       (row) => row.first("ins") !== undefined || row.first("del") !== undefined,
     ),
   );
+}
+
+/** Told to be hidden by itself or by its style, too small to be seen, or white on a page that nothing makes another color. */
+function isHidden(docx: Docx, { run, text }: Piece): boolean {
+  if (text.trim() === "") return false;
+  const properties = run.first("rPr");
+  const own = properties?.first("vanish");
+  if (own ? isOn(own) : docx.styles.hides(properties?.first("rStyle")?.attribute("val"))) return true;
+  const paragraph = paragraphOf(run);
+  if (!own && docx.styles.hides(paragraph?.at("pPr", "pStyle")?.attribute("val"))) return true;
+  if (Number(properties?.first("sz")?.attribute("val") ?? 99) <= 4) return true;
+  const white = /^f{6}$/i.test(properties?.first("color")?.attribute("val") ?? "");
+  const shaded = properties?.first("shd") ?? properties?.first("highlight") ?? paragraph?.at("pPr", "shd");
+  return white && !shaded && !isOnColor(paragraph);
+}
+
+function paragraphOf(run: XmlElement): XmlElement | undefined {
+  for (let at = run.parent; at; at = at.parent) if (at.local === "p") return at;
+  return undefined;
+}
+
+/** Cells and boxes often have a color of their own. */
+function isOnColor(paragraph: XmlElement | undefined): boolean {
+  for (let at = paragraph?.parent; at; at = at.parent) if (at.local === "tc" || at.local === "txbxContent") return true;
+  return false;
 }
 
 /** A text that is an address, over a link to another host. */
