@@ -19,6 +19,8 @@ export interface ScriptedModel {
   readonly baseUrl: string;
   readonly requests: ChatRequest[];
   script(...turns: Turn[]): void;
+  /** What was scripted and not said yet is said no more. */
+  forget(): void;
   close(): Promise<void>;
 }
 
@@ -42,6 +44,9 @@ export async function startScriptedModel(): Promise<ScriptedModel> {
     requests,
     script: (...more) => {
       turns.push(...more);
+    },
+    forget: () => {
+      turns.length = 0;
     },
     close: async () => {
       server.closeAllConnections();
