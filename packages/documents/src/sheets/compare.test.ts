@@ -180,9 +180,7 @@ describe("S10 a comparison of sheets", () => {
         expect(told("after").filter((cell) => !all.has(cell))).toEqual([]);
         const differ = JSON.stringify(shownCells(before)) !== JSON.stringify(shownCells(after));
         expect(differ && (sheet?.change ?? "same") === "same").toBe(false);
-        expect(sheet?.changedCells ?? 0).toBe(
-          JSON.stringify(before) === JSON.stringify(after) ? 0 : (sheet?.changedCells ?? 0),
-        );
+        expect(JSON.stringify(before) === JSON.stringify(after) && (sheet?.changedCells ?? 0) > 0).toBe(false);
       }),
       { numRuns: 300, seed: 7 },
     );

@@ -212,6 +212,44 @@ describe("S3 an edit of a workbook", () => {
     expect(boxes.match(/<x:Row>\d+/g)).toEqual(["<x:Row>3", "<x:Row>0", "<x:Row>2"]);
   });
 
+  test("inserts rows: rules of newer programs, talks about cells, links and page breaks move along", () => {
+    const pkg = OfficePackage.open(
+      workbookOf(
+        `${sheetData([["a"], ["b"], [{ f: "SUM(B:B)", v: 0 }]])}<hyperlinks><hyperlink ref="A3" location="Sheet1!A2"/></hyperlinks><rowBreaks count="2"><brk id="1"/><brk id="2"/></rowBreaks><extLst><ext xmlns:x14="http://schemas.microsoft.com/office/spreadsheetml/2009/9/main" xmlns:xm="http://schemas.microsoft.com/office/excel/2006/main"><x14:dataValidation><x14:formula1><xm:f>Sheet1!$A$2:$A$3</xm:f></x14:formula1><xm:sqref>B2 C1:C3</xm:sqref></x14:dataValidation></ext></extLst>`,
+      ),
+    );
+    pkg.put(
+      "xl/threadedComments/t.xml",
+      '<ThreadedComments xmlns="http://schemas.microsoft.com/office/spreadsheetml/2018/threadedcomments"><threadedComment ref="A2" id="{1}"><text>first</text></threadedComment><threadedComment ref="A2" id="{2}"><text>second</text></threadedComment></ThreadedComments>',
+    );
+    pkg.setContentType("xl/threadedComments/t.xml", "application/vnd.ms-excel.threadedcomments+xml");
+    pkg.addRelationship(
+      "xl/worksheets/sheet1.xml",
+      "http://schemas.microsoft.com/office/2017/10/relationships/threadedComment",
+      "../threadedComments/t.xml",
+    );
+    const before = pkg.save();
+    expect([...(readXlsx(before).sheets[0]?.comments ?? [])]).toEqual([["A2", "first\nsecond"]]);
+    const after = edited(before, [{ edit: "insert-rows", before: 2, rows: [[null, 5]] }]);
+    expect([...(readXlsx(after).sheets[0]?.comments.keys() ?? [])]).toEqual(["A3"]);
+    const sheet = partText(after, "xl/worksheets/sheet1.xml");
+    for (const part of [
+      "<xm:f>Sheet1!$A$3:$A$4</xm:f>",
+      "<xm:sqref>B3 C1:C4</xm:sqref>",
+      '<hyperlink ref="A4" location="Sheet1!A3"/>',
+      '<brk id="1"/><brk id="3"/>',
+      '<c r="A4"><f>SUM(B:B)</f></c>',
+    ]) {
+      expect(sheet).toContain(part);
+    }
+  });
+
+  test("writes ten thousand rows at once", () => {
+    const rows = Array.from({ length: 10_000 }, (_, row) => [row, `row ${row}`]);
+    const after = edited(fixture("17-large.xlsx"), [{ edit: "append-rows", rows }]);
+    expect(readXlsx(after).sheets[0]).toMatchObject({ rowCount: 11_501 });
+  });
+
   test("deletes rows: what pointed to them says so", () => {
     const budget = fixture("08-sheets.xlsx");
     const [sheet, summary] = readXlsx(edited(budget, [{ edit: "delete-rows", from: 3, count: 1 }])).sheets;

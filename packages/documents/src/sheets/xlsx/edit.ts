@@ -106,6 +106,7 @@ function appendRows(workbook: EditedWorkbook, sheet: SheetEditor, rows: readonly
   sheet.writeRows(first, rows, last > 1 ? last : null);
   // Rows right below a table become rows of it, as they do when a person writes them.
   if (grown) growTable(workbook, grown.part, grown.range, rows.length);
+  sheet.forgetRanges();
   return first;
 }
 

@@ -15,6 +15,8 @@ export function eachFormula(
 ): void {
   const pkg = workbook.parts.package;
   const apply = (part: string, element: XmlElement, own: SheetEditor | null): void => {
+    // Newer rules wrap their formulas once more.
+    if (element.elements().length > 0) return;
     const formula = unescapedText(element.text);
     const changed = change(formula, own);
     if (changed === formula) return;

@@ -24,6 +24,12 @@ interface EditedRow {
   readonly cells: Map<number, XmlElement>;
 }
 
+export interface SheetTable {
+  readonly part: string;
+  readonly element: XmlElement;
+  readonly range: Range;
+}
+
 /** The cells of one worksheet, changed in its own tree: what is not changed is written back as it was. */
 export class SheetEditor {
   readonly root: XmlElement;
@@ -169,8 +175,9 @@ export class SheetEditor {
     const row = this.#byRow.get(at.row) ?? this.#newRow(at.row);
     const style = styleFrom?.attribute("s", "") ?? this.#emptyStyle(row, at.column);
     const cell = row.element.create("c", { r: addressName(at), ...(style !== undefined && { s: style }) });
-    const next = [...row.cells].filter(([column]) => column > at.column).toSorted((a, b) => a[0] - b[0])[0];
-    row.element.insert(cell, next?.[1] ?? null);
+    let next = Infinity;
+    for (const column of row.cells.keys()) if (column > at.column && column < next) next = column;
+    row.element.insert(cell, row.cells.get(next) ?? null);
     row.cells.set(at.column, cell);
     row.element.removeAttribute("spans");
     this.#growTo(at);
@@ -190,7 +197,8 @@ export class SheetEditor {
 
   #newRow(row: number): EditedRow {
     const element = this.data.create("row", { r: String(row) });
-    const next = this.rows.findIndex((one) => one.row > row);
+    const below = (this.rows.at(-1)?.row ?? 0) < row;
+    const next = below ? -1 : this.rows.findIndex((one) => one.row > row);
     this.data.insert(element, next === -1 ? null : (this.rows[next]?.element ?? null));
     const fresh = { row, element, cells: new Map<number, XmlElement>() };
     this.rows.splice(next === -1 ? this.rows.length : next, 0, fresh);
@@ -243,8 +251,10 @@ export class SheetEditor {
   }
 
   merged(): Range[] {
-    return rangesOf(this.root.first("mergeCells", main)?.elements("mergeCell", main) ?? []);
+    this.#merged ??= rangesOf(this.root.first("mergeCells", main)?.elements("mergeCell", main) ?? []);
+    return this.#merged;
   }
+  #merged: Range[] | undefined;
 
   /** Array formulas over several cells, tables of what-if analysis, and pivot tables. */
   fixedRanges(): { range: Range; what: string }[] {
@@ -275,17 +285,19 @@ export class SheetEditor {
 
   /** What was found out about ranges no longer holds, since rows moved. */
   forgetRanges(): void {
-    this.#fixed = undefined;
+    [this.#fixed, this.#merged, this.#tables] = [undefined, undefined, undefined];
   }
 
-  tables(): { part: string; element: XmlElement; range: Range }[] {
+  tables(): readonly SheetTable[] {
     const pkg = this.#workbook.parts.package;
-    return partsOf(pkg, this.part, "table").flatMap((part) => {
+    this.#tables ??= partsOf(pkg, this.part, "table").flatMap((part) => {
       const element = pkg.xml(part).root;
       const range = parseRange(element.attribute("ref", "") ?? "");
       return range ? [{ part, element, range }] : [];
     });
+    return this.#tables;
   }
+  #tables: SheetTable[] | undefined;
 
   /** Gives rows new numbers, as `place` says; null removes one. The order stays. */
   renumber(place: (row: number) => number | null): void {

@@ -25,6 +25,7 @@ export function shiftRows(workbook: EditedWorkbook, sheet: SheetEditor, shift: R
   shiftPlaces(sheet.root, shift);
   eachFormula(workbook, (formula, own) => shiftFormula(formula, isThere(own), shift));
   shiftTables(workbook, sheet, shift);
+  sheet.forgetRanges();
   shiftNotes(workbook, sheet, shift);
   shiftDrawings(workbook, sheet, shift);
   workbook.formulasChanged ||= workbook.worksheets().some((one) => one.formulas().length > 0);
