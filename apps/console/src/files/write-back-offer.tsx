@@ -32,7 +32,7 @@ export function WriteBackOffer(props: { readonly workbench: Workbench }) {
           <p className="min-w-48 flex-1">
             {formatCount(newer.length, "published file")} {newer.length === 1 ? "is" : "are"} newer than where{" "}
             {newer.length === 1 ? "it" : "they"} came from on this machine.
-            {conflicts > 0 && ` ${formatCount(conflicts, "place")} changed, too.`}
+            {conflicts > 0 && ` ${formatCount(conflicts, "of those places", "of those places")} changed since, too.`}
           </p>
           <Button
             size="small"

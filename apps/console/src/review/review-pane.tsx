@@ -65,6 +65,7 @@ export function ReviewPane(props: {
   const publishGate =
     mayNotChange ??
     runningGate ??
+    (selected !== undefined && editing === selected.path ? "Close the file that you are editing first." : undefined) ??
     (unconfirmed.length > 0 ? `Confirm ${formatCount(unconfirmed.length, "deletion")} first.` : undefined);
   const ways = selected === undefined ? [] : waysToShow(selected);
   const shownAs = ways.find((way) => way === preferred) ?? ways[0] ?? "lines";

@@ -31,10 +31,11 @@ export function SheetView(props: { readonly diff: Sheets; readonly handle: Ref<C
       setChosen(target);
     },
   });
+  const hasTabs = sheets.length > 1 || (sheet !== undefined && (sheet.oldName !== null || sheet.hidden));
   if (sheet === undefined) return <p className="p-6 text-center text-muted">This file holds no sheet.</p>;
   return (
     <div className="flex min-h-0 flex-1 flex-col">
-      {(sheets.length > 1 || sheet.change !== "same") && (
+      {hasTabs && (
         <div
           role="tablist"
           aria-label="Sheets"
@@ -82,7 +83,7 @@ export function SheetView(props: { readonly diff: Sheets; readonly handle: Ref<C
       )}
       <div
         id={`${prefix}-sheet`}
-        {...((sheets.length > 1 || sheet.change !== "same") && {
+        {...(hasTabs && {
           role: "tabpanel",
           "aria-labelledby": `${prefix}-tab-${chosen}`,
         })}
@@ -139,7 +140,6 @@ interface Place {
 }
 
 const heights = { plain: 26, tall: 42, gap: 22, head: 26 } as const;
-const headWidth = 64;
 
 function Grid(props: {
   readonly sheet: SheetChanges;
@@ -154,6 +154,7 @@ function Grid(props: {
   const rows = useMemo(() => gridRows(sheet), [sheet]);
   const widths = useMemo(() => columnWidths(sheet), [sheet]);
   const merged = useMemo(() => mergedCells(sheet), [sheet]);
+  const headWidth = useMemo(() => headWidthOf(sheet), [sheet]);
   const stops = useMemo(() => {
     const found: Place[] = [];
     for (const [index, row] of rows.entries()) {
@@ -197,24 +198,13 @@ function Grid(props: {
     across.scrollToIndex(place.column - 1, { align: "auto" });
   };
   useEffect(() => {
-    if (landing.current !== undefined) {
-      landing.current = undefined;
-      go(active);
-    }
-    // Once, when the step from another sheet led here.
+    landing.current = undefined;
+    go(active);
+    // Once: the grid begins at its first change, or at its last one where a step backwards led here.
   }, []);
   const at = stops.findIndex(({ row, column }) => row === active.row && column === active.column);
-  const [begun, setBegun] = useState(landing.current !== undefined);
   useImperativeHandleOf(handle, {
     step: (by) => {
-      // The first changed cell is where the grid begins: the first step shows it.
-      if (!begun) {
-        setBegun(true);
-        if (by === 1 && at === 0 && stops[0] !== undefined) {
-          go(stops[0]);
-          return true;
-        }
-      }
       const next =
         at >= 0
           ? stops[at + by]
@@ -332,7 +322,7 @@ function Grid(props: {
                 )}
                 style={place}
               >
-                <RowHead row={row.row} height={item.size} active={item.index === active.row} />
+                <RowHead row={row.row} width={headWidth} height={item.size} active={item.index === active.row} />
                 {columns.map((column) => {
                   const number = column.index + 1;
                   const key = `${row.row.newRow ?? 0}:${number}`;
@@ -378,8 +368,13 @@ function Grid(props: {
 
 const cellLook = { added: "bg-diff-added", removed: "bg-diff-removed", changed: "bg-draft-soft" } as const;
 
-function RowHead(props: { readonly row: SheetRow; readonly height: number; readonly active: boolean }) {
-  const { oldRow, newRow, change } = props.row;
+function RowHead(props: {
+  readonly row: SheetRow;
+  readonly width: number;
+  readonly height: number;
+  readonly active: boolean;
+}) {
+  const { change } = props.row;
   return (
     <div
       role="rowheader"
@@ -388,19 +383,22 @@ function RowHead(props: { readonly row: SheetRow; readonly height: number; reado
         "sticky left-0 z-10 flex items-center justify-end gap-1 border-r border-line-strong px-1.5 text-xs",
         props.active ? "bg-selected text-ink" : "bg-sunken text-muted",
       )}
-      style={{ width: headWidth, height: props.height - 1 }}
+      style={{ width: props.width, height: props.height - 1 }}
     >
       <PartMark change={change} className="mr-auto" />
-      {oldRow !== null && newRow !== null && oldRow !== newRow ? (
-        <span className="text-right leading-3">
-          <span className="block text-faint">{oldRow}</span>
-          <span className="block">→{newRow}</span>
-        </span>
-      ) : (
-        (newRow ?? oldRow)
-      )}
+      {rowLabel(props.row)}
     </div>
   );
+}
+
+/** The number of a row, and where it was before where rows above it came or went. */
+function rowLabel({ oldRow, newRow }: SheetRow): string {
+  return oldRow !== null && newRow !== null && oldRow !== newRow ? `${oldRow} → ${newRow}` : `${newRow ?? oldRow}`;
+}
+
+function headWidthOf(sheet: SheetChanges): number {
+  const longest = sheet.rows.reduce((most, row) => Math.max(most, rowLabel(row).length), 3);
+  return 36 + longest * 7;
 }
 
 /** Old above new in a changed cell. */
@@ -550,12 +548,7 @@ function gridRows(sheet: SheetChanges): GridRow[] {
     const tall = row.cells.some(
       ({ change, before, after }) => change === "changed" && before !== null && after !== null,
     );
-    rows.push({
-      kind: "row",
-      row,
-      cells,
-      tall: tall || (row.oldRow !== row.newRow && row.oldRow !== null && row.newRow !== null),
-    });
+    rows.push({ kind: "row", row, cells, tall });
   }
   const left = sheet.newRows - newAt;
   if (left > 0 && !sheet.truncated) rows.push({ kind: "gap", count: left });

@@ -37,7 +37,7 @@ export function TextDocumentView(props: {
     }
     return starts;
   }, [rows, changed]);
-  const [current, setCurrent] = useState(-1);
+  const [current, setCurrent] = useState(0);
   const virtualizer = useVirtualizer({
     count: rows.length,
     getScrollElement: () => scroller.current,
@@ -81,7 +81,7 @@ export function TextDocumentView(props: {
               ref={virtualizer.measureElement}
               className={classes(
                 "absolute inset-x-0",
-                item.index === currentRow && "shadow-[inset_3px_0_0_var(--accent)]",
+                item.index === currentRow && stops.length > 1 && "shadow-[inset_3px_0_0_var(--accent)]",
               )}
               style={{ transform: `translateY(${item.start}px)` }}
             >
