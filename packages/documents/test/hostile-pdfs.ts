@@ -33,8 +33,8 @@ export const hostilePdfs: Readonly<Record<string, () => Buffer>> = {
   "a page of numbers that are none": () => onePage({ page: "/MediaBox[0 0 1e999 nan]" }),
   "a page a thousand times as high as wide": () => onePage({ page: "/MediaBox[0 0 10 14400]" }),
   "a user unit of a million": () => onePage({ page: "/UserUnit 1000000" }),
-  "content that inflates to a gigabyte": () => {
-    let bomb: Uint8Array = deflateSync(Buffer.alloc(250_000_000, " "));
+  "content that inflates a hundred thousand times": () => {
+    let bomb: Uint8Array = deflateSync(Buffer.alloc(30_000_000, " "));
     bomb = deflateSync(bomb);
     return onePage({ content: stream(bomb, "/Filter[/FlateDecode/FlateDecode]") });
   },
@@ -46,8 +46,52 @@ export const hostilePdfs: Readonly<Record<string, () => Buffer>> = {
     onePage({
       page: "/Resources<</XObject<</X 6 0 R>>>>",
       content: stream("/X Do"),
-      more: [stream("/X Do /X Do", "/Type/XObject/Subtype/Form/BBox[0 0 99 99]/Resources<</XObject<</X 6 0 R>>>>")],
+      more: [stream("/X Do", "/Type/XObject/Subtype/Form/BBox[0 0 99 99]/Resources<</XObject<</X 6 0 R>>>>")],
     }),
+  "an image that claims ten thousand million pixels": () =>
+    onePage({
+      page: "/Resources<</XObject<</I 6 0 R>>>>",
+      content: stream("100 0 0 100 0 0 cm /I Do"),
+      more: [
+        stream("x", "/Type/XObject/Subtype/Image/Width 100000/Height 100000/BitsPerComponent 8/ColorSpace/DeviceRGB"),
+      ],
+    }),
+  "an image with a broken JPEG": () =>
+    onePage({
+      page: "/Resources<</XObject<</I 6 0 R>>>>",
+      content: stream("100 0 0 100 0 0 cm /I Do"),
+      more: [
+        stream(
+          Buffer.from("ffd8ffe000104a46494600010100000100010000ffc0001108ffffffff03012200021101031101ffda", "hex"),
+          "/Type/XObject/Subtype/Image/Width 65535/Height 65535/BitsPerComponent 8/ColorSpace/DeviceRGB/Filter/DCTDecode",
+        ),
+      ],
+    }),
+  "a path of a hundred thousand lines": () =>
+    onePage({
+      content: deflated(
+        `0 0 m ${Array.from({ length: 100_000 }, (_, at) => `${at % 612} ${(at * 7) % 792} l`).join(" ")} S`,
+      ),
+    }),
+  "a font that is noise": () =>
+    onePage({
+      page: "/Resources<</Font<</F1 6 0 R>>>>",
+      more: [
+        "<</Type/Font/Subtype/TrueType/BaseFont/X/FirstChar 0/LastChar 255/FontDescriptor 7 0 R>>",
+        "<</Type/FontDescriptor/FontName/X/Flags 4/FontFile2 8 0 R>>",
+        stream(Buffer.from(Array.from({ length: 5_000 }, (_, at) => (at * 7919 + (at >> 3)) & 255))),
+      ],
+    }),
+  "a function that calls for a huge table": () =>
+    onePage({
+      page: "/Resources<</ColorSpace<</C[/Separation/X/DeviceRGB 6 0 R]>>>>",
+      content: stream("/C cs 0.5 scn 0 0 100 100 re f"),
+      more: [stream("x", "/FunctionType 0/Domain[0 1]/Range[0 1 0 1 0 1]/Size[2000000000]/BitsPerSample 32")],
+    }),
+};
+
+/** What a PDF engine would work on for hours: only ending its thread helps. */
+export const endlessPdfs: Readonly<Record<string, () => Buffer>> = {
   "drawings that double twenty-four times": () =>
     onePage({
       page: "/Resources<</XObject<</X 6 0 R>>>>",
@@ -69,45 +113,5 @@ export const hostilePdfs: Readonly<Record<string, () => Buffer>> = {
           "/PatternType 1/PaintType 1/TilingType 1/BBox[0 0 1 1]/XStep 0.001/YStep 0.001/Resources<<>>",
         ),
       ],
-    }),
-  "an image that claims ten thousand million pixels": () =>
-    onePage({
-      page: "/Resources<</XObject<</I 6 0 R>>>>",
-      content: stream("100 0 0 100 0 0 cm /I Do"),
-      more: [
-        stream("x", "/Type/XObject/Subtype/Image/Width 100000/Height 100000/BitsPerComponent 8/ColorSpace/DeviceRGB"),
-      ],
-    }),
-  "an image with a broken JPEG": () =>
-    onePage({
-      page: "/Resources<</XObject<</I 6 0 R>>>>",
-      content: stream("100 0 0 100 0 0 cm /I Do"),
-      more: [
-        stream(
-          Buffer.from("ffd8ffe000104a46494600010100000100010000ffc0001108ffffffff03012200021101031101ffda", "hex"),
-          "/Type/XObject/Subtype/Image/Width 65535/Height 65535/BitsPerComponent 8/ColorSpace/DeviceRGB/Filter/DCTDecode",
-        ),
-      ],
-    }),
-  "a path of half a million lines": () =>
-    onePage({
-      content: deflated(
-        `0 0 m ${Array.from({ length: 500_000 }, (_, at) => `${at % 612} ${(at * 7) % 792} l`).join(" ")} S`,
-      ),
-    }),
-  "a font that is noise": () =>
-    onePage({
-      page: "/Resources<</Font<</F1 6 0 R>>>>",
-      more: [
-        "<</Type/Font/Subtype/TrueType/BaseFont/X/FirstChar 0/LastChar 255/FontDescriptor 7 0 R>>",
-        "<</Type/FontDescriptor/FontName/X/Flags 4/FontFile2 8 0 R>>",
-        stream(Buffer.from(Array.from({ length: 5_000 }, (_, at) => (at * 7919 + (at >> 3)) & 255))),
-      ],
-    }),
-  "a function that calls for a huge table": () =>
-    onePage({
-      page: "/Resources<</ColorSpace<</C[/Separation/X/DeviceRGB 6 0 R]>>>>",
-      content: stream("/C cs 0.5 scn 0 0 100 100 re f"),
-      more: [stream("x", "/FunctionType 0/Domain[0 1]/Range[0 1 0 1 0 1]/Size[2000000000]/BitsPerSample 32")],
     }),
 };

@@ -23,8 +23,9 @@ const head = (kind: string): string =>
 const styleOf = (name: string, family: string, properties: string, parent = ""): string =>
   `<style:style style:name="${name}" style:family="${family}"${parent === "" ? "" : ` style:parent-style-name="${parent}"`}>${properties}</style:style>`;
 
+const text = (size: number): string => `<style:text-properties fo:font-size="${size}pt"/>`;
+
 export function presentation(pages: readonly string[], [width, height] = [28, 15.75]): string {
-  const text = (size: number): string => `<style:text-properties fo:font-size="${size}pt"/>`;
   return (
     head("presentation") +
     `<office:styles><style:presentation-page-layout style:name="TitleAndContent">` +

@@ -25,7 +25,7 @@ export class PdfiumFailed extends Error {
 
 const pageOfMemory = 65_536;
 /** What one document may take. PDFs of hundreds of pages stay below a tenth of it, since pages are opened one at a time. */
-export const memoryLimit = 768 * 1024 * 1024;
+export const memoryLimit = 512 * 1024 * 1024;
 
 let compiled: WebAssembly.Module | undefined;
 
