@@ -177,12 +177,16 @@ export class XmlElement {
     return prefix === "" ? "" : undefined;
   }
 
-  /** A prefix that means this namespace here, with its colon; undefined where none does. */
-  prefixFor(namespace: string): string | undefined {
+  /**
+   * A prefix that means this namespace here, with its colon; undefined where none does. Elements may have none (empty) where it is
+   * the default one; attributes always need one.
+   */
+  prefixFor(namespace: string, forAttribute = false): string | undefined {
     for (const element of outwards(this)) {
       for (const { name, value } of element.#attributes) {
         if (transitional(value) !== namespace || !name.startsWith("xmlns")) continue;
         const prefix = name.slice(6);
+        if (forAttribute && prefix === "") continue;
         if (this.namespaceOf(prefix) === namespace) return prefix === "" ? "" : `${prefix}:`;
       }
     }

@@ -1,5 +1,6 @@
 import { parseXml, type XmlElement } from "../xml.ts";
 import { partOf, wordNamespace, type Docx } from "./open.ts";
+import { attributePrefix } from "./properties.ts";
 import { newRun, nodesOf } from "./text.ts";
 
 const relationship = "http://schemas.openxmlformats.org/officeDocument/2006/relationships/comments";
@@ -11,7 +12,7 @@ export function addComment(docx: Docx, paragraph: XmlElement, text: string): voi
   const part = partOf(file, main, "comments") ?? newPart(docx);
   const document = parseXml(file.text(part));
   const { root } = document;
-  const w = root.prefix;
+  const w = attributePrefix(root);
   const ids = [...root.elements("comment"), ...file.xml(main).root.descendants("commentRangeStart")].map((one) =>
     Number(one.attribute("id") ?? 0),
   );
@@ -25,7 +26,7 @@ export function addComment(docx: Docx, paragraph: XmlElement, text: string): voi
   root.append(comment);
   file.put(part, document.toString());
 
-  const attributes = { [`${paragraph.prefix}id`]: id };
+  const attributes = { [`${attributePrefix(paragraph)}id`]: id };
   const first = paragraph.children.find((child) => child.kind !== "element" || child.local !== "pPr") ?? null;
   paragraph.insert(paragraph.create("commentRangeStart", attributes), first);
   const reference = paragraph.create("r");

@@ -1,6 +1,7 @@
 import { mkdtemp, readdir, readFile, rm, writeFile } from "node:fs/promises";
 import { tmpdir } from "node:os";
 import { basename, join } from "node:path";
+import * as fc from "fast-check";
 import { afterAll, beforeAll, describe, expect, test } from "vitest";
 import { convert, hasLibreOffice } from "../../test/libreoffice.ts";
 import type { DocumentBlock, DocumentComparison } from "../comparison.ts";
@@ -135,6 +136,23 @@ describe("Edits of text documents", () => {
       edits: [{ edit: "set-text", at: "p3", text: "plain" }],
     });
     expect(await described(bytes)).toContain('p3 [paragraph, "Normal"] "plain"');
+  });
+
+  test("make a paragraph say whatever it is told, however it was cut into runs", async () => {
+    const before = await fixture("runs");
+    const words = fc.array(
+      fc.constantFrom("One", "bold", " ", " ", "italic", "word", ", ", "red", "\n", "\t", "<&>", "é", "😀", "or"),
+      { maxLength: 30 },
+    );
+    await fc.assert(
+      fc.asyncProperty(words, fc.constantFrom("p1", "p2", "p3"), async (parts, at) => {
+        const text = parts.join("");
+        const edits = [{ edit: "set-text", at, text }];
+        const { bytes } = await editDocument({ kind: "document", bytes: before, path: "a.docx", edits });
+        expect((await described(bytes)).split("\n")).toContain(`${at} [paragraph, "Normal"] ${JSON.stringify(text)}`);
+      }),
+      { numRuns: 150 },
+    );
   });
 
   test("insert in their order, copy looks or take a style, and delete", async () => {

@@ -10,7 +10,11 @@ import { insertParagraph, removeParagraph, setStyle } from "./paragraphs.ts";
 import { addRow, addTable, begins, removeRow } from "./tables.ts";
 import { rewrite } from "./text.ts";
 
-const text = z.string().max(100_000);
+/** Line ends of every kind are one. */
+const text = z
+  .string()
+  .max(100_000)
+  .overwrite((said) => said.replace(/\r\n?/g, "\n"));
 const address = z.string().min(1).max(100);
 const style = z
   .string()

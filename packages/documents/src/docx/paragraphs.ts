@@ -1,5 +1,6 @@
 import { refusal } from "../refusal.ts";
 import type { XmlElement } from "../xml.ts";
+import { attributePrefix } from "./properties.ts";
 import { newRun, nodesOf, rewrite } from "./text.ts";
 
 /** Puts a paragraph beside a paragraph or table. It looks like that one, or as its style says. */
@@ -30,11 +31,11 @@ export function setStyle(paragraph: XmlElement, style: string): void {
     paragraph.insert(properties, paragraph.children[0] ?? null);
   }
   const known = properties.first("pStyle");
-  if (known) known.setAttribute(`${known.prefix}val`, style);
+  if (known) known.setAttribute(`${attributePrefix(known)}val`, style);
   else {
     // The style comes first of all properties.
     properties.insert(
-      properties.create("pStyle", { [`${paragraph.prefix}val`]: style }),
+      properties.create("pStyle", { [`${attributePrefix(paragraph)}val`]: style }),
       properties.children[0] ?? null,
     );
   }

@@ -2,6 +2,7 @@ import { refusal } from "../refusal.ts";
 import type { XmlElement } from "../xml.ts";
 import { cellsOf } from "./blocks.ts";
 import { readParagraph, unwrapped } from "./paragraph.ts";
+import { attributePrefix } from "./properties.ts";
 import { newRun, nodesOf } from "./text.ts";
 
 /** Puts a row beside one, with the same cells and looks. `anchor` is what it goes after, or before. */
@@ -52,7 +53,7 @@ export function removeRow(row: XmlElement, startsWith: string, name: string): vo
   for (const cell of cellsOf(row)) {
     if (next && mergeOf(cell) === "restart" && mergeAt(next, column) === "continue") {
       const below = cellAt(next, column)?.at("tcPr", "vMerge");
-      below?.setAttribute(`${below.prefix}val`, "restart");
+      below?.setAttribute(`${attributePrefix(below)}val`, "restart");
     }
     column += spanOf(cell);
   }
@@ -73,7 +74,7 @@ export function addTable(
   const parent = anchor.parent;
   if (!parent) throw refusal("That place is no longer in the document.");
   const columns = Math.max(...rows.map((row) => row.length));
-  const w = anchor.prefix;
+  const w = attributePrefix(anchor);
   const table = anchor.create("tbl");
   const properties = table.create("tblPr");
   if (style === undefined) {
@@ -124,7 +125,7 @@ function cellLike(cell: XmlElement, text: string, goesOn: boolean): XmlElement {
     for (const child of properties.elements()) {
       if (child.local === "vMerge" || child.local === "tcPrChange" || child.local.startsWith("cell")) {
         if (child.local !== "vMerge" || !goesOn) properties.remove(child);
-        else child.setAttribute(`${child.prefix}val`, "continue");
+        else child.setAttribute(`${attributePrefix(cell)}val`, "continue");
       }
     }
     copy.append(properties);
