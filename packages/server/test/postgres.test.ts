@@ -1,4 +1,6 @@
 import { afterAll, beforeAll, describe, expect, test, vi } from "vitest";
+import { createClient } from "@benchtop/client";
+import { startModelServer } from "../../../test/model-server.ts";
 import { startPostgres, type PostgresCluster } from "../../store/test/postgres.ts";
 import { identitySuite } from "./identity/suite.ts";
 import { byCookie, byToken, makeKey, startTeam } from "./identity/team.ts";
@@ -31,6 +33,56 @@ test("the daemon does the same on PostgreSQL, and says where its data is without
   });
   expect(text).not.toContain("my-password");
   expect((await daemon.fetch("/readyz", { token: null })).status).toBe(200);
+});
+
+test("S3 S7 S11 a conversation, decisions, context items and failures are the same on PostgreSQL", async () => {
+  const databaseUrl = cluster.createDatabase();
+  const models = await startModelServer();
+  await using daemon = await startTestDaemon({ databaseUrl, config: { rateLimits: unlimited } });
+  const client = createClient({ url: daemon.url, token: daemon.token });
+  await client.call("providers.add", { name: "loop", kind: "openai-chat", baseUrl: models.url, local: true });
+  const { workbenchId } = await client.call("workbenches.create", { name: "budget" });
+  const { sha256 } = await client.upload(new TextEncoder().encode("item,amount\nrent,700\ntotal,900\n"));
+  await client.call("files.add", { workbenchId, uploads: [{ path: "data.csv", sha256 }] });
+  const ended = async ({ runId }: { readonly runId: string }) => {
+    for await (const event of client.follow(runId)) if (event.type === "Error") throw new Error(event.error.message);
+    return runId;
+  };
+  const model = "loop/gpt-5.2";
+  const say = async (message: string) =>
+    ended(await client.call("workshop.sendUserMessage", { workbenchId, model, message }));
+  const kinds = async () =>
+    (await client.call("workshop.conversation", { workbenchId, limit: 2 })).items.map(({ kind }) => kind);
+
+  const first = await say("make the totals consistent");
+  await say('add a.md with "one"');
+  expect(await client.call("workshop.undoToMessage", { workbenchId, runId: first })).toMatchObject({
+    draft: { exists: false },
+  });
+  await say('add a.md with "one"');
+  await ended(await client.call("workshop.regenerate", { workbenchId }));
+  await client.call("workshop.switchModel", { workbenchId, model: "loop/gpt-5.2-mini" });
+  expect(await kinds()).toEqual(["switch-model", "message"]);
+  const { changes } = await client.call("review.getChangeSet", { workbenchId });
+  const decisions = changes.map(({ path, sha256After }) => ({
+    path,
+    sha256: sha256After,
+    decision: "accept" as const,
+  }));
+  expect(await client.call("draft.decide", { workbenchId, decisions })).toMatchObject({
+    changes: [{ accepted: true }],
+  });
+  await client.call("draft.publish", { workbenchId });
+  await client.call("checkpoints.restore", { workbenchId });
+  expect(await kinds()).toEqual(["restore", "rewind"]);
+  await client.call("contextItems.put", { workbenchId, kind: "situation", title: "Now", content: "It is autumn." });
+  expect((await client.call("workshop.context", { workbenchId, model })).parts).toContainEqual(
+    expect.objectContaining({ part: "context-items", count: 1 }),
+  );
+  await client.call("providers.add", { name: "far", kind: "openai-chat", baseUrl: "https://far.invalid/v1" });
+  await ended(await client.call("runs.start", { model: "far/m", prompt: "hello" })).catch(() => undefined);
+  expect((await client.call("failures.list", {})).items).toMatchObject([{ errorCode: "EGRESS_CONSENT_REQUIRED" }]);
+  await models.close();
 });
 
 describe("identities on PostgreSQL", () => {
