@@ -70,13 +70,10 @@ function readSheet(
     const range = element.attribute("ref", "") ?? "";
     return parseRange(range) ? [range] : [];
   });
-  for (const [list, item] of [
-    ["conditionalFormatting", "formula"],
-    ["dataValidation", "formula1"],
-    ["dataValidation", "formula2"],
-  ] as const) {
-    for (const rule of root.descendants(list, main)) {
-      for (const formula of rule.descendants(item, main)) unsafe.look(formula.text, `rules of ${bounded(name)}`);
+  for (const list of root.elements()) {
+    if (list.local === "sheetData") continue;
+    for (const rule of list.descendants()) {
+      if (/^(?:formula[12]?|f)$/.test(rule.local)) unsafe.look(rule.text, `rules of ${bounded(name)}`);
     }
   }
   return {
