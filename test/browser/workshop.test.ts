@@ -1,4 +1,4 @@
-import { readFile } from "node:fs/promises";
+import { mkdir, readFile, writeFile } from "node:fs/promises";
 import { join } from "node:path";
 import { DatabaseSync } from "node:sqlite";
 import type { Page } from "playwright-core";
@@ -56,6 +56,8 @@ describe.skipIf(!hasBrowser)("the workshop in a browser (needs /usr/bin/chromium
       const card = page.getByRole("region", { name: "Proposed changes" });
       await card.getByRole("heading", { name: "1 file changed in the Draft" }).waitFor();
       await card.getByRole("button", { name: "Review notes.md, modified" }).waitFor();
+      await card.getByRole("button", { name: "As it was proposed" }).click();
+      await card.getByText(/proposal\.json \(.+\), apply\.json/).waitFor();
 
       // A person who closed it is not asked again, until they come back.
       await review.getByRole("button", { name: "Close Review" }).click();
@@ -116,9 +118,11 @@ describe.skipIf(!hasBrowser)("the workshop in a browser (needs /usr/bin/chromium
       );
 
       await page.getByRole("button", { name: "More about this workbench" }).click();
-      const remove = page.getByRole("menuitem", { name: /^Delete…/ });
-      expect(await remove.getAttribute("aria-disabled")).toBe("true");
-      await remove.getByText("Publish or discard the Draft first.").waitFor();
+      for (const name of [/^Delete…/, /^Copy the files out…/]) {
+        const item = page.getByRole("menuitem", { name });
+        expect(await item.getAttribute("aria-disabled")).toBe("true");
+        await item.getByText("Publish or discard the Draft first.").waitFor();
+      }
       await page.keyboard.press("Escape");
 
       // The list of checkpoints is gated alike, and points out the one that was asked for.
@@ -234,6 +238,27 @@ describe.skipIf(!hasBrowser)("the workshop in a browser (needs /usr/bin/chromium
       expect(newest).toMatchObject({ kind: "message", model: "local/gpt-5.2-mini" });
       expect(newest?.regenerates).not.toBeNull();
       expect(items.filter(({ kind }) => kind === "message")).toHaveLength(2);
+
+      // A person's own change goes with the answer only when told.
+      const [change] = (await bench.client.call("review.getChangeSet", { workbenchId })).changes;
+      const content = "# By hand\n";
+      await bench.client.call("draft.edit", {
+        workbenchId,
+        path: "notes.md",
+        content,
+        sha256: change?.sha256After ?? null,
+      });
+      await page.getByRole("button", { name: "Regenerate", exact: true }).click();
+      await page.getByRole("dialog", { name: "Ask this again?" }).getByRole("button", { name: "Regenerate" }).click();
+      const refused = page.getByRole("alert").filter({ hasText: "VALIDATION_FAILED" });
+      await refused.getByText("notes.md").waitFor();
+      await refused.getByRole("button", { name: "Lose 1 changed file and regenerate" }).click();
+      await refused.waitFor({ state: "detached" });
+      const text = async () =>
+        Buffer.from(
+          await (await bench.client.download({ workbenchId, path: "notes.md", side: "draft" })).arrayBuffer(),
+        ).toString("utf8");
+      await expect.poll(text).toContain("groceries");
     },
   );
 
@@ -251,6 +276,8 @@ describe.skipIf(!hasBrowser)("the workshop in a browser (needs /usr/bin/chromium
       await using other = await bench.browser({ width: 390, height: 844 });
       await open(other, workbenchId);
       await other.getByRole("button", { name: "Model: local/gpt-5.2-mini" }).waitFor();
+      const { items } = await bench.client.call("workshop.conversation", { workbenchId });
+      expect(items.map(({ kind }) => kind)).toEqual(["switch-model", "message"]);
     },
   );
 
@@ -319,6 +346,32 @@ describe.skipIf(!hasBrowser)("the workshop in a browser (needs /usr/bin/chromium
     await banner.waitFor({ state: "detached" });
     expect((await bench.client.call("draft.getState", { workbenchId })).exists).toBe(false);
   });
+
+  test(
+    "S2 the published files are copied out, and what is there already stays unless told",
+    { timeout: 60_000 },
+    async () => {
+      const workbenchId = await bench.workbench("Copied out", budget);
+      const folder = join(bench.folder, "user/out");
+      await mkdir(folder);
+      await writeFile(join(folder, "notes.md"), "mine\n");
+      await using page = await bench.browser();
+      await open(page, workbenchId);
+      await page.getByRole("button", { name: "More about this workbench" }).click();
+      await page.getByRole("menuitem", { name: "Copy the files out…" }).click();
+      const dialog = page.getByRole("dialog");
+      await dialog.getByLabel("Folder").fill(folder);
+      await page.keyboard.press("Enter");
+      await dialog.getByText("1 file copied, 1 left out:").waitFor();
+      await dialog.getByRole("list", { name: "Files that were left out" }).getByText("notes.md").first().waitFor();
+      expect(await readFile(join(folder, "notes.md"), "utf8")).toBe("mine\n");
+      expect(await violations(page)).toEqual([]);
+      await dialog.getByText("Replace files that are there").click();
+      await dialog.getByRole("button", { name: "Copy", exact: true }).click();
+      await dialog.getByText("2 files copied").waitFor();
+      expect(await readFile(join(folder, "notes.md"), "utf8")).toBe(budget["notes.md"]);
+    },
+  );
 
   test("S3 the conversation is exported as JSON Lines, oldest first", { timeout: 60_000 }, async () => {
     const workbenchId = await lived("To export");

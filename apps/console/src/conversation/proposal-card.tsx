@@ -1,12 +1,13 @@
 import type { Json } from "@benchtop/protocol";
 import { Collapsible } from "@base-ui/react/collapsible";
+import { Link } from "@tanstack/react-router";
 import { ChevronRight, FileDiff, LoaderCircle, TriangleAlert } from "lucide-react";
 import { ArgumentsView, TextBlock } from "../components/arguments-view.tsx";
 import { Button } from "../components/button.tsx";
 import { formatBytes, formatCount } from "../components/format.ts";
 import { ChangeMark } from "../files/change-mark.tsx";
 import { readProposal } from "./proposal.ts";
-import type { ToolBlock } from "./turn.ts";
+import type { ToolBlock, Turn } from "./turn.ts";
 
 /** Files that are listed before the rest is counted. */
 const mostShown = 12;
@@ -14,6 +15,9 @@ const mostShown = 12;
 /** Changes that a message proposed all at once, and what came of applying them to the Draft: all, or none and why. */
 export function ProposalCard(props: {
   readonly tool: ToolBlock;
+  readonly runId: string;
+  /** The proposal and what came of it, as the run keeps them. */
+  readonly artifacts: Turn["artifacts"];
   readonly onOpenFile: (path: string) => void;
   readonly onReview: () => void;
 }) {
@@ -102,6 +106,19 @@ export function ProposalCard(props: {
               <p className="text-xs text-faint">What the model was told</p>
               <TextBlock text={result.error?.message ?? result.content} />
             </div>
+          )}
+          {props.artifacts.size > 0 && (
+            <p className="text-muted">
+              Kept with{" "}
+              <Link
+                to="/runs/$runId"
+                params={{ runId: props.runId }}
+                className="rounded-sm text-accent-ink underline underline-offset-2"
+              >
+                the run
+              </Link>
+              : {[...props.artifacts.values()].map(({ name, bytes }) => `${name} (${formatBytes(bytes)})`).join(", ")}
+            </p>
           )}
         </Collapsible.Panel>
       </Collapsible.Root>

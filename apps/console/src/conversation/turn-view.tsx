@@ -110,7 +110,15 @@ function BlockView(props: {
       );
     case "tool":
       if (block.name === "propose_changes") {
-        return <ProposalCard tool={block} onOpenFile={actions.onOpenChange} onReview={actions.onReview} />;
+        return (
+          <ProposalCard
+            tool={block}
+            runId={entry.runId}
+            artifacts={turn.artifacts}
+            onOpenFile={actions.onOpenChange}
+            onReview={actions.onReview}
+          />
+        );
       }
       // Each plan says all of it: the newest stands for the others.
       if (block.name === "plan") return block === newestPlan(turn) ? <PlanView plan={block.arguments} /> : null;

@@ -8,6 +8,7 @@ import {
   Ellipsis,
   FileDiff,
   Folder,
+  FolderOutput,
   Globe,
   History,
   MessagesSquare,
@@ -31,6 +32,7 @@ import { Menu } from "../components/menu.tsx";
 import { useAttempt } from "../components/use-attempt.ts";
 import { useMay } from "../identity/identity.ts";
 import type { WorkbenchSearch } from "../search.ts";
+import { ExtractDialog } from "./extract-dialog.tsx";
 import { MemoryDialog } from "./memory-dialog.tsx";
 
 /** Name, state, and what can be done with the workbench as a whole. */
@@ -43,9 +45,11 @@ export function WorkbenchBar(props: {
   const { workbench } = props;
   const { workbenchId } = workbench;
   const navigate = useNavigate();
-  const [open, setOpen] = useState<"rename" | "memory" | "delete" | "revoke" | "export">();
+  const [open, setOpen] = useState<"rename" | "memory" | "delete" | "revoke" | "export" | "extract">();
   const mayChange = useMay("workbenches:write");
   const mayConsent = useMay("egress:write");
+  const mayUseHost = useMay("host:files");
+  const draftGate = workbench.hasDraft ? "Publish or discard the Draft first." : undefined;
   return (
     <>
       <nav aria-label="Place" className="flex min-w-0 items-center gap-1 max-sm:flex-1">
@@ -78,6 +82,16 @@ export function WorkbenchBar(props: {
             icon: <SquareActivity size={14} aria-hidden />,
             onSelect: () => void navigate({ to: "/runs", search: { workbenchId } }),
           },
+          ...(mayUseHost
+            ? [
+                {
+                  label: "Copy the files out…",
+                  icon: <FolderOutput size={14} aria-hidden />,
+                  onSelect: () => setOpen("extract"),
+                  disabledReason: draftGate,
+                },
+              ]
+            : []),
           {
             label: "Export the conversation",
             icon: <Download size={14} aria-hidden />,
@@ -114,13 +128,14 @@ export function WorkbenchBar(props: {
                   icon: <Trash2 size={14} aria-hidden />,
                   danger: true,
                   onSelect: () => setOpen("delete"),
-                  disabledReason: workbench.hasDraft ? "Publish or discard the Draft first." : undefined,
+                  disabledReason: draftGate,
                 },
               ]
             : []),
         ]}
       />
       {open === "rename" && <RenameDialog workbench={workbench} onClose={() => setOpen(undefined)} />}
+      {open === "extract" && <ExtractDialog workbench={workbench} onClose={() => setOpen(undefined)} />}
       {open === "export" && <ExportDialog workbench={workbench} onClose={() => setOpen(undefined)} />}
       {open === "memory" && <MemoryDialog workbench={workbench} onClose={() => setOpen(undefined)} />}
       {open === "delete" && (
