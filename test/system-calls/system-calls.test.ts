@@ -10,6 +10,7 @@ import { createClient } from "../../packages/client/src/index.ts";
 import { afterEach, beforeEach, describe, expect, test } from "vitest";
 import { startCollector } from "../../packages/harness/test/collector.ts";
 import { startOidcProvider } from "../../packages/server/test/identity-providers.ts";
+import { startPostgres } from "../../packages/store/test/postgres.ts";
 import { startModelServer } from "../model-server.ts";
 import { canTrace, endTraced, readTrace, startTraced, violations, type Trace } from "./trace.ts";
 
@@ -148,6 +149,11 @@ describe("S8 what the daemon asks the kernel to reach", () => {
       await client.call("review.getTextDiff", { workbenchId, path: "data.csv" });
       await client.call("draft.publish", { workbenchId });
       await client.call("checkpoints.restore", { workbenchId });
+      const message = "what is in data.csv?";
+      const said = await client.call("workshop.sendUserMessage", { workbenchId, model: "loop/gpt-5.2", message });
+      expect(await finished(client, said.runId)).toBe("Completed");
+      const exported = await client.downloadFrom("workshop.exportConversation", { workbenchId });
+      expect(new TextDecoder().decode(await exported.arrayBuffer())).toContain(message);
       await client.call("runs.replay", { runId });
 
       // What nobody agreed to ends before a name is looked up.
@@ -197,6 +203,29 @@ describe("S8 what the daemon asks the kernel to reach", () => {
         new Set(["provider-test", "model-list", "model-call", "oidc", "telemetry"]),
       );
       expect(silent.connections).toBe(0);
+    },
+    120_000,
+  );
+
+  test.skipIf(!possible)(
+    "[needs strace] includes the database that the operator configured, which the status names",
+    async () => {
+      const models = open.use(await startModelServer());
+      const cluster = await startPostgres();
+      open.defer(() => cluster.stop());
+      const { url, client, end } = await traced("apps/cli/src/main.ts", ["up", "--json", "--no-open"], {
+        env: { BENCHTOP_DATABASE_URL: cluster.createDatabase() },
+      });
+      await client.call("providers.add", { name: "loop", kind: "openai-chat", baseUrl: models.url, local: true });
+      const { runId } = await client.call("runs.start", { model: "loop/gpt-5.2", prompt: "hello" });
+      expect(await finished(client, runId)).toBe("Completed");
+      const { items } = await client.call("egress.listEvents", {});
+      const { otherConnections } = await client.call("system.status", {});
+      const trace = await end();
+      const hosts = items.map(({ host }) => host);
+      const own = otherConnections.map(({ target }) => new URL(target).host);
+      expect(violations(trace, { hosts, own: [...own, new URL(url).host] })).toEqual([]);
+      expect(violations(trace, { hosts, own: [] })).toEqual(expect.arrayContaining([`connected to ${own[0]}`]));
     },
     120_000,
   );

@@ -53,7 +53,7 @@ export function readTrace(file: string): Trace {
   const lookups = new Set<string>();
   const listening = new Set<string>();
   const hidden: string[] = [];
-  for (const line of readFileSync(file, "latin1").split("\n")) {
+  for (const line of wholeLines(readFileSync(file, "latin1"))) {
     const [, call = "", rest = ""] = /^\d+\s+(\w+)\((.*)$/.exec(line) ?? [];
     const isDatagram = /^\d+<(?:UDP|UDPv6|RAW|PING)/.test(rest);
     const address = addressIn(rest);
@@ -68,6 +68,25 @@ export function readTrace(file: string): Trace {
     }
   }
   return { connections, datagrams, lookups, listening, hidden };
+}
+
+/** Calls as one line each: what strace began to write, and went on with after calls of other threads, is put together. */
+function wholeLines(text: string): string[] {
+  const begun = new Map<string, string>();
+  const lines = text.split("\n").flatMap((line) => {
+    const [, thread = "", start] = /^(\d+)\s+(.*?)\s*<unfinished \.\.\.>$/.exec(line) ?? [];
+    if (start !== undefined) {
+      begun.set(thread, start);
+      return [];
+    }
+    const [, again = "", rest] = /^(\d+)\s+<\.\.\. \w+ resumed>(.*)$/.exec(line) ?? [];
+    if (rest === undefined) return [line];
+    const whole = `${again} ${begun.get(again) ?? ""}${rest}`;
+    begun.delete(again);
+    return [whole];
+  });
+  // A thread that was ended in a call has none that was gone on with.
+  return [...lines, ...[...begun].map(([thread, start]) => `${thread} ${start}`)];
 }
 
 /** The address of another machine or of this one that a call names; none of the kernel's and the file system's. */
