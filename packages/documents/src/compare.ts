@@ -54,7 +54,10 @@ export async function describeDocument({ kind, ...input }: DescriptionInput): Pr
 export async function editDocument({ kind, ...input }: EditInput): Promise<Edited> {
   const format = await formats[kind]?.();
   if (!format?.edit) throw refusal(`"${input.path}" cannot be edited as a document.`);
-  return await format.edit(input);
+  const edited = await format.edit(input);
+  // What was written has to be readable before anybody gets it.
+  await format.describe?.({ bytes: edited.bytes, path: input.path });
+  return edited;
 }
 
 /** A new, valid, empty document. */
