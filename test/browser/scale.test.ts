@@ -35,6 +35,58 @@ describe.skipIf(!hasBrowser)("a run of 100,000 events (needs /usr/bin/chromium)"
   });
 });
 
+describe.skipIf(!hasBrowser)("Review of 2,000 changed files (needs /usr/bin/chromium)", () => {
+  let bench: Bench;
+  let workbenchId: string;
+  const paths = Array.from({ length: 2000 }, (_, index) => `part-${index % 40}/file-${index}.txt`);
+  beforeAll(async () => {
+    bench = await Bench.start();
+    await bench.addLocalProvider();
+    workbenchId = await bench.workbench("Large", {});
+    const { sha256 } = await bench.client.upload(new Blob(["old\n"]));
+    const uploads = paths.slice(0, 1500).map((path) => ({ path, sha256 }));
+    await bench.client.call("files.add", { workbenchId, uploads });
+    for (let from = 0; from < paths.length; from += 500) {
+      const adds = paths.slice(from, from + 500).map((path) => `add ${path} with "new"`);
+      const { runId } = await bench.client.call("workshop.sendUserMessage", {
+        workbenchId,
+        message: adds.join("\n"),
+        model: "local/gpt-5.2",
+      });
+      for await (const event of bench.client.follow(runId)) {
+        if (event.type === "Error") throw new Error(event.error.message);
+      }
+    }
+  }, 120_000);
+  afterAll(() => bench[Symbol.asyncDispose]());
+
+  test("S4 every file can be found and decided on, and the page stays small", { timeout: 120_000 }, async () => {
+    await using page = await bench.browser();
+    await bench.signIn(page);
+    await page.goto(`${bench.url}/workbenches/${workbenchId}?full=true`);
+    const review = page.getByRole("region", { name: "Review" });
+    await review.getByText("0 of 2,000 accepted").waitFor({ timeout: 60_000 });
+    await review
+      .getByRole("button", { name: /file-\d+\.txt/ })
+      .first()
+      .waitFor();
+    expect(Number(await page.evaluate("document.querySelectorAll('*').length"))).toBeLessThan(2500);
+
+    await review.getByLabel("Filter changed files").fill("part-39/file-79.");
+    await review.getByRole("button", { name: /file-79\.txt/ }).click();
+    await review.getByRole("region", { name: "Changes of part-39/file-79.txt" }).getByText("new").waitFor();
+    await page.keyboard.press("a");
+    await review.getByText("1 of 2,000 accepted").waitFor();
+
+    await review.getByLabel("Filter changed files").fill("");
+    await review.getByRole("button", { name: "Accept several files" }).click();
+    await page.getByRole("menuitem", { name: /Accept modified files/ }).click();
+    await review.getByText("1,500 of 2,000 accepted").waitFor({ timeout: 60_000 });
+    const { changes } = await bench.client.call("review.getChangeSet", { workbenchId });
+    expect(changes.filter(({ change, accepted }) => accepted !== (change === "modified"))).toEqual([]);
+  });
+});
+
 /** Eight events a step: a call that says two words, a tool call, and what surrounds them. */
 async function writeLongRun(home: string): Promise<void> {
   const store = await openStore({ home });
