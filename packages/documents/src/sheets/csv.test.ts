@@ -194,6 +194,12 @@ describe("S3 editing delimited text", () => {
     expect(rowsOf(edited(utf16, [set("A2", "😀")], "a.csv"))[1]).toEqual(["😀", "120"]);
   });
 
+  test("changes one field of half a million", () => {
+    const row = "1,2,3,4,5\n";
+    const after = edited(bytesOf(row.repeat(100_000)), [set("C100000", "x")], "a.csv");
+    expect(textOf(after) === `${row.repeat(99_999)}1,2,x,4,5\n`).toBe(true);
+  });
+
   test("refuses formulas and sheets, and warns of texts that would run", () => {
     const bytes = bytesOf("a,b\n");
     expect(refusalOf(() => edited(bytes, [set("A1", { formula: "1+1" })], "a.csv"))).toMatch(/not formulas/);

@@ -6,12 +6,14 @@ import { lineEnd, openCsv } from "./read.ts";
 import { fieldUnits, recordsOf, type Dialect, type Records } from "./records.ts";
 import type { SourceText } from "./text.ts";
 
+/** Fields of a file that is edited: more than are compared, since only places are kept of them. */
+const mostFields = 3_000_000;
 /** Rows that may be added to reach a cell below the last one. */
 const farthest = 10_000;
 
 /** Changes fields and rows; every byte of the others stays as it is. */
 export function editCsv(bytes: Uint8Array, path: string, edits: readonly SheetEdit[]): Edited {
-  const { source, dialect, records } = openCsv(bytes, path);
+  const { source, dialect, records } = openCsv(bytes, path, mostFields);
   if (records.end < source.units.length) throw refusal("The file has too many cells to be edited here.");
   if (records.openQuote) {
     throw refusal(

@@ -19,11 +19,11 @@ const warningsShown = 50;
 /** Units of one field from which on it is worth a warning. */
 const longField = 100_000;
 
-export function openCsv(bytes: Uint8Array, path: string): CsvFile {
+export function openCsv(bytes: Uint8Array, path: string, maxFields = maxCells): CsvFile {
   const source = sourceText(bytes);
   if (source.units.includes("\0")) throw refusal("The file holds bytes that no text has.");
   const dialect = dialectOf(source.units, /\.tsv$/i.test(path) ? "\t" : null);
-  return { source, dialect, records: recordsOf(source.units, dialect, maxCells) };
+  return { source, dialect, records: recordsOf(source.units, dialect, maxFields) };
 }
 
 /** A file of delimited text as a workbook of one sheet without formulas. */
