@@ -26,6 +26,25 @@ test("HX every command of the quickstart works, in the order in which a reader t
   expect(server.requests.length).toBeGreaterThan(5);
 });
 
+test(
+  "HX every command of the quickstart on review works: said, taken back, decided on, published, written back",
+  { timeout: 120_000 },
+  async () => {
+    await using home = await Home.create();
+    await using server = await startModelServer();
+    const { status, stdout, stderr } = await follow("docs/quickstart-review.md", home, server.url);
+    expect(`${stdout}\n${stderr}`.split("\n").slice(-30).join("\n")).not.toContain("✗");
+    expect(status).toBe(0);
+
+    expect(stdout).toContain("It said: add plan.md");
+    expect(stdout).toContain("Accepted 1 file.");
+    expect(stdout).toContain("+First the rent, then the food.");
+    expect(stdout).toContain("Wrote back 1 file.");
+    expect(readFileSync(join(home.files, "household/data.csv"), "utf8")).toContain("Total,1610,1695");
+    expect(stdout).toContain('{"type":"conversation","version":1');
+  },
+);
+
 test("HX H8 every command and program of the API quickstart works", async () => {
   await using home = await Home.create();
   await using server = await startModelServer();

@@ -25,6 +25,8 @@ const turnColumns = [
 
 /** Runs of these kinds are said to a model and answered by it. */
 export const turnKinds: ReadonlySet<string> = new Set(["agent", "message"]);
+/** Those that say which model is asked. */
+const modelKinds = [...turnKinds, "switch-model"];
 
 /**
  * Conversations as chains of runs. What was said is in the journals; this is the order of it: each run names the one before,
@@ -118,17 +120,35 @@ export class Turns {
     return await headOf(this.#environment.store.db, conversation);
   }
 
-  /** The model of the newest turn or switch, as it was asked for; undefined before the first. */
-  async currentModel(conversation: Conversation): Promise<string | undefined> {
-    const { journal } = this.#environment.store;
-    for (let from = await this.head(conversation); from !== null;) {
-      const page = await this.chain(conversation, from, 50);
-      for (const { run_id, kind } of page) {
-        if (!turnKinds.has(kind) && kind !== "switch-model") continue;
-        const [started] = await journal.read(run_id, { limit: 1 });
-        if (started?.type === "RunStarted" && started.model !== undefined) return started.model;
-      }
+  /**
+   * The model of the newest turn or switch, as it was asked for. Where all was taken back it is the last one that was used, so
+   * that nobody has to name it again; undefined before the first.
+   */
+  async currentModel(place: Conversation): Promise<string | undefined> {
+    for (let from = await this.head(place); from !== null;) {
+      const page = await this.chain(place, from, 50);
+      const model = await this.#firstModelOf(page);
+      if (model !== undefined) return model;
       from = page.at(-1)?.previous_run_id ?? null;
+    }
+    const takenBack = await this.#environment.store.db
+      .selectFrom("conversation_turns")
+      .select(["run_id", "kind"])
+      .where("workspace_id", "=", place.workspaceId)
+      .where("session_id", "=", place.sessionId)
+      .where("kind", "in", modelKinds)
+      .orderBy("created_at", "desc")
+      .orderBy("run_id", "desc")
+      .limit(50)
+      .execute();
+    return await this.#firstModelOf(takenBack);
+  }
+
+  async #firstModelOf(turns: readonly Pick<Turn, "run_id" | "kind">[]): Promise<string | undefined> {
+    for (const { run_id, kind } of turns) {
+      if (!modelKinds.includes(kind)) continue;
+      const [started] = await this.#environment.store.journal.read(run_id, { limit: 1 });
+      if (started?.type === "RunStarted" && started.model !== undefined) return started.model;
     }
     return undefined;
   }
