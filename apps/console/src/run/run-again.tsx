@@ -15,13 +15,17 @@ import { ModelPicker } from "../providers/model-picker.tsx";
 
 type Report = OutputOf<Operations["runs.replay"]>["report"];
 
+/** Only such a run can be driven again. */
+function asksModels({ kind }: Run): boolean {
+  return kind === "agent" || kind === "message" || kind === "prompt";
+}
+
 /** What can be done with a run that has been: drive it again, go on from its end, take it back. */
 export function RunMenu(props: { readonly run: Run; readonly ended: boolean }) {
   const { run, ended } = props;
   const [open, setOpen] = useState<"replay" | "fork" | "undo">();
   const close = () => setOpen(undefined);
-  const canBeDriven = run.kind === "agent" || run.kind === "prompt";
-  if (!canBeDriven) return null;
+  if (!asksModels(run)) return null;
   const notEnded = ended ? undefined : "The run is still going.";
   return (
     <>
@@ -65,7 +69,7 @@ export function EventActions(props: { readonly run: Run; readonly seq: number; r
   const [open, setOpen] = useState<"fork" | "undo">();
   const close = () => setOpen(undefined);
   const mayDrive = useMay("runs:write");
-  if (!mayDrive || (run.kind !== "agent" && run.kind !== "prompt")) return null;
+  if (!mayDrive || !asksModels(run)) return null;
   const notEnded = ended ? undefined : "The run is still going.";
   return (
     <footer className="flex shrink-0 flex-wrap items-center gap-1 border-t border-line px-2 py-1.5">

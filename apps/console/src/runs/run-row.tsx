@@ -55,6 +55,7 @@ export function RunRow(props: { readonly run: Run; readonly compact?: boolean })
 
 export const kindNames: Readonly<Record<string, string>> = {
   agent: "Agent",
+  message: "Message",
   prompt: "Prompt",
   eval: "Eval",
   publish: "Publish",
@@ -62,4 +63,6 @@ export const kindNames: Readonly<Record<string, string>> = {
   discard: "Discard",
   replay: "Replay",
   undo: "Undo",
+  rewind: "Undo to a message",
+  "switch-model": "Model switch",
 };
