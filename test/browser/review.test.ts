@@ -130,7 +130,7 @@ describe.skipIf(!hasBrowser)("Review in a browser (needs /usr/bin/chromium)", ()
       "list.txt": { before: lines(60), after: lines(60, { 5: "five", 50: "fifty" }) },
       "new.md": { before: null, after: "# New\n" },
       "other.txt": { before: "one\n", after: "two\n" },
-      "unseen.txt": { before: "a\n", after: "b\n" },
+      "middle.txt": { before: "a\n", after: "b\n" },
     });
     await using page = await bench.browser();
     await bench.signIn(page);
@@ -173,7 +173,7 @@ describe.skipIf(!hasBrowser)("Review in a browser (needs /usr/bin/chromium)", ()
     await page.keyboard.press("Shift+Enter");
     await dialog.getByText("1 of 3 accepted").waitFor();
     await dialog.getByText("1 file was not looked at").waitFor();
-    await dialog.getByText("unseen.txt").waitFor();
+    await dialog.getByText("middle.txt").waitFor();
     await dialog.getByRole("button", { name: "Not yet" }).click();
     await review
       .getByRole("button", { name: "Accept 3 modified files" })
@@ -216,6 +216,7 @@ describe.skipIf(!hasBrowser)("Review in a browser (needs /usr/bin/chromium)", ()
     const workbenchId = await drafted("By hand", {
       "crlf.txt": { before: "one\r\ntwo\r\n", after: "one\r\n2\r\n" },
       "second.txt": { before: "a\n", after: "b\n" },
+      "untouched.txt": { before: "as it was\n", after: "as it was\n" },
     });
     const draft = async (path: string) => {
       const file = await bench.client.download({ workbenchId, path, side: "draft" });
@@ -267,6 +268,16 @@ describe.skipIf(!hasBrowser)("Review in a browser (needs /usr/bin/chromium)", ()
     await review.getByText("from a file").waitFor();
     expect(await draft("second.txt")).toBe("from a file\n");
 
+    // A file that the Draft did not change yet is edited where it is read.
+    await page.goto(`${bench.url}/workbenches/${workbenchId}?pane=file&path=untouched.txt`);
+    await page.getByRole("button", { name: "Edit" }).click();
+    await page.getByRole("textbox", { name: "Text of untouched.txt" }).fill("touched\n");
+    await page.getByRole("button", { name: "Save" }).click();
+    await page.getByText("Saved into the Draft").waitFor();
+    expect(await draft("untouched.txt")).toBe("touched\n");
+    expect(await change(workbenchId, "untouched.txt")).toMatchObject({ change: "modified" });
+
+    await open(page, workbenchId, "second.txt");
     await review.getByRole("button", { name: "New file in the Draft" }).click();
     await dialog.getByLabel("Name").fill("notes/idea.md");
     await dialog.getByLabel("Text of the new file").fill("# Idea");

@@ -141,29 +141,26 @@ export function ChangePanel(props: {
                 Edit
               </Button>
             )}
-            {!accepted && (
+            {/* One button in both states, so that whoever pressed it stays where they are. */}
+            {!(accepted && change.change === "deleted") && (
               <Button
                 size="small"
                 busy={actions.busy}
                 tone={change.change === "deleted" ? "danger" : "default"}
-                icon={change.change === "deleted" ? <Trash2 size={13} aria-hidden /> : <Check size={13} aria-hidden />}
+                icon={
+                  accepted ? (
+                    <Undo2 size={13} aria-hidden />
+                  ) : change.change === "deleted" ? (
+                    <Trash2 size={13} aria-hidden />
+                  ) : (
+                    <Check size={13} aria-hidden />
+                  )
+                }
                 tip={change.change === "deleted" ? "a or y" : "a"}
                 disabledReason={gate}
                 onClick={actions.accept}
               >
-                {change.change === "deleted" ? "Confirm deletion" : "Accept"}
-              </Button>
-            )}
-            {accepted && change.change !== "deleted" && (
-              <Button
-                size="small"
-                busy={actions.busy}
-                icon={<Undo2 size={13} aria-hidden />}
-                tip="a"
-                disabledReason={gate}
-                onClick={actions.accept}
-              >
-                Undo
+                {accepted ? "Undo" : change.change === "deleted" ? "Confirm deletion" : "Accept"}
               </Button>
             )}
             <Button

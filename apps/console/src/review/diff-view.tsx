@@ -263,36 +263,25 @@ function StretchRow(props: {
           {stretch.oldLines > 0 && `−${stretch.oldLines}`} {stretch.newLines > 0 && `+${stretch.newLines}`}
         </span>
       </span>
-      {accepted ? (
+      <button
+        type="button"
+        className={classes(button, accepted ? "border-line-strong text-muted" : "border-good-line text-good")}
+        aria-label={accepted ? `Take back accepting ${which}` : `Accept ${which}`}
+        title="Shift A"
+        onClick={() => onDecide(accepted ? "undecide" : "accept")}
+      >
+        {accepted ? <Undo2 size={12} aria-hidden /> : <Check size={12} aria-hidden />} {accepted ? "Undo" : "Accept"}
+      </button>
+      {!accepted && (
         <button
           type="button"
-          className={classes(button, "border-line-strong text-muted")}
-          aria-label={`Take back accepting ${which}`}
-          onClick={() => onDecide("undecide")}
+          className={classes(button, "border-bad-line text-bad")}
+          aria-label={`Reject ${which}…`}
+          title="Shift X"
+          onClick={() => onDecide("reject")}
         >
-          <Undo2 size={12} aria-hidden /> Undo
+          <X size={12} aria-hidden /> Reject
         </button>
-      ) : (
-        <>
-          <button
-            type="button"
-            className={classes(button, "border-good-line text-good")}
-            aria-label={`Accept ${which}`}
-            title="Shift A"
-            onClick={() => onDecide("accept")}
-          >
-            <Check size={12} aria-hidden /> Accept
-          </button>
-          <button
-            type="button"
-            className={classes(button, "border-bad-line text-bad")}
-            aria-label={`Reject ${which}…`}
-            title="Shift X"
-            onClick={() => onDecide("reject")}
-          >
-            <X size={12} aria-hidden /> Reject
-          </button>
-        </>
       )}
     </div>
   );

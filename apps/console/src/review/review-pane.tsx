@@ -88,8 +88,18 @@ export function ReviewPane(props: {
   };
   const reject = (change: Change) => {
     // The file stays: nothing is lost that would have to be named.
-    if (change.change === "deleted") void decisions.decide([decisionOn(change, "reject")]);
+    if (change.change === "deleted") void takeOut(change);
     else setRejecting({ change });
+  };
+  /** Rejects a file or one change of it; where the file leaves the list, its neighbour is shown. */
+  const takeOut = async (change: Change, stretchId?: string) => {
+    const listed = filterChanges(ordered, filter);
+    const index = listed.findIndex(({ path }) => path === change.path);
+    const neighbour = listed[index + 1] ?? listed[index - 1];
+    const done = await decisions.decide([
+      decisionOn(change, "reject", stretchId === undefined ? undefined : [stretchId]),
+    ]);
+    if (done && stretchId === undefined && neighbour !== undefined) onPath(neighbour.path);
   };
   useReviewKeys({
     file: (by) => {
@@ -319,8 +329,7 @@ export function ReviewPane(props: {
           rejection={rejecting}
           onClose={() => setRejecting(undefined)}
           onConfirm={async () => {
-            const { change, stretch } = rejecting;
-            await decisions.decide([decisionOn(change, "reject", stretch === undefined ? undefined : [stretch.id])]);
+            await takeOut(rejecting.change, rejecting.stretch?.id);
             setRejecting(undefined);
           }}
         />

@@ -125,7 +125,8 @@ function Overlaid(props: {
   );
 }
 
-function Picture(props: { readonly picture: PicturedSide; readonly fill?: boolean }) {
+/** One picture, in the room that it will take. */
+export function Picture(props: { readonly picture: PicturedSide; readonly fill?: boolean }) {
   const { source, alt, size } = props.picture;
   const [failed, setFailed] = useState(false);
   if (failed) {

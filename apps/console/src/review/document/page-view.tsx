@@ -4,7 +4,7 @@ import { useMemo, useRef, useState, type Ref } from "react";
 import { classes } from "../../components/classes.ts";
 import { Checkbox } from "../../components/checkbox.tsx";
 import { formatCount } from "../../components/format.ts";
-import { CompareImages, CompareModes, type CompareMode, type PicturedSide } from "./compare-images.tsx";
+import { CompareImages, CompareModes, Picture, type CompareMode, type PicturedSide } from "./compare-images.tsx";
 import { MergedText } from "./marked-text.tsx";
 import { PartMark, wordsOf } from "./part-mark.tsx";
 import { useChangeHandle, type ChangeHandle } from "./steps.ts";
@@ -136,7 +136,7 @@ function PageCard(props: {
       </h3>
       {(change === "same" || props.alone) && only !== null ? (
         <div className="mx-auto max-w-120">
-          <CompareSingle picture={only} />
+          <Picture picture={only} />
         </div>
       ) : (
         <CompareImages before={before} after={after} mode={props.mode} />
@@ -160,20 +160,6 @@ function PageCard(props: {
         <p className="mt-2 text-sm text-muted">No line of its text changed: compare the pictures.</p>
       )}
     </article>
-  );
-}
-
-function CompareSingle(props: { readonly picture: PicturedSide }) {
-  const { source, alt, size } = props.picture;
-  return (
-    <img
-      src={source}
-      alt={alt}
-      loading="lazy"
-      decoding="async"
-      {...(size !== undefined && { width: size[0], height: size[1] })}
-      className="block h-auto w-full border border-line bg-sunken"
-    />
   );
 }
 
