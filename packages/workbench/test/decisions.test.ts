@@ -244,10 +244,10 @@ async function changeless(stage: Stage, workbenchId: string, path: string): Prom
   return file;
 }
 
-describe("S6 decisions and the end of a Draft", () => {
-  const marksOf = async (draftId: string) =>
-    await shared.store.db.selectFrom("draft_decisions").select("path").where("draft_id", "=", draftId).execute();
+const marksOf = async (draftId: string) =>
+  await shared.store.db.selectFrom("draft_decisions").select("path").where("draft_id", "=", draftId).execute();
 
+describe("S6 decisions and the end of a Draft", () => {
   test("go with it when it is published or discarded", async () => {
     for (const end of ["publish", "discard"] as const) {
       const workbenchId = await drafted(shared, write("plan.md", twoChanges));

@@ -32,11 +32,15 @@ export function hiddenIn(line: string): string | undefined {
 
 const word = /[\p{L}\p{M}\p{N}]+/gu;
 
+/** Most words, told at once. */
+const oneScript =
+  /^(?:[\p{Script=Latin}\p{M}\p{N}]+|[\p{Script=Cyrillic}\p{M}\p{N}]+|[\p{Script=Greek}\p{M}\p{N}]+|[\p{Script=Han}\p{Script=Hiragana}\p{Script=Katakana}\p{M}\p{N}]+|[\p{Script=Arabic}\p{M}\p{N}]+)$/u;
+
 /** The first word of a text that mixes scripts so that one letter passes for another; undefined where there is none. */
 export function mixedWordIn(text: string): { readonly word: string; readonly scripts: string } | undefined {
   if (isPlain(text)) return undefined;
   for (const [found] of text.matchAll(word)) {
-    if (isPlain(found)) continue;
+    if (oneScript.test(found)) continue;
     const scripts = scriptsOf(found);
     if (scripts.length < 2 || together.some((set) => scripts.every((script) => set.has(script)))) continue;
     if (Array.from(found).some((character) => lookAlikes.has(character)))
