@@ -48,6 +48,26 @@ describe("blobs", () => {
     expect(readdirSync(join(root, "temporary"))).toEqual([]);
   });
 
+  test("of a batch are there once it is kept, and none of them is before or when it is given up", async () => {
+    const one = blobs.batch();
+    const refs = await Promise.all(
+      ["a", "b", "a", "c"].map((content) => one.putStream(pieces(content), { maxBytes: 5 })),
+    );
+    await expect(one.putStream(pieces("too", "long"), { maxBytes: 5 })).rejects.toMatchObject({
+      code: "VALIDATION_FAILED",
+    });
+    for (const { sha256 } of refs) expect(await blobs.has(sha256)).toBe(false);
+    await one.keep();
+    await one[Symbol.asyncDispose]();
+    expect(Buffer.from(await blobs.read(refs[0]?.sha256 ?? "")).toString()).toBe("a");
+    expect(filesIn(root)).toHaveLength(3);
+    const other = blobs.batch();
+    await other.putStream(pieces("never"), { maxBytes: 5 });
+    await other[Symbol.asyncDispose]();
+    expect(filesIn(root)).toHaveLength(3);
+    expect(readdirSync(join(root, "temporary"))).toEqual([]);
+  });
+
   test("a source that fails leaves nothing and its own error", async () => {
     const failing = (async function* () {
       yield text("half");

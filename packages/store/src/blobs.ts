@@ -11,6 +11,17 @@ export interface BlobRef {
   readonly bytes: number;
 }
 
+/**
+ * Streams that are kept together: none is kept before `keep` resolves, and then all are. Everything is written before the first
+ * fsync, and folders are put on disk once for all, so that many files cost little more than their bytes. To be disposed.
+ */
+export interface BlobBatch extends AsyncDisposable {
+  /** As that of `Blobs`, but for what is not kept yet. */
+  putStream(source: AsyncIterable<Uint8Array>, limits: { readonly maxBytes: number }): Promise<BlobRef>;
+  /** Once. Rejects with `DISK_FULL` or `FILE_WRITE_FAILED`. */
+  keep(): Promise<void>;
+}
+
 /** The fsyncs of this many puts overlap; more would only fill the thread pool that all file access shares. */
 const parallelPuts = 8;
 const readChunk = 256 * 1024;
@@ -66,20 +77,36 @@ export class Blobs {
   /** Keeps a stream without holding it in memory. Rejects with `VALIDATION_FAILED` when it is longer than the limit. */
   putStream(source: AsyncIterable<Uint8Array>, limits: { readonly maxBytes: number }): Promise<BlobRef> {
     return this.#slots.use(async () => {
-      const hash = createHash("sha256");
-      let bytes = 0;
-      const temporary = await this.#writeTemporary(async (file) => {
-        for await (const chunk of source) {
-          bytes += chunk.length;
-          if (bytes > limits.maxBytes) throw tooLarge(limits.maxBytes);
-          hash.update(chunk);
-          await file.writeFile(chunk);
-        }
-      });
-      const sha256 = hash.digest("hex");
-      await this.#moveIn(temporary, sha256);
-      return { sha256, bytes };
+      const { temporary, ...blob } = await this.#receive(source, limits, true);
+      await this.#moveIn(temporary, blob.sha256);
+      return blob;
     });
+  }
+
+  /** For many streams that are kept together. */
+  batch(): BlobBatch {
+    const waiting = new Map<string, string>();
+    return {
+      putStream: (source, limits) =>
+        this.#slots.use(async () => {
+          const { temporary, ...blob } = await this.#receive(source, limits, false);
+          if (waiting.has(blob.sha256)) await removeIfThere(temporary);
+          else waiting.set(blob.sha256, temporary);
+          return blob;
+        }),
+      keep: async () => {
+        await this.#each(waiting.values(), syncFile);
+        await this.#each(waiting, async ([sha256, temporary]) => {
+          await this.#keepFolder(dirname(this.pathOf(sha256)));
+          await rename(temporary, this.pathOf(sha256));
+        });
+        await this.#each(new Set([...waiting.keys()].map((sha256) => dirname(this.pathOf(sha256)))), syncFolder);
+        waiting.clear();
+      },
+      [Symbol.asyncDispose]: async () => {
+        for (const temporary of waiting.values()) await removeIfThere(temporary);
+      },
+    };
   }
 
   /** The bytes, proven to be those that were put. Rejects with `FILE_READ_FAILED` when they are missing or damaged. */
@@ -204,14 +231,39 @@ export class Blobs {
     await this.#moveIn(temporary, sha256);
   }
 
-  /** A new file of our own, on disk when this resolves. */
-  async #writeTemporary(write: (file: FileHandle) => Promise<void>): Promise<string> {
+  async #receive(
+    source: AsyncIterable<Uint8Array>,
+    limits: { readonly maxBytes: number },
+    durable: boolean,
+  ): Promise<BlobRef & { readonly temporary: string }> {
+    const hash = createHash("sha256");
+    let bytes = 0;
+    const temporary = await this.#writeTemporary(async (file) => {
+      for await (const chunk of source) {
+        bytes += chunk.length;
+        if (bytes > limits.maxBytes) throw tooLarge(limits.maxBytes);
+        hash.update(chunk);
+        await file.writeFile(chunk);
+      }
+    }, durable);
+    return { temporary, sha256: hash.digest("hex"), bytes };
+  }
+
+  /** As many at a time as may be. Waits for all before it rejects. */
+  async #each<Item>(items: Iterable<Item>, work: (item: Item) => Promise<void>): Promise<void> {
+    const ends = await Promise.allSettled([...items].map((item) => this.#slots.use(() => work(item))));
+    const failed = ends.find((end) => end.status === "rejected");
+    if (failed) throw BenchtopError.from(failed.reason, "FILE_WRITE_FAILED");
+  }
+
+  /** A new file of our own; a durable one is on disk when this resolves. */
+  async #writeTemporary(write: (file: FileHandle) => Promise<void>, durable = true): Promise<string> {
     const path = join(this.#temporary, randomBytes(12).toString("hex"));
     try {
       const file = await open(path, "wx", 0o600);
       try {
         await write(file);
-        await file.sync();
+        if (durable) await file.sync();
       } finally {
         await file.close();
       }
@@ -300,6 +352,15 @@ class Slots {
       if (next) next();
       else this.#free += 1;
     }
+  }
+}
+
+async function syncFile(path: string): Promise<void> {
+  const file = await open(path, "r+");
+  try {
+    await file.sync();
+  } finally {
+    await file.close();
   }
 }
 

@@ -1,4 +1,4 @@
-export { Blobs, type BlobRef } from "./blobs.ts";
+export { Blobs, type BlobBatch, type BlobRef } from "./blobs.ts";
 export { syncFolder } from "./sync-folder.ts";
 export { isUniqueViolation } from "./unique-violation.ts";
 export { RunCheckpoints } from "./checkpoints/checkpoints.ts";

@@ -34,7 +34,8 @@ function isText(head: Uint8Array, whole: boolean): boolean {
     throw thrown;
   }
   let controls = 0;
-  for (const byte of head) {
+  for (let index = 0; index < head.length; index += 1) {
+    const byte = head[index] ?? 0;
     if (byte < 0x20 && byte !== 0x09 && byte !== 0x0a && byte !== 0x0d && byte !== 0x0c && byte !== 0x1b) controls += 1;
   }
   return controls * 100 <= head.length;

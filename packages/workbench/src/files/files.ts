@@ -9,6 +9,7 @@ import { decodeCursor, encodeCursor, type Page, type PageInput } from "../page.t
 import { Names } from "../path/names.ts";
 import { parseWorkbenchPath, printable, refusal, type WorkbenchPath } from "../path/workbench-path.ts";
 import { transition, type Transition } from "../published/transition.ts";
+import type { Classification } from "./classify.ts";
 import type { HostFile, HostRefusal } from "./host.ts";
 import { limitError, tooLarge, type HostReader } from "./host-reader.ts";
 import { makeManifest, type Manifest, type ManifestEntry } from "./manifest.ts";
@@ -43,7 +44,12 @@ interface Incoming {
   readonly bytes: number;
   /** Where it was copied from on the daemon's machine. */
   readonly hostPath?: string;
+  /** What it is, where that is known already. */
+  readonly kind?: Classification;
 }
+
+/** Files that are read at the same time. */
+const atOnce = 8;
 
 /** The files of Published: adding, removing, taking out, reading. Every change is refused while a Draft exists. */
 export class Files {
@@ -226,6 +232,7 @@ export class Files {
     const manifest = await manifests.load(row.manifest_hash);
     const names = new Names(manifest.entries.map((entry) => entry.path));
     const entries = new Map(manifest.byPath);
+    const kinds = await this.#kindsOf(incoming);
     const added: ManifestEntry[] = [];
     const origins: { entry: ManifestEntry; hostPath: string | undefined }[] = [];
     const fresh = new Set<string>();
@@ -244,8 +251,8 @@ export class Files {
       fresh.add(file.path);
       replaced ||= before !== undefined;
       const { path, sha256, bytes, hostPath } = file;
-      const classified = await this.#reader.classify(path, file);
-      const entry = { path, sha256, bytes, ...classified, fileId: before?.fileId ?? newId("file") };
+      const { mediaType = "", opaque = true } = kinds.get(file) ?? {};
+      const entry = { path, sha256, bytes, mediaType, opaque, fileId: before?.fileId ?? newId("file") };
       entries.set(path, entry);
       added.push(entry);
       origins.push({ entry, hostPath });
@@ -256,6 +263,16 @@ export class Files {
       noteOrigins(transaction, row.id, origins, next),
     );
     return added;
+  }
+
+  async #kindsOf(incoming: readonly Incoming[]): Promise<ReadonlyMap<Incoming, Classification>> {
+    const kinds = new Map<Incoming, Classification>();
+    const queue = incoming.values();
+    const classify = async (): Promise<void> => {
+      for (const file of queue) kinds.set(file, file.kind ?? (await this.#reader.classify(file.path, file)));
+    };
+    await Promise.all(Array.from({ length: atOnce }, classify));
+    return kinds;
   }
 
   async #apply(
@@ -282,7 +299,7 @@ export class Files {
     row: WorkbenchRow,
     refused: HostRefusal[],
   ): Promise<Incoming[]> {
-    const { disk, home, limits, manifests } = this.#environment;
+    const { disk, home, limits, manifests, store } = this.#environment;
     const candidates: (HostFile & { target: WorkbenchPath })[] = [];
     const published = await manifests.load(row.manifest_hash);
     const names = new Names(published.entries.map((entry) => entry.path));
@@ -321,14 +338,19 @@ export class Files {
 
     const taken: Incoming[] = [];
     const queue = candidates.values();
+    await using batch = store.blobs.batch();
     const take = async (): Promise<void> => {
       for (const file of queue) {
-        const result = await this.#reader.copyIn(file);
+        const result = await this.#reader.copyInto(batch, file, file.target);
         if ("sha256" in result) taken.push({ path: file.target, ...result, hostPath: join(file.base, file.path) });
         else refused.push({ ...result, path: printable(result.path) });
       }
     };
-    await Promise.all(Array.from({ length: 8 }, take));
+    // None may still write into the batch when it is given up.
+    const ends = await Promise.allSettled(Array.from({ length: atOnce }, take));
+    const failed = ends.find((end) => end.status === "rejected");
+    if (failed) throw failed.reason;
+    await batch.keep();
     return taken.sort((a, b) => (a.path < b.path ? -1 : 1));
   }
 

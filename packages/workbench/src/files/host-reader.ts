@@ -1,9 +1,10 @@
 import { read } from "node:fs";
 import { promisify } from "node:util";
 import { BenchtopError } from "@benchtop/protocol";
+import type { BlobBatch } from "@benchtop/store";
 import type { Environment } from "../environment.ts";
 import { classifyBlob } from "./classify-blob.ts";
-import type { Classification } from "./classify.ts";
+import { classifiedBytes, classify, type Classification } from "./classify.ts";
 import type { HostFile, HostRefusal } from "./host.ts";
 import type { Manifest } from "./manifest.ts";
 
@@ -22,13 +23,38 @@ export class HostReader {
 
   /** One file as a blob, or why it cannot be taken. Never more bytes than the limit, never a file that changed meanwhile. */
   async copyIn(file: Pick<HostFile, "base" | "path">): Promise<Content | HostRefusal> {
-    const { disk, store, limits } = this.#environment;
+    return await this.#copy(file, this.#environment.store.blobs, () => undefined);
+  }
+
+  /** One of many, which are blobs once the batch is kept; and what it is, for the path that it shall have. */
+  async copyInto(
+    batch: BlobBatch,
+    file: Pick<HostFile, "base" | "path">,
+    path: string,
+  ): Promise<(Content & { readonly kind: Classification }) | HostRefusal> {
+    const head: Uint8Array[] = [];
+    let length = 0;
+    const result = await this.#copy(file, batch, (chunk) => {
+      if (length < classifiedBytes) head.push(chunk);
+      length += chunk.length;
+    });
+    if ("code" in result) return result;
+    const seen = Buffer.concat(head).subarray(0, classifiedBytes);
+    return { ...result, kind: classify(path, seen, seen.length === result.bytes) };
+  }
+
+  async #copy(
+    file: Pick<HostFile, "base" | "path">,
+    into: Pick<BlobBatch, "putStream">,
+    see: (chunk: Uint8Array) => void,
+  ): Promise<Content | HostRefusal> {
+    const { disk, limits } = this.#environment;
     const path = `${file.base}/${file.path}`;
     const opened = await disk.run("openHostFile", { base: file.base, path: file.path });
     if ("code" in opened) return opened;
     let blob: Content;
     try {
-      blob = await store.blobs.putStream(contentOf(opened.descriptor), { maxBytes: limits.maxFileBytes });
+      blob = await into.putStream(contentOf(opened.descriptor, see), { maxBytes: limits.maxFileBytes });
     } catch (thrown) {
       await disk.run("closeHostFile", opened);
       const error = BenchtopError.from(thrown, "FILE_READ_FAILED", { phase: "workbench" });
@@ -73,11 +99,13 @@ export function limitError(message: string, limit: string, allowed: number): Ben
 const readFrom = promisify(read);
 const chunkBytes = 1 << 18;
 
-async function* contentOf(descriptor: number): AsyncGenerator<Uint8Array> {
+async function* contentOf(descriptor: number, see: (chunk: Uint8Array) => void): AsyncGenerator<Uint8Array> {
   for (let position = 0; ;) {
     const { bytesRead, buffer } = await readFrom(descriptor, Buffer.allocUnsafe(chunkBytes), 0, chunkBytes, position);
     if (bytesRead === 0) return;
     position += bytesRead;
-    yield buffer.subarray(0, bytesRead);
+    const chunk = buffer.subarray(0, bytesRead);
+    see(chunk);
+    yield chunk;
   }
 }

@@ -2,6 +2,7 @@ import { mkdir, rm } from "node:fs/promises";
 import { dirname, join } from "node:path";
 import { syncFolder } from "@benchtop/store";
 import { folderOf, type Environment } from "../environment.ts";
+import { buildNext } from "./build.ts";
 import { folders } from "./tree.ts";
 
 /**
@@ -66,7 +67,7 @@ async function buildAgain(environment: Environment, workbenchId: string, manifes
   const files = entries.map(({ path, sha256, bytes }) => {
     return { path, sha256, bytes, stamp: null, blob: store.blobs.pathOf(sha256) };
   });
-  await disk.run("build", { home, files });
+  await buildNext(environment, { home, files });
   await disk.run("move", { home, from: "next", to: "published" });
 }
 

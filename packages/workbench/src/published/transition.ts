@@ -6,6 +6,7 @@ import type { Manifest } from "../files/manifest.ts";
 import { saving } from "../files/saving.ts";
 import { codeOf } from "../path/folder.ts";
 import { insertCheckpoint } from "../publish/insert-checkpoint.ts";
+import { buildNext } from "./build.ts";
 import { recoverFolders, stampFileOf } from "./recovery.ts";
 import type { OutsideChange, ScanResult } from "./scan.ts";
 import type { Stamp } from "./stamp.ts";
@@ -166,7 +167,7 @@ async function swap(
   const { store, disk, manifests } = environment;
   const home = folderOf(environment, change.workbenchId);
   await manifests.save(change.to);
-  const built = await disk.run("build", { home, files: filesOf(environment, change, scanned) });
+  const built = await buildNext(environment, { home, files: filesOf(environment, change, scanned) });
   change.signal?.throwIfAborted();
   await store.db
     .insertInto("publish_intents")

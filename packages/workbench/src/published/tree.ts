@@ -4,7 +4,6 @@ import {
   constants,
   copyFileSync,
   fstatSync,
-  fsyncSync,
   linkSync,
   mkdirSync,
   openSync,
@@ -41,26 +40,35 @@ export interface BuildInput {
 }
 
 /**
- * Builds `published.next` whole and durable: unchanged files are linked from `published` and checked to be the very files
- * that were scanned, the others are copied from blobs and hashed. Returns the stamp of each file.
+ * Builds `published.next`: unchanged files are linked from `published` and checked to be the very files that were scanned, the
+ * others are copied from blobs and hashed. Returns the stamp of each file, and the paths of those that were copied: it is the
+ * caller's to put them on disk, and then the folders (`syncNext`).
  *
  * Throws `ECHANGED` for a file that was replaced since the scan, `EDAMAGED` for a blob whose content is not its name.
  */
-export function build({ home, files }: BuildInput): Stamp[] {
+export function build({ home, files }: BuildInput): { stamps: Stamp[]; copied: string[] } {
   const workbench = Folder.open(home);
   try {
     mkdirSync(workbench.at(folders.next), 0o755);
-    const copied = new Set<BuildFile>();
-    const stamps = fill(workbench, files, copied);
-    syncTree(workbench, files, copied);
-    workbench.sync();
-    return stamps;
+    const copied: string[] = [];
+    return { stamps: fill(workbench, files, copied), copied };
   } finally {
     workbench.close();
   }
 }
 
-function fill(workbench: Folder, files: readonly BuildFile[], copied: Set<BuildFile>): Stamp[] {
+/** Puts the names in `published.next` on disk, and its own. Its files are there already. */
+export function syncNext({ home, files }: { home: string; files: readonly TreeFile[] }): void {
+  const workbench = Folder.open(home);
+  try {
+    syncFolders(workbench, files);
+    workbench.sync();
+  } finally {
+    workbench.close();
+  }
+}
+
+function fill(workbench: Folder, files: readonly BuildFile[], copied: string[]): Stamp[] {
   const next = workbench.child(folders.next);
   const published = files.some((file) => file.stamp) ? workbench.child(folders.published) : undefined;
   const targets = new FolderStack(next);
@@ -70,7 +78,7 @@ function fill(workbench: Folder, files: readonly BuildFile[], copied: Set<BuildF
       const target = targets.holding(file.path, "make");
       const linked = file.stamp && sources && link(sources, target, file, file.stamp);
       if (linked) return linked;
-      copied.add(file);
+      copied.push(file.path);
       return copy(target, file);
     });
   } finally {
@@ -120,16 +128,11 @@ function copy({ folder, name }: Place, file: BuildFile): Stamp {
   }
 }
 
-/** Files that were copied, then every folder. All are written before the first is waited for, so that the disk can batch. */
-function syncTree(workbench: Folder, files: readonly BuildFile[], copied: ReadonlySet<BuildFile>): void {
+function syncFolders(workbench: Folder, files: readonly TreeFile[]): void {
   const next = workbench.child(folders.next);
   const stack = new FolderStack(next);
   try {
     let last = "";
-    for (const file of copied) {
-      const { folder, name } = stack.holding(file.path, "fail");
-      syncFile(folder.at(name));
-    }
     for (const file of files) {
       const parent = file.path.slice(0, file.path.lastIndexOf("/") + 1);
       if (parent === last) continue;
@@ -149,15 +152,6 @@ function ancestorsOf(parent: string): string[] {
   for (let at = parent.indexOf("/"); at !== -1; at = parent.indexOf("/", at + 1))
     ancestors.push(parent.slice(0, at + 1));
   return ancestors;
-}
-
-function syncFile(path: string): void {
-  const descriptor = openSync(path, openForReading);
-  try {
-    fsyncSync(descriptor);
-  } finally {
-    closeSync(descriptor);
-  }
 }
 
 /** Paths whose blob is not there, or has another size than the manifest says. */

@@ -2,7 +2,7 @@ import { closeHostFile, listHost, openHostFile } from "../files/host.ts";
 import { lookAtPlaces, writeBack } from "../files/place.ts";
 import { writeOut } from "../files/write-out.ts";
 import { scan } from "../published/scan.ts";
-import { build, missingBlobs, move, presence, recordStamps, remove, removeOld } from "../published/tree.ts";
+import { build, missingBlobs, move, presence, recordStamps, remove, removeOld, syncNext } from "../published/tree.ts";
 import { compareTexts } from "../review/compare.ts";
 import { countLines } from "../review/count-lines.ts";
 import { putBack } from "../review/put-back.ts";
@@ -12,6 +12,7 @@ import { searchTexts } from "../workshop/search.ts";
 export const jobs = {
   scan,
   build,
+  syncNext,
   missingBlobs,
   move,
   presence,
