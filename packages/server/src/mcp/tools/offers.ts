@@ -129,7 +129,7 @@ export const offers: { readonly [Id in OperationId]: Offer } = {
   "review.getTextDiff": read,
   "review.getDocumentDiff": read,
   "review.getPage": bytes,
-  "draft.decide": gated((input) => `benchtop draft publish ${bench(input)}`),
+  "draft.decide": gated((input) => `benchtop draft accept|reject ${bench(input)} PATH`),
   "draft.edit": none(
     "What a person changes by hand is theirs; an agent of the workbench writes with workshop_run_agent.",
   ),
@@ -190,6 +190,11 @@ export function offerOf(operation: Operation): Offer {
   if (Object.hasOwn(offers, operation.id)) return offers[operation.id as OperationId];
   if (operation.transfer === "stream" || operation.transfer === "upload") return bytes;
   return operation.method === "GET" ? read : gated(() => `benchtop call ${operation.id}`);
+}
+
+function deciding({ decisions }: Fields): string {
+  const [first] = Array.isArray(decisions) ? (decisions as readonly Fields[]) : [];
+  return first?.["decision"] === "reject" ? "reject" : "accept";
 }
 
 /** A word as a shell takes it, for commands that are shown to be typed. */
