@@ -206,7 +206,10 @@ function pairShapes(before: readonly Shape[], after: readonly Shape[]): Map<Shap
   pairBy((old, now) => old.id === now.id && sameName(old, now));
   pairBy((old, now) => now.name !== "" && sameName(old, now));
   pairBy((old, now) => now.frame !== null && String(old.frame) === String(now.frame));
-  pairBy((old, now) => similarity(old.text, now.text) >= 0.5);
+  // The only one that costs something, so it is left out where there are very many.
+  if (free.size * (after.length - pairs.size) <= 10_000) {
+    pairBy((old, now) => similarity(old.text, now.text) >= 0.5);
+  }
   pairBy((old, now) => now.role === "title" || now.role === "notes" || old.id === now.id);
   return pairs;
 }

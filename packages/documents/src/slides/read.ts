@@ -31,7 +31,7 @@ export interface Shape {
   readonly element: XmlElement | null;
 }
 
-const mostShapes = 5_000;
+const mostShapes = 2_000;
 const mostText = 50_000;
 
 export function readSlide(deck: Deck, index: number): Slide {
