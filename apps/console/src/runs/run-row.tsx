@@ -63,6 +63,6 @@ export const kindNames: Readonly<Record<string, string>> = {
   discard: "Discard",
   replay: "Replay",
   undo: "Undo",
-  rewind: "Undo to a message",
-  "switch-model": "Model switch",
+  rewind: "Rewind",
+  "switch-model": "Switch",
 };
