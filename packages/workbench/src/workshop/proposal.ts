@@ -1,4 +1,4 @@
-import type { CompensationContext, Tool, ToolContext, ToolOutput } from "@benchtop/harness";
+import type { Tool, ToolContext, ToolOutput } from "@benchtop/harness";
 import { BenchtopError, newId, type EventInput, type Json } from "@benchtop/protocol";
 import { z } from "zod";
 import { applyChanges, type PathChange } from "../draft/apply.ts";
@@ -6,6 +6,7 @@ import type { Drafts } from "../draft/drafts.ts";
 import type { DraftView } from "../draft/view.ts";
 import type { Environment } from "../environment.ts";
 import { parseWorkbenchPath } from "../path/workbench-path.ts";
+import { authorOf, takeBack } from "./draft-changes.ts";
 import { applyEdit } from "./edit.ts";
 import { inputSchema, schemaObject } from "./schema-object.ts";
 import { readText } from "./read-text.ts";
@@ -68,7 +69,7 @@ export function proposalTool(environment: Environment, drafts: Drafts, workbench
     // By its call: made again after a crash, it finds what it applied.
     idempotent: true,
     execute: (input, context) => proposals.apply(input, context),
-    compensate: (_, context) => proposals.takeBack(context),
+    compensate: (_, context) => takeBack(drafts, workbenchId, context),
   };
 }
 
@@ -90,7 +91,7 @@ class Proposals {
       { version: 1, ...(proposal as unknown as Record<string, Json>) },
       context,
     );
-    const author = { runId: context.runId, callId: context.callId };
+    const author = authorOf(context);
     const { locks } = this.#environment;
     const outcome = await locks.run(this.#workbenchId, async () => {
       const made = await this.#made(author);
@@ -122,16 +123,6 @@ class Proposals {
     if (changes.length === 0) return { content: "The files say this already; nothing changed." };
     const lines = changes.map(({ path, change }) => `${JSON.stringify(path)} ${change}`);
     return { content: `In the Draft now:\n${lines.join("\n")}\nThe person reviews it before it is published.` };
-  }
-
-  /** Puts back what the Draft said before, newest first. */
-  async takeBack(context: CompensationContext): Promise<void> {
-    const author = { runId: context.runId, callId: context.callId };
-    for (const event of context.events.toReversed()) {
-      if (event.type !== "DraftChanged") continue;
-      const written = await this.#drafts.takeBack(this.#workbenchId, event, author);
-      if (written) await context.emit(written);
-    }
   }
 
   /** What an earlier attempt of this call has changed already. */
