@@ -105,11 +105,6 @@ describe.each(kinds)("with %s", (kind) => {
       ["files_remove", { workbenchId, workbenchPaths: ["notes.md"] }, "- notes.md"],
       ["files_add", { workbenchId, uploads: [{ path: "new.md", sha256: "a".repeat(64) }] }, "+ new.md"],
       ["draft_confirm_deletions", { workbenchId, paths: ["notes.md"] }, "- notes.md"],
-      [
-        "draft_decide",
-        { workbenchId, decisions: [{ path: "summary.md", sha256: "a".repeat(64), decision: "reject" }] },
-        "reject: summary.md",
-      ],
       ["outside_changes_resolve", { workbenchId, strategy: "revert" }, "another program"],
       ["memory_set", { workbenchId, enabled: true }, "remember"],
       ["memory_clear", { workbenchId }, "Forget everything"],
