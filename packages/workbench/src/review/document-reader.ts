@@ -31,11 +31,17 @@ const bytesTimeoutMs = 60_000;
 const recentComparisons = 8;
 const recentPages = { count: 64, bytes: 32_000_000 };
 
+const rememberedKills = 1000;
+const killedForMs = 300_000;
+
 /** Reads documents in the thread for them, from blobs, without a network; what was read is remembered by its content. */
 export class DocumentReader {
   readonly #environment: Environment;
   readonly #comparisons = new Recent<DocumentComparison>(recentComparisons);
   readonly #pages = new Recent<Uint8Array>(recentPages.count, recentPages.bytes, (image) => image.byteLength);
+
+  /** What was killed lately, by what was asked, and why: to ask again costs nobody the same time again. */
+  readonly #killed = new Map<string, { readonly why: string; readonly until: number }>();
 
   constructor(environment: Environment) {
     this.#environment = environment;
@@ -47,18 +53,12 @@ export class DocumentReader {
     const kind = as.bytes ? null : documentKindOf(pair.path, pair.mediaType);
     if (kind === null) return await this.#comparison(pair, null, as.offset);
     if (Math.max(pair.bytesBefore ?? 0, pair.bytesAfter ?? 0) > limits.maxDocumentBytes) {
-      return await this.#unreadable(
-        pair,
-        `It has more than ${limits.maxDocumentBytes} bytes (limit maxDocumentBytes).`,
-      );
+      const message = `It has more than ${limits.maxDocumentBytes} bytes (limit maxDocumentBytes).`;
+      return await this.#unreadable(pair, message, as.offset);
     }
-    try {
-      return await this.#comparison(pair, kind);
-    } catch (thrown) {
-      const why = whyKilled(thrown);
-      if (why === undefined) throw thrown;
-      return await this.#unreadable(pair, why);
-    }
+    const key = JSON.stringify([kind, pair.path, pair.sha256Before, pair.sha256After]);
+    const read = await this.#unlessKilled(key, () => this.#comparison(pair, kind));
+    return "why" in read ? await this.#unreadable(pair, read.why, as.offset) : read.value;
   }
 
   /** One page of a PDF as an image. Throws `NOT_FOUND` for a page that is not there, `VALIDATION_FAILED` for what has none. */
@@ -68,20 +68,33 @@ export class DocumentReader {
       throw noPages(file.path, "it is no PDF, or larger than the limit maxDocumentBytes");
     }
     const input = { file: store.blobs.pathOf(file.sha256), page, width };
-    try {
-      const image = await this.#pages.get(`${file.sha256} ${page} ${width}`, () =>
+    const read = await this.#unlessKilled(file.sha256, () =>
+      this.#pages.get(`${file.sha256} ${page} ${width}`, () =>
         documents.run("renderPage", input, limits.documentTimeoutMs),
-      );
-      return contentOf(`${nameOf(file.path)}-page-${page}.png`, image);
+      ),
+    );
+    if ("why" in read) throw noPages(file.path, read.why);
+    return contentOf(`${nameOf(file.path)}-page-${page}.png`, read.value);
+  }
+
+  /** Does it, or says why it was killed, now or a short while ago: a machine that was busy then may not be any more. */
+  async #unlessKilled<Value>(key: string, read: () => Promise<Value>): Promise<{ value: Value } | { why: string }> {
+    const known = this.#killed.get(key);
+    if (known && known.until > Date.now()) return known;
+    this.#killed.delete(key);
+    try {
+      return { value: await read() };
     } catch (thrown) {
       const why = whyKilled(thrown);
       if (why === undefined) throw thrown;
-      throw noPages(file.path, why);
+      if (this.#killed.size >= rememberedKills) this.#killed.clear();
+      this.#killed.set(key, { why, until: Date.now() + killedForMs });
+      return { why };
     }
   }
 
-  async #unreadable(pair: DocumentPair, message: string): Promise<DocumentComparison> {
-    const comparison = await this.#comparison(pair, null);
+  async #unreadable(pair: DocumentPair, message: string, offset: number | undefined): Promise<DocumentComparison> {
+    const comparison = await this.#comparison(pair, null, offset);
     return { ...comparison, warnings: [{ kind: "unreadable", message, where: null }, ...comparison.warnings] };
   }
 
