@@ -188,7 +188,7 @@ const deckPages = [
 
 const work = await mkdtemp(join(tmpdir(), "slide-fixtures-"));
 try {
-  for (const name of ["pptx", "pdf", "images"]) {
+  for (const name of ["pptx", "pdf", "pdf-protected", "images"]) {
     await rm(join(folder, name), { recursive: true, force: true });
     await mkdir(join(folder, name), { recursive: true });
   }
@@ -208,6 +208,19 @@ try {
     "pdf",
     join(folder, "pdf"),
   );
+  const hello = textDocument([p("Hello Title"), p("Some first paragraph, with words.")].join(""));
+  const protections = {
+    password: { EncryptFile: true, DocumentOpenPassword: "secret" },
+    restricted: { RestrictPermissions: true, PermissionPassword: "owner" },
+  };
+  for (const [name, options] of Object.entries(protections)) {
+    const typed = Object.entries(options).map(([option, value]) => [
+      option,
+      { type: typeof value, value: String(value) },
+    ]);
+    const filter = `pdf:writer_pdf_Export:${JSON.stringify(Object.fromEntries(typed))}`;
+    await convert(await write("fodt", { [name]: hello }), filter, join(folder, "pdf-protected"));
+  }
   await writeFile(join(folder, "images/stripes.png"), red);
   await writeFile(join(work, "stripes.png"), red);
   for (const format of ["jpg", "gif", "webp"])

@@ -320,6 +320,12 @@ describe("PDFs made to do harm", () => {
     });
   });
 
+  it("S10: one that is encrypted without a password to open it is read, and searched for what it could do", () => {
+    const bytes = readFileSync(join(folder, "../pdf-protected/restricted.pdf"));
+    expect(compare({ before: bytes, after: bytes })).toMatchObject({ pages: [{ change: "same" }], warnings: [] });
+    expect(describePdf({ bytes })).toContain("Hello Title");
+  });
+
   it("S10: the memory of a document goes with it", () => {
     const bytes = fixture("letter");
     for (let round = 0; round < 10; round += 1) compare({ before: null, after: bytes });

@@ -13,7 +13,6 @@ const mostText = 200_000;
 /** A PDF that is open; its memory goes when nothing refers to it any more. Throws `VALIDATION_FAILED`, for what cannot be opened or drawn. */
 export class Pdf {
   readonly pageCount: number;
-  readonly encrypted: boolean;
   readonly #pdfium: Pdfium;
   readonly #document: number;
 
@@ -21,7 +20,6 @@ export class Pdf {
     this.#pdfium = pdfium;
     this.#document = document;
     this.pageCount = pdfium.call("FPDF_GetPageCount", document);
-    this.encrypted = pdfium.call("FPDF_GetSecurityHandlerRevision", document) !== -1;
   }
 
   static open(bytes: Uint8Array): Pdf {
