@@ -129,11 +129,12 @@ export const offers: { readonly [Id in OperationId]: Offer } = {
   "review.getTextDiff": read,
   "review.getDocumentDiff": read,
   "review.getPage": bytes,
-  "draft.decide": gated((input) => `benchtop draft accept|reject ${bench(input)} PATH`),
+  // Accepted means that a person has looked; an AI cannot say so for them.
+  "draft.decide": gated((input) => `benchtop draft ${deciding(input)} ${bench(input)} PATH`),
   "draft.edit": none(
     "What a person changes by hand is theirs; an agent of the workbench writes with workshop_run_agent.",
   ),
-  "draft.confirmDeletions": gated((input) => `benchtop draft publish ${bench(input)}`),
+  "draft.confirmDeletions": gated((input) => `benchtop draft confirm ${bench(input)} PATH`),
   "draft.publish": gated((input) => `benchtop draft publish ${bench(input)}`),
   "draft.discard": gated((input) => `benchtop draft discard ${bench(input)}`),
   "checkpoints.list": read,

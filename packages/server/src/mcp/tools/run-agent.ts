@@ -188,7 +188,7 @@ function nextStep(
     return `The run waits for a person: ${inWords(end.question, 500)} They decide with runs_resume (they are asked), in the console, or with \`benchtop runs resume ${runId} --approve|--deny\`.`;
   }
   if (!hasDraft) return "The Draft holds no changes.";
-  return `Nothing is published. Look at the changes with review_get_change_set; a person then publishes, with draft_publish (they are asked), in the console, or with \`benchtop draft publish ${inWords(workbenchId)}\`.`;
+  return `Nothing is published. Look at the changes with review_get_change_set, and at each with review_get_text_diff or review_get_document_diff; a person then takes out what is not right, with draft_decide, and publishes, with draft_publish (they are asked), in the console, or with \`benchtop draft publish ${inWords(workbenchId)}\`.`;
 }
 
 /** The failure of the run; where a person can help, with what they have to do. */

@@ -28,12 +28,25 @@ test("what makes an AI's work real, or loses something, is gated; consent, acces
     "runs.prune",
     "memory.clear",
   ] as const;
-  for (const id of [...real, ...lost, "files.add", "outsideChanges.resolve", "runs.resume"] as const) {
+  // What was said, what was looked at, and what every agent is told are a person's word.
+  const theirs = [
+    "draft.decide",
+    "workshop.undoToMessage",
+    "workshop.regenerate",
+    "contextItems.put",
+    "contextItems.remove",
+  ] as const;
+  for (const id of [...real, ...lost, ...theirs, "files.add", "outsideChanges.resolve", "runs.resume"] as const) {
     expect({ id, ...offers[id] }).toMatchObject({ id, kind: "gated" });
   }
   const access = ["keys:write", "members:read", "members:write", "workspace:write", "installation:write", "audit:read"];
   const withheld = all.filter(({ permission }) => ["public", "host:files", ...access].includes(permission));
-  for (const id of ["egress.grantConsent", "providers.add", ...withheld.map((operation) => operation.id)]) {
+  for (const id of [
+    "egress.grantConsent",
+    "providers.add",
+    "draft.edit",
+    ...withheld.map((operation) => operation.id),
+  ]) {
     expect({ id, ...offers[id as OperationId] }).toMatchObject({ id, kind: "none" });
   }
 });

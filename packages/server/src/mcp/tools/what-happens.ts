@@ -1,15 +1,10 @@
-import type { OperationId, Operation, Workbench } from "@benchtop/operations";
+import type { Checkpoint, OperationId, Operation } from "@benchtop/operations";
 import { BenchtopError } from "@benchtop/protocol";
-import type { Caller } from "../caller.ts";
+import { benchOf, marks, noDraft, whole, type Asking, type Describe } from "./asking.ts";
 import type { Question } from "./confirmation.ts";
-import type { Fields } from "./offers.ts";
+import { askToPutItem, askToRegenerate, askToRemoveItem, askToUndo } from "./conversation-questions.ts";
+import { askToDecide } from "./draft-questions.ts";
 import { inWords, listed, quoted } from "./shown.ts";
-
-interface Asking {
-  readonly input: Fields;
-  readonly caller: Caller;
-  readonly signal: AbortSignal;
-}
 
 /**
  * What a person is told before they confirm an operation: read from what is there, at the moment of asking. What could
@@ -20,7 +15,7 @@ export function questionOf(operation: Operation, asking: Asking): Promise<Questi
   return describe?.(asking) ?? Promise.resolve(anyQuestion(operation, asking));
 }
 
-export const questions: { readonly [Id in OperationId]?: (asking: Asking) => Promise<Question> } = {
+export const questions: { readonly [Id in OperationId]?: Describe } = {
   "draft.publish": async ({ input, caller, signal }) => {
     const { workbenchId, name } = await benchOf(input, caller, signal);
     const { draft, changes } = await caller.call("review.getChangeSet", { workbenchId }, signal);
@@ -37,26 +32,11 @@ export const questions: { readonly [Id in OperationId]?: (asking: Asking) => Pro
       pinned: { ...input, workbenchId, draftId: draft.draftId, revision: draft.revision },
     };
   },
-  "draft.decide": async ({ input, caller, signal }) => {
-    const { workbenchId, name } = await benchOf(input, caller, signal);
-    const { draft } = await caller.call("review.getChangeSet", { workbenchId }, signal);
-    if (!draft.exists || draft.draftId === null) throw noDraft("decide on");
-    const decisions = input["decisions"] as { path: string; decision: string; hunks?: readonly string[] }[];
-    return {
-      title: `Decide on changes in the Draft of ${quoted(name)}?`,
-      lines: [
-        ...listed(
-          decisions.map(({ path, decision, hunks }) => {
-            const part = hunks === undefined ? "" : ` (${hunks.length} of its hunks)`;
-            return `${decision}: ${inWords(path)}${part}`;
-          }),
-        ),
-        "What is rejected leaves the Draft; what is accepted is marked so in your name.",
-      ],
-      // Each decision names the content that it was taken on.
-      pinned: { ...input, workbenchId, draftId: draft.draftId },
-    };
-  },
+  "draft.decide": askToDecide,
+  "workshop.undoToMessage": askToUndo,
+  "workshop.regenerate": askToRegenerate,
+  "contextItems.put": askToPutItem,
+  "contextItems.remove": askToRemoveItem,
   "draft.confirmDeletions": async ({ input, caller, signal }) => {
     const { workbenchId, name } = await benchOf(input, caller, signal);
     return {
@@ -82,31 +62,30 @@ export const questions: { readonly [Id in OperationId]?: (asking: Asking) => Pro
       pinned: { ...input, workbenchId, draftId: draft.draftId },
     };
   },
-  "checkpoints.restore": async ({ input, caller, signal }) => {
+  "checkpoints.restore": async (asking) => {
+    const { input, caller, signal } = asking;
     const { workbenchId, name } = await benchOf(input, caller, signal);
-    const { items } = await caller.call("checkpoints.list", { workbenchId, limit: 1000 }, signal);
-    const wanted = input["checkpointId"];
-    const checkpoint = wanted === undefined ? items[0] : items.find(({ checkpointId }) => checkpointId === wanted);
-    if (checkpoint === undefined)
-      throw new BenchtopError("NOT_FOUND", "There is no such checkpoint.", { phase: "restore" });
-    const { checkpointId, createdAt, reason, fileCount, message } = checkpoint;
+    const checkpoint = await checkpointOf(asking, workbenchId);
     return {
-      title: `Put the published files of ${quoted(name)} back to the checkpoint of ${createdAt}?`,
+      title: `Put the published files of ${quoted(name)} back to the checkpoint of ${checkpoint.createdAt}?`,
       lines: [
-        `${checkpointId}, made for ${reason}, ${fileCount} files${message === null ? "" : `: ${quoted(message)}`}`,
-        "What is there now becomes a checkpoint first.",
+        checkpointInOneLine(checkpoint),
+        "What is there now becomes a checkpoint first. The conversation goes back, too.",
       ],
-      pinned: { ...input, workbenchId, checkpointId },
+      pinned: { ...input, workbenchId, checkpointId: checkpoint.checkpointId },
     };
   },
-  "checkpoints.remove": async ({ input, caller, signal }) => {
+  "checkpoints.remove": async (asking) => {
+    const { input, caller, signal } = asking;
     const { workbenchId, name } = await benchOf(input, caller, signal);
+    const checkpoint = await checkpointOf(asking, workbenchId);
     return {
-      title: `Remove a checkpoint of ${quoted(name)}?`,
+      title: `Remove the checkpoint of ${checkpoint.createdAt} of the workbench ${quoted(name)}?`,
       lines: [
-        `${String(input["checkpointId"])} can then not be restored any more. The published files stay as they are.`,
+        checkpointInOneLine(checkpoint),
+        "It can then not be restored any more. The published files stay as they are.",
       ],
-      pinned: { ...input, workbenchId },
+      pinned: { ...input, workbenchId, checkpointId: checkpoint.checkpointId },
     };
   },
   "files.add": async ({ input, caller, signal }) => {
@@ -265,8 +244,6 @@ export const questions: { readonly [Id in OperationId]?: (asking: Asking) => Pro
   }),
 };
 
-const marks = { added: "+", modified: "~", deleted: "-" } as const;
-
 function anyQuestion({ id, summary }: Operation, { input }: Asking): Question {
   return {
     title: `Run ${id}?`,
@@ -275,26 +252,32 @@ function anyQuestion({ id, summary }: Operation, { input }: Asking): Question {
   };
 }
 
-const maxShown = 3000;
-
-/** Nobody decides about what they were shown a part of. */
-function whole(text: string): string {
-  if (text.length <= maxShown) return inWords(text, maxShown);
-  throw new BenchtopError(
-    "PERMISSION_DENIED",
-    "What this is about is too long to be shown in a question. A person decides it in the console, or on the command line.",
-    { phase: "settings", subphase: "confirmation", actions: [], detail: { characters: text.length, limit: maxShown } },
-  );
+/** The one that is meant; the newest, where none is named. */
+async function checkpointOf({ input, caller, signal }: Asking, workbenchId: string): Promise<Checkpoint> {
+  const wanted = input["checkpointId"];
+  let cursor: string | null = null;
+  do {
+    const page: CheckpointPage = await caller.call(
+      "checkpoints.list",
+      { workbenchId, limit: 1000, ...(cursor !== null && { cursor }) },
+      signal,
+    );
+    const found = wanted === undefined ? page.items[0] : page.items.find(({ checkpointId }) => checkpointId === wanted);
+    if (found !== undefined) return found;
+    cursor = page.nextCursor;
+  } while (cursor !== null);
+  throw new BenchtopError("NOT_FOUND", "There is no such checkpoint.", { phase: "restore", workbenchId });
 }
 
-async function benchOf({ workbenchId }: Fields, caller: Caller, signal: AbortSignal): Promise<Workbench> {
-  return await caller.call("workbenches.open", { workbenchId: String(workbenchId) }, signal);
+interface CheckpointPage {
+  readonly items: readonly Checkpoint[];
+  readonly nextCursor: string | null;
+}
+
+function checkpointInOneLine({ checkpointId, reason, fileCount, message }: Checkpoint): string {
+  return `${checkpointId}, made for ${reason}, ${fileCount} files${message === null ? "" : `: ${quoted(message)}`}`;
 }
 
 function texts(value: unknown): readonly string[] {
   return Array.isArray(value) ? value.map(String) : [];
-}
-
-function noDraft(what: string): BenchtopError {
-  return new BenchtopError("NOT_FOUND", `There is no Draft to ${what}.`, { phase: "review" });
 }
