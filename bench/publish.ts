@@ -1,6 +1,7 @@
 /**
- * Publishing in a large workbench: 1 GB in 5,000 files (200 kB each, 50 folders), 100 of them changed. Prints a Markdown table
- * with what git and cp need for the same change in the same tree. Times are medians of several rounds, in milliseconds.
+ * Publishing in a large workbench: 1 GB in 5,000 files (200 kB each, 50 folders), 100 of them changed; and Review of 2,000 changed
+ * ones. Prints a Markdown table with what git and cp need for the same change in the same tree. Times are medians of several
+ * rounds, in milliseconds.
  *
  * `BENCH_PUBLISH_FILES` and `BENCH_PUBLISH_BYTES` (of each file) change the size.
  */
@@ -14,6 +15,7 @@ import { openStage, type Stage } from "../packages/workbench/test/stage.ts";
 const fileCount = Number(process.env["BENCH_PUBLISH_FILES"] ?? 5000);
 const fileBytes = Number(process.env["BENCH_PUBLISH_BYTES"] ?? 200_000);
 const changed = 100;
+const reviewed = Math.min(2000, fileCount);
 const rounds = 5;
 
 const times = new Map<string, number[]>();
@@ -50,13 +52,26 @@ async function benchtop(source: string, paths: readonly string[]): Promise<void>
     await timed("publish 100 changed files", () => workbenches.publish(wait));
     await timed("restore 100 changed files", () => workbenches.restore(wait));
     await timed("look for outside changes", () => workbenches.outsideChanges({ workbenchId }));
+    await timed("compare with where they came from", () => workbenches.origins({ workbenchId }));
   }
+  await change(stage, workbenchId, paths, "reviewed", reviewed);
+  for (let round = 0; round < rounds; round++) {
+    await timed(`review: change set of ${reviewed} files`, () => workbenches.changeSet({ workbenchId }));
+  }
+  await timed(`publish ${reviewed} changed files`, () => workbenches.publish(wait));
 }
 
-/** Lets an agent change the files, ten a turn, and makes sure that it did: a number for fewer changes would mean nothing. */
-async function change(stage: Stage, workbenchId: string, paths: readonly string[], text: string): Promise<void> {
-  for (let first = 0; first < changed; first += 10) {
-    const calls = Array.from({ length: 10 }, (_, index) => {
+/** Lets an agent change files, at most 50 turns, and makes sure that it did: a number for fewer changes would mean nothing. */
+async function change(
+  stage: Stage,
+  workbenchId: string,
+  paths: readonly string[],
+  text: string,
+  count = changed,
+): Promise<void> {
+  const perTurn = Math.max(10, Math.ceil(count / 40));
+  for (let first = 0; first < count; first += perTurn) {
+    const calls = Array.from({ length: Math.min(perTurn, count - first) }, (_, index) => {
       const content = `${text} ${first + index}\n`.repeat(200);
       return { name: "write_file", arguments: { path: pick(paths, first + index), content } };
     });
@@ -64,7 +79,7 @@ async function change(stage: Stage, workbenchId: string, paths: readonly string[
   }
   await stage.agent(workbenchId);
   const { counts } = await stage.workbenches.draftState({ workbenchId });
-  if (counts.modified !== changed) throw new Error(`${counts.modified} files were changed, not ${changed}.`);
+  if (counts.modified !== count) throw new Error(`${counts.modified} files were changed, not ${count}.`);
 }
 
 function peers(source: string, paths: readonly string[]): void {
