@@ -1,5 +1,27 @@
 import { documentLimits as limits } from "./limits.ts";
 import { refusal } from "./refusal.ts";
+import { transitional, xmlNamespace, xmlnsNamespace } from "./xml-names.ts";
+import {
+  illegalInXml,
+  XmlDocument,
+  XmlElement,
+  XmlOther,
+  XmlText,
+  type XmlAttribute,
+  type XmlNode,
+} from "./xml-tree.ts";
+
+export { relationshipKind, xmlNamespace } from "./xml-names.ts";
+export {
+  escapeAttribute,
+  escapeText,
+  XmlDocument,
+  XmlElement,
+  XmlOther,
+  XmlText,
+  type XmlAttribute,
+  type XmlNode,
+} from "./xml-tree.ts";
 
 /**
  * A strict reader of XML 1.0 with namespaces, without document types and their entities, which no Office document has and which
@@ -10,416 +32,38 @@ export function parseXml(source: string): XmlDocument {
   return new Parser(source).document();
 }
 
-export type XmlNode = XmlElement | XmlText | XmlOther;
-
-export class XmlDocument {
-  readonly root: XmlElement;
-  readonly #before: string;
-  readonly #after: string;
-
-  constructor(root: XmlElement, before: string, after: string) {
-    this.root = root;
-    this.#before = before;
-    this.#after = after;
-  }
-
-  /** Meant to be written as UTF-8. */
-  toString(): string {
-    const before = this.#before.replace(/^(<\?xml\s[^>]*?encoding\s*=\s*["'])utf-16(?:le|be)?/i, "$1UTF-8");
-    const out: string[] = [before];
-    write(this.root, out);
-    out.push(this.#after);
-    return out.join("");
-  }
-}
-
-/** Text and CDATA. */
-export class XmlText {
-  readonly kind = "text";
-  parent: XmlElement | null = null;
-  #value: string;
-  #raw: string | undefined;
-
-  constructor(value: string, raw?: string) {
-    this.#value = value;
-    this.#raw = raw;
-  }
-
-  get value(): string {
-    return this.#value;
-  }
-
-  set value(value: string) {
-    this.#value = value;
-    this.#raw = undefined;
-    this.parent?.touch();
-  }
-
-  toString(): string {
-    return this.#raw ?? escapeText(this.#value);
-  }
-
-  clone(): XmlText {
-    return new XmlText(this.#value, this.#raw);
-  }
-}
-
-/** A comment or an instruction, kept as it is. */
-export class XmlOther {
-  readonly kind = "other";
-  parent: XmlElement | null = null;
-  readonly #raw: string;
-
-  constructor(raw: string) {
-    this.#raw = raw;
-  }
-
-  toString(): string {
-    return this.#raw;
-  }
-
-  clone(): XmlOther {
-    return new XmlOther(this.#raw);
-  }
-}
-
-export interface XmlAttribute {
-  /** As it is written, with its prefix. */
-  readonly name: string;
-  readonly local: string;
-  /** Empty for one without a prefix. */
-  readonly namespace: string;
-  readonly value: string;
-}
-
-interface Span {
-  readonly source: string;
-  readonly start: number;
-  /** After the `>` of the start tag. */
-  readonly open: number;
-  readonly end: number;
-  readonly closed: boolean;
-}
-
-export class XmlElement {
-  readonly kind = "element";
-  /** As it is written, with its prefix. */
-  readonly name: string;
-  readonly local: string;
-  /** Namespaces of the strict variant of Office documents are given as those of the transitional one. */
-  readonly namespace: string;
-  parent: XmlElement | null = null;
-  #attributes: XmlAttribute[];
-  #children: XmlNode[] = [];
-  /** Where it stands in the source; the start tag of it is good until attributes change, the rest until anything below does. */
-  #span: Span | undefined;
-  #tagTouched = false;
-  #touched = false;
-
-  constructor(name: string, namespace: string, attributes: XmlAttribute[] = []) {
-    this.name = name;
-    this.local = localOf(name);
-    this.namespace = namespace;
-    this.#attributes = attributes;
-  }
-
-  /** The prefix with its colon, as new relatives of this element need it; empty for none. */
-  get prefix(): string {
-    return this.name.slice(0, this.name.length - this.local.length);
-  }
-
-  get attributes(): readonly XmlAttribute[] {
-    return this.#attributes;
-  }
-
-  get children(): readonly XmlNode[] {
-    return this.#children;
-  }
-
-  /** The value of an attribute by its local name; in a namespace where one is given, else in whichever. */
-  attribute(local: string, namespace?: string): string | undefined {
-    for (const attribute of this.#attributes) {
-      if (attribute.local === local && (namespace === undefined || attribute.namespace === namespace)) {
-        return attribute.value;
-      }
-    }
-    return undefined;
-  }
-
-  /** By the name as it is written. A prefix has to be one that is declared here; the element's own is found by itself. */
-  setAttribute(name: string, value: string): void {
-    const at = this.#attributes.findIndex((attribute) => attribute.name === name);
-    const local = localOf(name);
-    const known = this.#attributes[at]?.namespace;
-    const namespace = known ?? (local === name ? "" : (this.namespaceOf(name.slice(0, -local.length - 1)) ?? ""));
-    const attribute = { name, local, namespace, value };
-    if (at === -1) this.#attributes.push(attribute);
-    else this.#attributes[at] = attribute;
-    this.#tagTouched = true;
-    this.touch();
-  }
-
-  removeAttribute(name: string): void {
-    const kept = this.#attributes.filter((attribute) => attribute.name !== name);
-    if (kept.length === this.#attributes.length) return;
-    this.#attributes = kept;
-    this.#tagTouched = true;
-    this.touch();
-  }
-
-  /** What a prefix means here; undefined where it is not declared. */
-  namespaceOf(prefix: string): string | undefined {
-    if (prefix === "xml") return xmlNamespace;
-    const name = prefix === "" ? "xmlns" : `xmlns:${prefix}`;
-    for (const element of outwards(this)) {
-      for (const attribute of element.#attributes) if (attribute.name === name) return transitional(attribute.value);
-    }
-    return prefix === "" ? "" : undefined;
-  }
-
-  /**
-   * A prefix that means this namespace here, with its colon; undefined where none does. Elements may have none (empty) where it is
-   * the default one; attributes always need one.
-   */
-  prefixFor(namespace: string, forAttribute = false): string | undefined {
-    for (const element of outwards(this)) {
-      for (const { name, value } of element.#attributes) {
-        if (transitional(value) !== namespace || !name.startsWith("xmlns")) continue;
-        const prefix = name.slice(6);
-        if (forAttribute && prefix === "") continue;
-        if (this.namespaceOf(prefix) === namespace) return prefix === "" ? "" : `${prefix}:`;
-      }
-    }
-    return undefined;
-  }
-
-  /** The elements directly in it, of one name where one is given. */
-  elements(local?: string, namespace?: string): XmlElement[] {
-    return this.#children.filter(
-      (child): child is XmlElement => child.kind === "element" && matches(child, local, namespace),
-    );
-  }
-
-  /** The first such element directly in it. */
-  first(local: string, namespace?: string): XmlElement | undefined {
-    for (const child of this.#children) {
-      if (child.kind === "element" && matches(child, local, namespace)) return child;
-    }
-    return undefined;
-  }
-
-  /** The element at the end of a path of local names, from here. */
-  at(...path: string[]): XmlElement | undefined {
-    return path.reduce<XmlElement | undefined>((element, local) => element?.first(local), this);
-  }
-
-  /** All elements in it at any depth, in document order. The tree must not change meanwhile. */
-  *descendants(local?: string, namespace?: string): Generator<XmlElement> {
-    const stack: { children: readonly XmlNode[]; at: number }[] = [{ children: this.#children, at: 0 }];
-    for (let top = stack.at(-1); top; top = stack.at(-1)) {
-      const child = top.children[top.at++];
-      if (!child) stack.pop();
-      else if (child.kind === "element") {
-        if (matches(child, local, namespace)) yield child;
-        stack.push({ children: child.#children, at: 0 });
-      }
-    }
-  }
-
-  /** All text in it. */
-  get text(): string {
-    const direct = this.#children[0];
-    if (this.#children.length === 1 && direct?.kind === "text") return direct.value;
-    let text = "";
-    const stack: { children: readonly XmlNode[]; at: number }[] = [{ children: this.#children, at: 0 }];
-    for (let top = stack.at(-1); top; top = stack.at(-1)) {
-      const child = top.children[top.at++];
-      if (!child) stack.pop();
-      else if (child.kind === "text") text += child.value;
-      else if (child.kind === "element") stack.push({ children: child.#children, at: 0 });
-    }
-    return text;
-  }
-
-  /** Puts one text in place of everything in it. */
-  set text(value: string) {
-    for (const child of this.#children) child.parent = null;
-    this.#children = [];
-    if (value === "") this.touch();
-    else this.append(new XmlText(value));
-  }
-
-  /** What comes after something directly in it; null after the last. */
-  after(node: XmlNode): XmlNode | null {
-    return this.#children[this.#children.indexOf(node) + 1] ?? null;
-  }
-
-  append(...nodes: XmlNode[]): void {
-    for (const node of nodes) this.insert(node, null);
-  }
-
-  /** Before `reference`, which is directly in it; at the end where that is null. A node that is elsewhere is taken from there. */
-  insert(node: XmlNode, reference: XmlNode | null): void {
-    node.parent?.remove(node);
-    const at = reference ? this.#children.indexOf(reference) : this.#children.length;
-    if (at === -1) throw new Error("The reference is not in this element.");
-    this.#children.splice(at, 0, node);
-    node.parent = this;
-    this.touch();
-  }
-
-  remove(node: XmlNode): void {
-    const at = this.#children.indexOf(node);
-    if (at === -1) throw new Error("The node is not in this element.");
-    this.#children.splice(at, 1);
-    node.parent = null;
-    this.touch();
-  }
-
-  /** A new element with the prefix and namespace of this one, which is nowhere yet. Attributes are by their written names. */
-  create(local: string, attributes: Readonly<Record<string, string>> = {}): XmlElement {
-    const element = new XmlElement(`${this.prefix}${local}`, this.namespace);
-    for (const [name, value] of Object.entries(attributes)) {
-      const own = localOf(name);
-      const namespace = own === name ? "" : (this.namespaceOf(name.slice(0, -own.length - 1)) ?? "");
-      element.#attributes.push({ name, local: own, namespace, value });
-    }
-    return element;
-  }
-
-  /** A copy with everything in it, which is nowhere yet. It goes where the same prefixes are declared. */
-  clone(): XmlElement {
-    const copy = new XmlElement(this.name, this.namespace, [...this.#attributes]);
-    copy.#span = this.#span;
-    copy.#tagTouched = this.#tagTouched;
-    copy.#touched = this.#touched;
-    for (const child of this.#children) {
-      const cloned = child.clone();
-      cloned.parent = copy;
-      copy.#children.push(cloned);
-    }
-    return copy;
-  }
-
-  /** Notes that its source text is no longer what it says, up to the root. */
-  touch(): void {
-    for (const element of outwards(this)) {
-      if (element.#touched) return;
-      element.#touched = true;
-    }
-  }
-
-  /** Only for the parser: where it stands, and what is in it. */
-  place(span: Span, children: XmlNode[]): void {
-    this.#span = span;
-    this.#children = children;
-    for (const child of children) child.parent = this;
-  }
-
-  /** Its source text where nothing in it changed. */
-  get unchangedSource(): string | undefined {
-    return this.#span && !this.#touched ? this.#span.source.slice(this.#span.start, this.#span.end) : undefined;
-  }
-
-  /** Its start tag without the end of it (`>` or `/>`). */
-  startTag(): string {
-    if (this.#span && !this.#tagTouched) {
-      const { source, start, open, closed } = this.#span;
-      return source.slice(start, open - (closed ? 2 : 1));
-    }
-    return `<${this.name}${this.#attributes.map(({ name, value }) => ` ${name}="${escapeAttribute(value)}"`).join("")}`;
-  }
-
-  toString(): string {
-    const out: string[] = [];
-    write(this, out);
-    return out.join("");
-  }
-}
-
-export const xmlNamespace = "http://www.w3.org/XML/1998/namespace";
-
-export function escapeText(text: string): string {
-  return wellFormed(text)
-    .replaceAll("&", "&amp;")
-    .replaceAll("<", "&lt;")
-    .replaceAll(">", "&gt;")
-    .replaceAll("\r", "&#13;");
-}
-
-export function escapeAttribute(text: string): string {
-  return escapeText(text).replaceAll('"', "&quot;").replaceAll("\t", "&#9;").replaceAll("\n", "&#10;");
-}
-
-/** XML has no way to write these characters; a writer that let them pass would make a document that nobody can open. */
-function wellFormed(text: string): string {
-  if (illegal.test(text) || !text.isWellFormed()) throw refusal("The text holds characters that XML cannot hold.");
-  return text;
-}
-
-function write(root: XmlElement, out: string[]): void {
-  const stack: { element: XmlElement; at: number }[] = [];
-  const begin = (element: XmlElement): void => {
-    const source = element.unchangedSource;
-    if (source !== undefined) out.push(source);
-    else if (element.children.length === 0) out.push(element.startTag(), "/>");
-    else {
-      out.push(element.startTag(), ">");
-      stack.push({ element, at: 0 });
-    }
-  };
-  begin(root);
-  for (let top = stack.at(-1); top; top = stack.at(-1)) {
-    const child = top.element.children[top.at++];
-    if (!child) {
-      out.push("</", top.element.name, ">");
-      stack.pop();
-    } else if (child.kind === "element") begin(child);
-    else out.push(child.toString());
-  }
-}
-
-/** An element, what it is in, and so on up to the root. */
-function* outwards(element: XmlElement): Generator<XmlElement> {
-  for (let at: XmlElement | null = element; at; at = at.parent) yield at;
-}
-
-function matches(element: XmlElement, local: string | undefined, namespace: string | undefined): boolean {
-  return (
-    (local === undefined || element.local === local) && (namespace === undefined || element.namespace === namespace)
-  );
-}
-
-function localOf(name: string): string {
-  return name.slice(name.indexOf(":") + 1);
-}
-
-// oxlint-disable-next-line no-control-regex -- The characters that XML 1.0 does not allow (production 2).
-const illegal = /[\0-\x08\x0b\x0c\x0e-\x1f\ufffe\uffff]/;
 const startChars =
   "A-Z_a-z\\u00C0-\\u00D6\\u00D8-\\u00F6\\u00F8-\\u02FF\\u0370-\\u037D\\u037F-\\u1FFF\\u200C\\u200D\\u2070-\\u218F\\u2C00-\\u2FEF\\u3001-\\uD7FF\\uF900-\\uFDCF\\uFDF0-\\uFFFD\\u{10000}-\\u{EFFFF}";
 const nameToken = `[${startChars}][${startChars}\\-.0-9\\u00B7\\u0300-\\u036F\\u203F\\u2040]*`;
 const nameAt = new RegExp(`${nameToken}(?::${nameToken})?`, "uy");
-const attributeAt = new RegExp(
-  `[ \\t\\r\\n]+(${nameToken}(?::${nameToken})?)[ \\t\\r\\n]*=[ \\t\\r\\n]*("[^"<]*"|'[^'<]*')`,
-  "uy",
-);
-const tagEndAt = /[ \t\r\n]*(\/?>)/y;
 const spaceAt = /[ \t\r\n]*/y;
 const declarationAt = /<\?xml[ \t\r\n]+version[ \t\r\n]*=[ \t\r\n]*(?:"1\.0"|'1\.0')(?:[ \t\r\n][^<>]*)?\?>/y;
 
-interface Open {
-  readonly element: XmlElement;
-  readonly start: number;
-  readonly open: number;
+/** An element that has begun. Frames are used again, so that what is in an element is one list of the right length. */
+interface Frame {
+  element: XmlElement;
+  start: number;
+  open: number;
+  scope: Map<string, string>;
   readonly children: XmlNode[];
-  readonly scope: Map<string, string>;
+  count: number;
+}
+
+/** A name as it is written, and what is known of it. */
+interface Name {
+  readonly written: string;
+  readonly local: string;
+  /** Undefined for one without a prefix. */
+  readonly prefix: string | undefined;
 }
 
 class Parser {
   readonly #source: string;
   #at = 0;
   #nodes = 0;
+  #depth = 0;
+  readonly #frames: Frame[] = [];
+  readonly #names = new Map<string, Name>();
 
   constructor(source: string) {
     this.#source = source;
@@ -428,9 +72,9 @@ class Parser {
   document(): XmlDocument {
     const source = this.#source;
     if (source.length > limits.xmlLength) throw refusal("A part of the document is too large to be read.");
-    if (illegal.test(source) || !source.isWellFormed()) throw this.#broken("characters that XML does not allow");
+    if (illegalInXml.test(source) || !source.isWellFormed()) throw this.#broken("characters that XML does not allow");
     if (source.startsWith("<?xml") && /\s/.test(source[5] ?? "")) {
-      if (this.#match(declarationAt) === undefined) throw this.#broken("a declaration of another version");
+      if (!this.#match(declarationAt)) throw this.#broken("a declaration of another version");
     }
     this.#misc();
     const start = this.#at;
@@ -450,85 +94,158 @@ class Parser {
   }
 
   #element(): XmlElement {
-    const stack: Open[] = [];
-    const scope = new Map([["xml", xmlNamespace]]);
-    const root = this.#startTag(stack, scope);
-    for (let top = stack.at(-1); top; top = stack.at(-1)) {
-      const source = this.#source;
+    const source = this.#source;
+    const root = this.#startTag(new Map([["xml", xmlNamespace]]));
+    while (this.#depth > 0) {
+      const top = this.#frames[this.#depth - 1] as Frame;
       if (source.charCodeAt(this.#at) !== lessThan) {
         this.#text(top);
         continue;
       }
       const next = source.charCodeAt(this.#at + 1);
       if (next === slash) {
-        this.#endTag(stack, top);
+        this.#endTag(top);
       } else if (next === exclamation && source.startsWith("<![CDATA[", this.#at)) {
         const end = source.indexOf("]]>", this.#at);
         if (end === -1) throw this.#broken("a section that does not end");
         const raw = source.slice(this.#at, end + 3);
-        top.children.push(this.#counted(new XmlText(newLines(raw.slice(9, -3)), raw)));
+        this.#put(top, new XmlText(newLines(raw.slice(9, -3)), raw));
         this.#at = end + 3;
       } else if (next === exclamation || next === question) {
         const other = this.#other();
         if (!other) throw this.#broken("a declaration, which Office documents do not have");
-        top.children.push(other);
+        this.#put(top, other);
       } else {
-        const child = this.#startTag(stack, top.scope);
-        top.children.push(child);
+        this.#put(top, this.#startTag(top.scope));
       }
     }
     return root;
   }
 
-  #startTag(stack: Open[], outer: Map<string, string>): XmlElement {
+  #startTag(outer: Map<string, string>): XmlElement {
+    const source = this.#source;
     const start = this.#at;
-    if (this.#source.charCodeAt(start) !== lessThan) throw this.#broken("no element");
+    if (source.charCodeAt(start) !== lessThan) throw this.#broken("no element");
     this.#at++;
-    const name = this.#match(nameAt)?.[0];
-    if (name === undefined) {
-      throw this.#broken(this.#source.startsWith("!DOCTYPE", this.#at) ? "a document type" : "a tag without a name");
+    const name = this.#name();
+    if (!name) {
+      throw this.#broken(source.startsWith("!DOCTYPE", this.#at) ? "a document type" : "a tag without a name");
     }
-    if (stack.length >= limits.xmlDepth) throw refusal("A part of the document is nested too deeply.");
-    const written: { name: string; value: string }[] = [];
-    let scope = outer;
-    for (let found = this.#match(attributeAt); found; found = this.#match(attributeAt)) {
-      const [, attribute = "", quoted = ""] = found;
-      if (written.length >= limits.xmlAttributes) throw refusal("An element of the document has too many attributes.");
-      const value = this.#value(quoted.slice(1, -1));
-      written.push({ name: attribute, value });
-      if (attribute === "xmlns" || attribute.startsWith("xmlns:")) {
-        if (scope === outer) scope = new Map(outer);
-        this.#declare(scope, attribute === "xmlns" ? "" : attribute.slice(6), value);
-      }
-    }
-    const end = this.#match(tagEndAt)?.[1];
-    if (end === undefined) throw this.#broken("a tag that does not end, or a bad attribute");
-    const attributes = written.map((attribute) => this.#resolved(attribute, scope));
-    if (attributes.length > 1) this.#refuseEqual(attributes);
-    const element = this.#counted(new XmlElement(name, this.#namespace(name, scope), attributes));
-    if (end === "/>") {
-      element.place({ source: this.#source, start, open: this.#at, end: this.#at, closed: true }, []);
-    } else {
-      stack.push({ element, start, open: this.#at, children: [], scope });
-    }
+    if (this.#depth >= limits.xmlDepth) throw refusal("A part of the document is nested too deeply.");
+    const { attributes, scope } = this.#attributes(outer);
+    const closed = source.charCodeAt(this.#at) === slash;
+    if (source.charCodeAt(this.#at + (closed ? 1 : 0)) !== greaterThan) throw this.#broken("a tag that does not end");
+    this.#at += closed ? 2 : 1;
+    const element = new XmlElement(name.written, this.#namespace(name, scope), attributes, name.local);
+    if (closed) element.place(source, start, this.#at, this.#at);
+    else this.#push(element, start, scope);
     return element;
   }
 
-  #endTag(stack: Open[], { element, start, open, children }: Open): void {
+  #push(element: XmlElement, start: number, scope: Map<string, string>): void {
+    const frame = this.#frames[this.#depth++];
+    if (!frame) {
+      this.#frames.push({ element, start, open: this.#at, scope, children: [], count: 0 });
+      return;
+    }
+    frame.element = element;
+    frame.start = start;
+    frame.open = this.#at;
+    frame.scope = scope;
+    frame.count = 0;
+  }
+
+  /** The attributes of a tag, up to what is no white space after them. */
+  #attributes(outer: Map<string, string>): { attributes: readonly XmlAttribute[]; scope: Map<string, string> } {
+    const written: { name: Name; value: string }[] = [];
+    let scope = outer;
+    for (;;) {
+      const spaced = this.#space();
+      const next = this.#source.charCodeAt(this.#at);
+      if (next === greaterThan || next === slash) break;
+      const name = spaced ? this.#name() : undefined;
+      if (!name) throw this.#broken("a bad attribute");
+      if (written.length >= limits.xmlAttributes) throw refusal("An element of the document has too many attributes.");
+      const value = this.#quoted();
+      written.push({ name, value });
+      if (name.written === "xmlns" || name.prefix === "xmlns") {
+        if (scope === outer) scope = new Map(outer);
+        this.#declare(scope, name.prefix === undefined ? "" : name.local, value);
+      }
+    }
+    if (written.length === 0) return { attributes: noAttributes, scope };
+    const attributes = written.map(({ name, value }) => this.#resolved(name, value, scope));
+    if (attributes.length > 1) this.#refuseEqual(attributes);
+    return { attributes, scope };
+  }
+
+  /** An equals sign and a value in quotes. */
+  #quoted(): string {
+    const source = this.#source;
+    this.#space();
+    if (source.charCodeAt(this.#at) !== equalsSign) throw this.#broken("a bad attribute");
+    this.#at++;
+    this.#space();
+    const quote = source[this.#at];
+    const end = quote === '"' || quote === "'" ? source.indexOf(quote, this.#at + 1) : -1;
+    if (end === -1) throw this.#broken("a bad attribute");
+    const raw = source.slice(this.#at + 1, end);
+    if (raw.includes("<")) throw this.#broken("a bad attribute");
+    this.#at = end + 1;
+    return this.#value(raw);
+  }
+
+  #space(): boolean {
+    const start = this.#at;
+    while (isSpace(this.#source.charCodeAt(this.#at))) this.#at++;
+    return this.#at > start;
+  }
+
+  /** A name here; undefined where there is none. Names are few, and each is kept once. */
+  #name(): Name | undefined {
+    const start = this.#at;
+    let end = start;
+    while (isPlainNameChar(this.#source.charCodeAt(end))) end++;
+    let written = this.#source.slice(start, end);
+    const known =
+      this.#source.charCodeAt(end) < 0x80 || end === this.#source.length ? this.#names.get(written) : undefined;
+    if (known) {
+      this.#at = end;
+      return known;
+    }
+    const matched = this.#match(nameAt)?.[0];
+    if (matched === undefined) return undefined;
+    written = matched;
+    const colon = written.indexOf(":");
+    const name = {
+      written,
+      local: written.slice(colon + 1),
+      prefix: colon === -1 ? undefined : written.slice(0, colon),
+    };
+    this.#names.set(written, name);
+    return name;
+  }
+
+  #endTag({ element, start, open, children, count }: Frame): void {
     this.#at += 2;
     if (!this.#source.startsWith(element.name, this.#at)) throw this.#broken("tags that do not match");
     this.#at += element.name.length;
-    if (this.#match(tagEndAt)?.[1] !== ">") throw this.#broken("tags that do not match");
-    element.place({ source: this.#source, start, open, end: this.#at, closed: false }, children);
-    stack.pop();
+    this.#space();
+    if (this.#source.charCodeAt(this.#at) !== greaterThan) throw this.#broken("tags that do not match");
+    this.#at++;
+    element.place(this.#source, start, open, this.#at);
+    if (count > 0) element.hold(children.slice(0, count));
+    this.#depth--;
   }
 
-  #text(top: Open): void {
+  #text(top: Frame): void {
     const found = this.#source.indexOf("<", this.#at);
     if (found === -1) throw this.#broken("no end");
     const raw = this.#source.slice(this.#at, found);
     if (raw.includes("]]>")) throw this.#broken("the end of a section that did not begin");
-    top.children.push(this.#counted(new XmlText(this.#entities(newLines(raw)), raw)));
+    const value = this.#entities(newLines(raw));
+    // What the writer would write the same way need not be kept twice.
+    this.#put(top, value === raw && !raw.includes(">") ? new XmlText(value) : new XmlText(value, raw));
     this.#at = found;
   }
 
@@ -543,13 +260,13 @@ class Parser {
     } else if (source.startsWith("<?", start)) {
       const end = source.indexOf("?>", start + 2);
       this.#at = start + 2;
-      const name = this.#match(nameAt)?.[0];
-      if (end === -1 || name === undefined || name.toLowerCase() === "xml" || name.includes(":")) {
+      const name = this.#name();
+      if (end === -1 || !name || name.written.toLowerCase() === "xml" || name.prefix !== undefined) {
         throw this.#broken("a bad instruction");
       }
       this.#at = end + 2;
     } else return undefined;
-    return this.#counted(new XmlOther(source.slice(start, this.#at)));
+    return new XmlOther(source.slice(start, this.#at));
   }
 
   #declare(scope: Map<string, string>, prefix: string, uri: string): void {
@@ -559,18 +276,17 @@ class Parser {
     scope.set(prefix, transitional(uri));
   }
 
-  #namespace(name: string, scope: Map<string, string>): string {
-    const colon = name.indexOf(":");
-    if (colon === -1) return scope.get("") ?? "";
-    const namespace = scope.get(name.slice(0, colon));
+  #namespace({ prefix }: Name, scope: Map<string, string>): string {
+    if (prefix === undefined) return scope.get("") ?? "";
+    const namespace = scope.get(prefix);
     if (namespace === undefined) throw this.#broken("a prefix that is not declared");
     return namespace;
   }
 
-  #resolved({ name, value }: { name: string; value: string }, scope: Map<string, string>): XmlAttribute {
-    const local = localOf(name);
-    if (name === "xmlns" || name.startsWith("xmlns:")) return { name, local, namespace: xmlnsNamespace, value };
-    return { name, local, namespace: local === name ? "" : this.#namespace(name, scope), value };
+  #resolved(name: Name, value: string, scope: Map<string, string>): XmlAttribute {
+    const { written, local, prefix } = name;
+    if (written === "xmlns" || prefix === "xmlns") return { name: written, local, namespace: xmlnsNamespace, value };
+    return { name: written, local, namespace: prefix === undefined ? "" : this.#namespace(name, scope), value };
   }
 
   #refuseEqual(attributes: readonly XmlAttribute[]): void {
@@ -612,9 +328,9 @@ class Parser {
     return found;
   }
 
-  #counted<Node extends XmlNode>(node: Node): Node {
+  #put(frame: Frame, node: XmlNode): void {
     if (++this.#nodes > limits.xmlNodes) throw refusal("A part of the document has too many elements.");
-    return node;
+    frame.children[frame.count++] = node;
   }
 
   #broken(what: string): Error {
@@ -623,10 +339,12 @@ class Parser {
 }
 
 const lessThan = 0x3c;
+const greaterThan = 0x3e;
 const slash = 0x2f;
+const equalsSign = 0x3d;
+const noAttributes: readonly XmlAttribute[] = [];
 const exclamation = 0x21;
 const question = 0x3f;
-const xmlnsNamespace = "http://www.w3.org/2000/xmlns/";
 const named5: Readonly<Record<string, string>> = {
   __proto__: null as unknown as string,
   "amp;": "&",
@@ -636,41 +354,20 @@ const named5: Readonly<Record<string, string>> = {
   "apos;": "'",
 };
 
+function isSpace(code: number): boolean {
+  return code === 0x20 || code === 0x09 || code === 0x0a || code === 0x0d;
+}
+
+/** Letters, digits and marks of ASCII that names are made of; others are looked at more closely. */
+function isPlainNameChar(code: number): boolean {
+  return (
+    (code >= 0x61 && code <= 0x7a) ||
+    (code >= 0x41 && code <= 0x5a) ||
+    (code >= 0x2d && code <= 0x3a && code !== slash) ||
+    code === 0x5f
+  );
+}
+
 function newLines(text: string): string {
   return text.includes("\r") ? text.replace(/\r\n?/g, "\n") : text;
-}
-
-/** ISO 29500 strict documents use other names for the same vocabulary. */
-function transitional(namespace: string): string {
-  if (!namespace.startsWith(strictStart)) return namespace;
-  const rest = namespace.slice(strictStart.length);
-  const known = strictNames[rest];
-  return known ?? namespace;
-}
-
-const strictStart = "http://purl.oclc.org/ooxml/";
-const officeDocument = "http://schemas.openxmlformats.org/officeDocument/2006/";
-const drawing = "http://schemas.openxmlformats.org/drawingml/2006/";
-const strictNames: Readonly<Record<string, string>> = {
-  __proto__: null as unknown as string,
-  "wordprocessingml/main": "http://schemas.openxmlformats.org/wordprocessingml/2006/main",
-  "spreadsheetml/main": "http://schemas.openxmlformats.org/spreadsheetml/2006/main",
-  "presentationml/main": "http://schemas.openxmlformats.org/presentationml/2006/main",
-  "drawingml/main": `${drawing}main`,
-  "drawingml/chart": `${drawing}chart`,
-  "drawingml/diagram": `${drawing}diagram`,
-  "drawingml/picture": `${drawing}picture`,
-  "drawingml/chartDrawing": `${drawing}chartDrawing`,
-  "drawingml/spreadsheetDrawing": `${drawing}spreadsheetDrawing`,
-  "drawingml/wordprocessingDrawing": `${drawing}wordprocessingDrawing`,
-  "officeDocument/relationships": `${officeDocument}relationships`,
-  "officeDocument/math": `${officeDocument}math`,
-  "officeDocument/docPropsVTypes": `${officeDocument}docPropsVTypes`,
-  "officeDocument/extendedProperties": `${officeDocument}extended-properties`,
-  "officeDocument/customProperties": `${officeDocument}custom-properties`,
-};
-
-/** Types of relationships have strict names, too; they are given by what follows the last slash. */
-export function relationshipKind(type: string): string {
-  return type.slice(type.lastIndexOf("/") + 1);
 }
