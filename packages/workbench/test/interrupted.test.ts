@@ -48,6 +48,29 @@ test("H7 an edit that a crash left without its record is not made twice, and the
   expect((await store.journal.verify(runId)).ok).toBe(true);
 });
 
+test("H7 an edit of a document that a crash left without its record is not made twice", async () => {
+  await using stage = await openStage();
+  const { runs, workbenches } = stage;
+  const { workbenchId } = await workbenches.create({ name: "w", userId: "someone", workspaceId: "default" });
+  const sha256 = await stage.upload("name,count\nAda,1\n");
+  await workbenches.filesAdd({ workbenchId, uploads: [{ path: "a.csv", sha256 }], replace: false });
+  const edits = [{ edit: "append-rows", rows: [["Bob", 2]] }];
+  stage.model.script({ calls: [{ name: "edit_document", arguments: { path: "a.csv", edits } }] });
+  const whole = await stage.agent(workbenchId);
+  const runId = whole[0]?.runId ?? "";
+  await killedAfter(stage, runId, whole.find((event) => event.type === "ToolCallRequested")?.seq ?? -1);
+  await runs.recover(
+    (run) => workbenches.settle(run),
+    (run) => workbenches.interrupted(run),
+  );
+  const events = await stage.journal(runId);
+  expect(events.find((event) => event.type === "ToolCallFinished")).toMatchObject({
+    outcome: "success",
+    content: '"a.csv" is modified in the Draft (23 bytes).',
+  });
+  expect(await workbenches.draftState({ workbenchId })).toMatchObject({ revision: 1, counts: { modified: 1 } });
+});
+
 test("S13 a run of a version that did not keep what runs were told is shown, and not replayed as if it had changed", async () => {
   await using stage = await openStage();
   const { store, workbenches } = stage;
