@@ -15,10 +15,9 @@ const added = "rounded-xs bg-diff-added-mark underline decoration-good decoratio
 /** A text of both sides in one, with words struck through and words underlined; one below the other where that fails. */
 export function MergedText(props: { readonly pair: Pair }) {
   const { before, after, marksBefore, marksAfter } = props.pair;
-  if (before === null || after === null) {
-    const text = before ?? after ?? "";
-    return before === null ? <Inserted>{text}</Inserted> : <Deleted>{text}</Deleted>;
-  }
+  // A part that is new or gone as a whole has its sign beside it: single words need no mark.
+  if (before === null) return <ins className="no-underline">{after}</ins>;
+  if (after === null) return <del className="decoration-bad decoration-1">{before}</del>;
   if (before === after) return <>{after}</>;
   const hasMarks = (marksBefore?.length ?? 0) + (marksAfter?.length ?? 0) > 0;
   const merged = hasMarks ? mergeMarks(before, after, marksBefore ?? [], marksAfter ?? []) : undefined;

@@ -222,29 +222,32 @@ function SlideDrawing(props: {
       className="relative w-full overflow-hidden rounded-sm border border-line-strong bg-raised"
       style={{ aspectRatio: `${Math.max(1, width)} / ${Math.max(1, height)}` }}
     >
-      {placed.map((shape, index) => {
-        const [left, top, wide, high] = shape.frame;
-        return (
-          <div
-            key={index}
-            className={classes(
-              "absolute overflow-hidden rounded-xs border px-0.5 text-[9px] leading-3",
-              shape.change === "removed" ? "border-dashed" : "border-solid",
-              partLine[shape.change],
-              partBackground[shape.change],
-              shape.role === "title" && "font-semibold",
-            )}
-            style={{
-              left: `${left * 100}%`,
-              top: `${top * 100}%`,
-              width: `${wide * 100}%`,
-              height: `${high * 100}%`,
-            }}
-          >
-            <ShapeFace shape={shape} />
-          </div>
-        );
-      })}
+      {/* What is gone lies below what is there. */}
+      {placed
+        .toSorted((a, b) => Number(b.change === "removed") - Number(a.change === "removed"))
+        .map((shape, index) => {
+          const [left, top, wide, high] = shape.frame;
+          return (
+            <div
+              key={index}
+              className={classes(
+                "absolute overflow-hidden rounded-xs border px-0.5 text-[9px] leading-3",
+                shape.change === "removed" ? "border-dashed" : "border-solid",
+                partLine[shape.change],
+                partBackground[shape.change],
+                shape.role === "title" && "font-semibold",
+              )}
+              style={{
+                left: `${left * 100}%`,
+                top: `${top * 100}%`,
+                width: `${wide * 100}%`,
+                height: `${high * 100}%`,
+              }}
+            >
+              <ShapeFace shape={shape} />
+            </div>
+          );
+        })}
       {placed.length === 0 && (
         <div className="absolute inset-0 flex flex-col justify-center gap-1 p-[8%] text-[10px] leading-4">
           {unplaced.slice(0, 6).map((shape, index) => (

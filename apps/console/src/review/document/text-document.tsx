@@ -64,6 +64,11 @@ export function TextDocumentView(props: {
       aria-label={`Changes of ${diff.path}`}
       className="min-h-0 flex-1 overflow-y-auto bg-canvas focus-visible:-outline-offset-2"
     >
+      {diff.change !== "modified" && (
+        <p className="px-3 pt-2 text-center text-sm text-muted">
+          {diff.change === "added" ? "This document is new." : "This document is deleted. This is what was in it."}
+        </p>
+      )}
       <div
         className={classes(
           "relative mx-auto my-3 border border-line bg-raised shadow-raised max-sm:my-0 max-sm:border-0",
@@ -81,7 +86,10 @@ export function TextDocumentView(props: {
               ref={virtualizer.measureElement}
               className={classes(
                 "absolute inset-x-0",
-                item.index === currentRow && stops.length > 1 && "shadow-[inset_3px_0_0_var(--accent)]",
+                item.index === currentRow &&
+                  diff.change === "modified" &&
+                  stops.length > 1 &&
+                  "shadow-[inset_3px_0_0_var(--accent)]",
               )}
               style={{ transform: `translateY(${item.start}px)` }}
             >
@@ -92,7 +100,10 @@ export function TextDocumentView(props: {
                   onOpen={() => setOpened(new Set([...opened, row.from]))}
                 />
               ) : (
-                <Block block={blocks[row.index]} view={diff.change === "modified" ? view : "inline"} />
+                <Block
+                  block={diff.change === "modified" ? blocks[row.index] : alone(blocks[row.index])}
+                  view={diff.change === "modified" ? view : "inline"}
+                />
               )}
             </div>
           );
@@ -100,6 +111,13 @@ export function TextDocumentView(props: {
       </div>
     </div>
   );
+}
+
+/** In a document that is new or gone as a whole nothing has to be told apart: it is there to be read. */
+function alone(block: DocumentBlock | undefined): DocumentBlock | undefined {
+  if (block === undefined) return undefined;
+  const text = block.after ?? block.before;
+  return { ...block, before: text, after: text, change: "same", formatChanged: false };
 }
 
 /** A stretch that stayed the same, to be opened. */
@@ -254,7 +272,7 @@ function TableRow(props: {
   const cells = cellsOf(block[shown] ?? "", shown === "before" ? block.marksBefore : block.marksAfter);
   const others = side === undefined && block.change === "changed" ? cellsOf(block.before ?? "", block.marksBefore) : [];
   return (
-    <div className="flex border-x border-b border-line text-sm [div+div>&]:border-t-0">
+    <div className="-mt-px flex border border-line text-sm">
       {cells.map((cell, index) => {
         const other = others[index];
         const pair =
