@@ -230,3 +230,21 @@ test("S5 a document that the Draft may not hold is refused by its size", async (
   const said = answers(await turn(stage, workbenchId, [["create_document", { path: "a.pptx" }]]));
   expect(said[0]).toMatch(/^error: .*maxDraftDocumentBytes/);
 });
+
+test("S10 a document that takes too long is an answer to the model, and changes nothing", async () => {
+  const stage = await openStage({ limits: { documentTimeoutMs: 1 } });
+  await using _ = stage;
+  const { workbenchId } = await stage.workbenches.create({ name: "w", userId: "someone", workspaceId: "default" });
+  const sha256 = await stage.upload(await fixture("long"));
+  await stage.workbenches.filesAdd({ workbenchId, uploads: [{ path: "long.docx", sha256 }], replace: false });
+  const events = await turn(stage, workbenchId, [
+    ["read_document", { path: "long.docx" }],
+    ["edit_document", { path: "long.docx", edits: [{ edit: "set-text", at: "p1", text: "x" }] }],
+  ]);
+  expect(answers(events)).toEqual([
+    'error: "long.docx" cannot be read. Reading it takes too long.',
+    'error: "long.docx" cannot be read. Reading it takes too long.',
+  ]);
+  expect(events.at(-1)?.type).toBe("Completed");
+  expect((await stage.workbenches.draftState({ workbenchId })).exists).toBe(false);
+});
