@@ -37,6 +37,7 @@ describe.skipIf(!hasBrowser)("the console for everyone (needs /usr/bin/chromium)
       ["an invitation to make", "/settings?section=members", "Open invitations", "Invite…"],
       ["sign-ins", "/settings?section=sign-ins", "This browser"],
       ["access log", "/settings?section=access-log", "Key made"],
+      ["what went wrong", "/settings?section=failures", "The provider failed"],
       ["workspace", "/settings?section=workspace", "You are here"],
       ["API", "/api", "Each is defined once"],
       ["an operation", "/api?operation=runs.start", "This is not a rehearsal."],

@@ -88,6 +88,7 @@ export const settingsSections = [
   "members",
   "keys",
   "access-log",
+  "failures",
   "workspace",
   "sign-ins",
   "appearance",
@@ -99,6 +100,8 @@ export interface SettingsSearch {
   readonly event?: AccessEventName;
   /** The member whose lines the access log shows. */
   readonly person?: string;
+  /** The workbench whose failures are shown. */
+  readonly workbench?: string;
 }
 export function readSettingsSearch(search: Record<string, unknown>): SettingsSearch {
   const section = oneOf(search["section"], settingsSections);
@@ -107,6 +110,7 @@ export function readSettingsSearch(search: Record<string, unknown>): SettingsSea
     ...(section !== undefined && { section }),
     ...(event !== undefined && { event }),
     ...(typeof search["person"] === "string" && { person: search["person"] }),
+    ...(typeof search["workbench"] === "string" && { workbench: search["workbench"] }),
   };
 }
 

@@ -1,5 +1,16 @@
 import type { Identity, Permission } from "@benchtop/operations";
-import { Building2, Contrast, Info, KeyRound, MonitorSmartphone, Network, Plug, ScrollText, Users } from "lucide-react";
+import {
+  Building2,
+  CircleAlert,
+  Contrast,
+  Info,
+  KeyRound,
+  MonitorSmartphone,
+  Network,
+  Plug,
+  ScrollText,
+  Users,
+} from "lucide-react";
 import type { settingsSections } from "../search.ts";
 
 export interface SettingsSection {
@@ -44,6 +55,14 @@ const all: readonly SettingsSection[] = [
     group: "workspace",
     permission: "audit:read",
     words: "audit security who signed in",
+  },
+  {
+    id: "failures",
+    label: "What went wrong",
+    icon: CircleAlert,
+    group: "workspace",
+    permission: "runs:read",
+    words: "failures errors reports problems bugs",
   },
   {
     id: "workspace",

@@ -6,6 +6,7 @@ import { EmptyState } from "../components/empty-state.tsx";
 import { Screen } from "../components/screen.tsx";
 import { Select } from "../components/select.tsx";
 import { NetworkSection } from "../egress/network-section.tsx";
+import { FailuresSection } from "../failures/failures-section.tsx";
 import { useIdentity } from "../identity/identity.ts";
 import { KeysSection } from "../keys/keys-section.tsx";
 import { MembersSection } from "../members/members-section.tsx";
@@ -24,6 +25,7 @@ const contents: Record<SettingsSection["id"], () => React.ReactNode> = {
   network: NetworkSection,
   members: MembersSection,
   "access-log": AccessLogSection,
+  failures: FailuresSection,
   workspace: WorkspaceSection,
   keys: KeysSection,
   "sign-ins": SignInsSection,
