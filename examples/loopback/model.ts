@@ -12,9 +12,28 @@ export interface ExampleModel {
   close(): Promise<void>;
 }
 
+/** Where a model is, for a daemon that is to ask it. */
+export interface ExamplePlace {
+  readonly kind: "openai-chat" | "openai-responses";
+  readonly baseUrl: string;
+  readonly apiKey: string | undefined;
+  /** On this machine: by plain http, and nothing leaves. */
+  readonly local: boolean;
+  readonly modelId: string;
+  close(): Promise<void>;
+}
+
 /** `script` is what the loopback server answers, one answer a request; a real model does not see it. */
 export async function exampleModel(script: readonly ScriptedAnswer[]): Promise<ExampleModel> {
-  if (process.argv.includes("--loopback")) return loopbackModel(script);
+  const place = await examplePlace(script);
+  const id = process.argv.includes("--loopback") ? "loopback" : "openai";
+  const at = { id, baseUrl: place.baseUrl, apiKey: place.apiKey };
+  const provider = place.kind === "openai-chat" ? openaiChat(at) : openaiResponses(at);
+  return { provider, ref: `${id}/${place.modelId}`, close: () => place.close() };
+}
+
+export async function examplePlace(script: readonly ScriptedAnswer[]): Promise<ExamplePlace> {
+  if (process.argv.includes("--loopback")) return loopbackPlace(script);
   const { OPENAI_BASE_URL: baseUrl, OPENAI_API_KEY: apiKey, MODEL: modelId } = process.env;
   if (!modelId || (!apiKey && !baseUrl)) {
     console.error(
@@ -27,13 +46,13 @@ export async function exampleModel(script: readonly ScriptedAnswer[]): Promise<E
     );
     process.exit(2);
   }
-  const provider = baseUrl
-    ? openaiChat({ id: "openai", baseUrl, apiKey })
-    : openaiResponses({ id: "openai", baseUrl: "https://api.openai.com/v1", apiKey });
-  return { provider, ref: `openai/${modelId}`, close: async () => {} };
+  const kind = baseUrl ? "openai-chat" : "openai-responses";
+  const place = { kind, baseUrl: baseUrl || "https://api.openai.com/v1", apiKey, modelId } as const;
+  const local = /^(127\.0\.0\.1|localhost|\[::1\])$/.test(new URL(place.baseUrl).hostname);
+  return { ...place, local, close: async () => {} };
 }
 
-async function loopbackModel(script: readonly ScriptedAnswer[]): Promise<ExampleModel> {
+async function loopbackPlace(script: readonly ScriptedAnswer[]): Promise<ExamplePlace> {
   console.error("(--loopback: the answers come from a script on this machine, not from a model)");
   let asked = 0;
   const server = await LoopbackServer.start(() => {
@@ -41,6 +60,6 @@ async function loopbackModel(script: readonly ScriptedAnswer[]): Promise<Example
     asked += 1;
     return { chunks: openaiChatDialect.events(answer).map((event) => frames([event])) };
   });
-  const provider = openaiChat({ id: "loopback", baseUrl: server.url });
-  return { provider, ref: "loopback/scripted", close: () => server.close() };
+  const place = { kind: "openai-chat", baseUrl: server.url, apiKey: undefined, modelId: "scripted" } as const;
+  return { ...place, local: true, close: () => server.close() };
 }
