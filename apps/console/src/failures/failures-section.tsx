@@ -145,7 +145,7 @@ function Line(props: {
           className="rounded-sm text-left font-medium underline-offset-2 hover:underline"
         >
           {failureNames[errorCode]}{" "}
-          <span className="font-mono text-xs font-normal break-all text-muted">{errorCode}</span>
+          <span className="inline-block font-mono text-xs font-normal text-muted">{errorCode}</span>
         </button>
         <p className="text-sm break-words text-muted">{facts.map((fact, index) => [index > 0 && " · ", fact])}</p>
       </div>
