@@ -200,9 +200,12 @@ describe.each(kinds)("with %s", (kind) => {
     expect(failureIn(await call(mcp, "workshop_undo_to_message", { workbenchId, runId: first }))).toMatchObject({
       error_code: "CONFLICT_PUBLISHED_CHANGED",
     });
-    expect(failureIn(await call(mcp, "workshop_undo_to_message", { workbenchId, runId: "run_0" }))).toMatchObject({
-      error_code: "CONFLICT_PUBLISHED_CHANGED",
-    });
+    const elsewhere = await furnished.draft(await furnished.workbench(`elsewhere ${kind}`, budget));
+    for (const runId of [elsewhere, "run_00000000000000000000000000"]) {
+      expect(failureIn(await call(mcp, "workshop_undo_to_message", { workbenchId, runId }))).toMatchObject({
+        error_code: "NOT_FOUND",
+      });
+    }
     expect(shown).toEqual([]);
     const answer = await call(mcp, "workshop_undo_to_message", { workbenchId, runId: second });
     expect(answer.structuredContent).toMatchObject({ removed: [second, expect.any(String)] });
@@ -210,6 +213,19 @@ describe.each(kinds)("with %s", (kind) => {
       expect(shown[0]).toContain(line);
     }
     expect(await furnished.ask("GET", `/api/v1/workbenches/${workbenchId}/draft`)).toMatchObject({ exists: false });
+
+    // Asked again is the turn that the person was told of, of the model that they were told of.
+    const third = await furnished.draft(workbenchId, 'add again.md with "more"');
+    const regenerated = await call(mcp, "workshop_regenerate", { workbenchId, discardEdits: true });
+    const { runId } = regenerated.structuredContent as { runId: string };
+    await (await furnished.daemon.fetch(`/api/v1/runs/${runId}/events`)).text();
+    expect(shown[1]).toContain("“add again.md with 'more'”");
+    const { items } = await furnished.ask("GET", `/api/v1/workbenches/${workbenchId}/conversation?limit=1`);
+    expect(items).toMatchObject([{ runId, regenerates: third, model: "loop/gpt-5.2", outcome: "changes" }]);
+    expect(failureIn(await call(mcp, "workshop_regenerate", { workbenchId, turnRunId: third }))).toMatchObject({
+      error_code: "VALIDATION_FAILED",
+    });
+    expect(shown).toHaveLength(2);
   });
 
   test("S7 what every agent is told is shown whole, or not asked about", async () => {

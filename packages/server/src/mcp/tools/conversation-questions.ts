@@ -8,6 +8,8 @@ export const askToUndo: Describe = async (asking) => {
   const { input, caller, signal } = asking;
   const { workbenchId, name } = await benchOf(input, caller, signal);
   const runId = String(input["runId"]);
+  const run = await caller.call("runs.get", { runId }, signal);
+  if (run.workbenchId !== workbenchId) throw notInConversation(workbenchId);
   const removed = await turnsBackTo(asking, workbenchId, (entry) => entry.runId === runId);
   const count = removed.length === 1 ? "one turn" : `${removed.length} turns`;
   return {
@@ -102,7 +104,11 @@ async function turnsBackTo(
     }
     cursor = page.nextCursor;
   } while (cursor !== null);
-  throw new BenchtopError("NOT_FOUND", "This turn is not in the conversation, or was taken back already.", {
+  throw notInConversation(workbenchId);
+}
+
+function notInConversation(workbenchId: string): BenchtopError {
+  return new BenchtopError("NOT_FOUND", "This turn is not in the conversation, or was taken back already.", {
     phase: "workshop",
     workbenchId,
   });
