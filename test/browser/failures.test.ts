@@ -40,8 +40,6 @@ describe.skipIf(!hasBrowser)("what went wrong, in a browser (needs /usr/bin/chro
     };
   }
 
-  const lines = (page: Page) => page.getByRole("list", { name: "What went wrong, newest first" }).getByRole("listitem");
-
   async function open(page: Page): Promise<void> {
     await page.goto(`${bench.url}/settings?section=failures`);
     await page.getByRole("heading", { name: "What went wrong" }).waitFor();
@@ -136,3 +134,7 @@ describe.skipIf(!hasBrowser)("what went wrong, in a browser (needs /usr/bin/chro
     expect(bench.complaints).toEqual([]);
   });
 });
+
+function lines(page: Page) {
+  return page.getByRole("list", { name: "What went wrong, newest first" }).getByRole("listitem");
+}
