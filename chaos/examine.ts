@@ -158,7 +158,7 @@ function effectViolations(home: string, journals: ReadonlyMap<string, RunEvent[]
 /** Each call of an agent's tool changed the Draft at most once. */
 function repeatedWrites(database: DatabaseSync): string[] {
   const repeated = `SELECT run_id, call_id FROM draft_changes WHERE call_id IS NOT NULL
-                    GROUP BY draft_id, run_id, call_id HAVING count(*) > 1`;
+                    GROUP BY draft_id, run_id, call_id, path HAVING count(*) > 1`;
   return rowsOf(database, repeated).map((row) => `tool call wrote twice: ${row["run_id"]} ${row["call_id"]}`);
 }
 
@@ -192,9 +192,23 @@ export function readWorkbenches(database: DatabaseSync, home: string): FoundWork
       hasDraft: rowsOf(database, "SELECT id FROM drafts WHERE workbench_id = ?", workbenchId).length > 0,
       draft: new Map(draft.map(([path, change]) => [path, change["sha256"] as string | null])),
       checkpoints: rowsOf(database, "SELECT id FROM checkpoints WHERE workbench_id = ?", workbenchId).length,
+      conversation: conversationOf(database, String(row["session_id"])),
       kept: keptBy(database, home, workbenchId),
     };
   });
+}
+
+/** From the head back, as the rows say. */
+function conversationOf(database: DatabaseSync, sessionId: string): string[] {
+  const runs: string[] = [];
+  const [head] = rowsOf(database, "SELECT run_id FROM conversation_heads WHERE session_id = ?", sessionId);
+  for (let next = head?.["run_id"]; typeof next === "string" && !runs.includes(next);) {
+    runs.push(next);
+    [next] = rowsOf(database, "SELECT previous_run_id FROM conversation_turns WHERE run_id = ?", next).map(
+      (turn) => turn["previous_run_id"],
+    );
+  }
+  return runs;
 }
 
 function keptBy(database: DatabaseSync, home: string, workbenchId: string): Map<string, Set<string>> {

@@ -74,6 +74,8 @@ export interface FoundWorkbench {
   /** path → sha256 (null: deleted) of the Draft. */
   readonly draft: ReadonlyMap<string, string | null>;
   readonly checkpoints: number;
+  /** Ids of the runs that the conversation holds, newest first. */
+  readonly conversation: readonly string[];
   /** path → every sha256 that one of the checkpoints has there. */
   readonly kept: ReadonlyMap<string, ReadonlySet<string>>;
 }

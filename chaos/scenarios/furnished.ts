@@ -91,10 +91,11 @@ export async function working(
   say: Say,
   what: string,
   work: (product: Product) => Promise<unknown>,
+  model = agentModel,
 ): Promise<void> {
   let product: Product;
   try {
-    product = await startUp(home, agentModel);
+    product = await startUp(home, model);
   } catch (error) {
     return say(failure("open", error));
   }

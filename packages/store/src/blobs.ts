@@ -113,7 +113,7 @@ export class Blobs {
   async read(sha256: string): Promise<Uint8Array> {
     const file = await this.#openForReading(sha256);
     try {
-      const bytes = await file.readFile();
+      const bytes = await readable(sha256, file.readFile());
       if (sha256Of(bytes) !== sha256) throw damaged(sha256);
       return bytes;
     } finally {
@@ -130,7 +130,7 @@ export class Blobs {
   async size(sha256: string): Promise<number> {
     const file = await this.#openForReading(sha256);
     try {
-      return (await file.stat()).size;
+      return (await readable(sha256, file.stat())).size;
     } finally {
       await file.close();
     }
@@ -318,7 +318,8 @@ export class Blobs {
       const hash = createHash("sha256");
       let held: Uint8Array | undefined;
       for (;;) {
-        const { bytesRead, buffer } = await file.read(Buffer.allocUnsafe(readChunk), 0, readChunk, null);
+        const read = file.read(Buffer.allocUnsafe(readChunk), 0, readChunk, null);
+        const { bytesRead, buffer } = await readable(sha256, read);
         if (bytesRead === 0) break;
         // The last chunk is given only after the whole is proven.
         if (held) yield held;
@@ -397,6 +398,23 @@ function sha256Of(bytes: Uint8Array): string {
 
 function short(sha256: string): string {
   return sha256.slice(0, 12);
+}
+
+/** What a failing disk throws is that the content cannot be read, and no defect of ours. */
+async function readable<Result>(sha256: string, reading: Promise<Result>): Promise<Result> {
+  try {
+    return await reading;
+  } catch (cause) {
+    const { code } = cause as NodeJS.ErrnoException;
+    throw new BenchtopError(
+      "FILE_READ_FAILED",
+      `The stored content ${short(sha256)} cannot be read (${code ?? "?"}).`,
+      {
+        detail: { sha256 },
+        cause,
+      },
+    );
+  }
 }
 
 function damaged(sha256: string): BenchtopError {

@@ -1,7 +1,7 @@
 import { readdir } from "node:fs/promises";
 import { CircuitBreaker, type Gate, type ReliabilityOptions, type RunOutcome } from "@benchtop/harness";
 import type { Providers } from "@benchtop/models";
-import type { RunInit, RunRecord } from "@benchtop/protocol";
+import { BenchtopError, type RunInit, type RunRecord } from "@benchtop/protocol";
 import type { Program, Runs } from "@benchtop/runs";
 import type { Store } from "@benchtop/store";
 import { Catalogue, type Workbench } from "./catalogue/catalogue.ts";
@@ -362,7 +362,11 @@ export class Workbenches {
       return await readdir(folderOf(this.#environment, id));
     } catch (thrown) {
       if (codeOf(thrown) === "ENOENT") return [];
-      throw thrown;
+      throw new BenchtopError("FILE_READ_FAILED", `The folder of a workbench cannot be read (${codeOf(thrown)}).`, {
+        phase: "workbench",
+        workbenchId: id,
+        cause: thrown,
+      });
     }
   }
 }

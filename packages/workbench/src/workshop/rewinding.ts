@@ -79,8 +79,10 @@ export class Rewinding {
         body: (run) => this.#rewind(run, row, removed, input.discardEdits),
         ended: async () => release(),
       });
-      const { error } = await handle.result;
-      if (error) throw error;
+      const { error, recorded } = await handle.result;
+      // A journal that failed after the commit must not make a refusal of what happened; start-up completes such a run.
+      const isDone = error && !recorded ? await this.#isDone(runId, input.runId).catch(() => false) : false;
+      if (error && !isDone) throw error;
     });
     return {
       runId,
@@ -109,9 +111,14 @@ export class Rewinding {
   /** For `Runs.recover`: a rewind whose commit is in the database has come to its end. */
   async settle(run: RunRecord): Promise<RunOutcome | undefined> {
     if (run.kind !== "rewind" || run.parentRunId === null) return undefined;
-    const [own, target] = await Promise.all([this.#turns.find(run.runId), this.#turns.find(run.parentRunId)]);
-    if (!own || !target || own.previous_run_id !== target.previous_run_id) return undefined;
+    if (!(await this.#isDone(run.runId, run.parentRunId))) return undefined;
     return { output: "Went back in the conversation.", result: null };
+  }
+
+  /** The commit lets the rewind follow what was said before the turn. */
+  async #isDone(runId: string, turnId: string): Promise<boolean> {
+    const [own, target] = await Promise.all([this.#turns.find(runId), this.#turns.find(turnId)]);
+    return own !== undefined && target !== undefined && own.previous_run_id === target.previous_run_id;
   }
 
   async #rewind(
