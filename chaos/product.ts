@@ -33,11 +33,16 @@ export async function startUp(home: string, model?: ProviderAdapter): Promise<Pr
       await store.close();
     },
   };
-  await workbenches.recover();
-  const programOf = (init: RunInit) => programOfRun(home, init);
-  await runs.recover((run) => workbenches.settle(run), programOf);
-  await resumedToTheirEnd(product, programOf);
-  return product;
+  try {
+    await workbenches.recover();
+    const programOf = (init: RunInit) => programOfRun(home, init);
+    await runs.recover((run) => workbenches.settle(run), programOf);
+    await resumedToTheirEnd(product, programOf);
+    return product;
+  } catch (error) {
+    await product[Symbol.asyncDispose]();
+    throw error;
+  }
 }
 
 /** The counting agent can go on; agents on a workbench cannot, so that what a crash leaves of their Draft is looked at as it is. */
