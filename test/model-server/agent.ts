@@ -76,7 +76,7 @@ function planOf(asked: ModelRequest, turn: CurrentTurn): Plan {
   }
   const changes = changesOf(task, contents);
   const proposal = tool.propose(changes);
-  steps.push(...(proposal === undefined ? changes.map(tool.change) : [proposal]));
+  steps.push(...(proposal === undefined ? changes.map((change) => tool.change(change)) : [proposal]));
   const done = changes.map(({ says }) => says);
   const kept = tool.remember(task);
   if (kept) {
@@ -211,7 +211,8 @@ function isText(path: string): boolean {
 }
 
 function pathOf(step: Step): string {
-  return String(Object.values(step.arguments)[0] ?? "");
+  const [path] = Object.values(step.arguments);
+  return typeof path === "string" ? path : "";
 }
 
 function sameCall(call: { readonly name: string; readonly arguments: string }, step: Step): boolean {

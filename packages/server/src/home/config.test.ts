@@ -103,9 +103,8 @@ test("H6 a trace leaves without content unless the file says otherwise", async (
 
 test("the documentation names every limit with its default", async () => {
   const text = await readFile(resolve(import.meta.dirname, "../../../../docs/configuration.md"), "utf8");
-  const documented = [...text.matchAll(/^\| `((?:max|keep|stale)\w+|\w+TimeoutMs)`\s*\|\s*([\d,]+)/gm)].map(([, name, value]) => [
-    name,
-    Number(value?.replaceAll(",", "")),
-  ]);
+  const documented = [...text.matchAll(/^\| `((?:max|keep|stale)\w+|\w+TimeoutMs)`\s*\|\s*([\d,]+)/gm)].map(
+    ([, name, value]) => [name, Number(value?.replaceAll(",", ""))],
+  );
   expect(Object.fromEntries(documented)).toEqual(defaultLimits);
 });

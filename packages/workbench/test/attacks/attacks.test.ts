@@ -122,7 +122,10 @@ describe("S1 S5 a hostile path", () => {
           { name: "delete_file", arguments: { path } },
           { name: "read_document", arguments: { path } },
           { name: "create_document", arguments: { path } },
-          { name: "edit_document", arguments: { path, edits: [{ edit: "set-cell", cell: "A1", value: "x" }] } },
+          {
+            name: "edit_document",
+            arguments: { path, edits: [{ edit: "set-cells", sheet: "Sheet1", cells: [{ cell: "A1", value: "x" }] }] },
+          },
         ],
       });
       const outcomes = (await stage.agent(workbenchId)).flatMap((event) =>
@@ -145,22 +148,22 @@ describe("S1 S5 a hostile path", () => {
   );
 });
 
+/** What a person learns of a name that is given to a new file: that it is refused, or what Review says of it. */
+async function toldOf(path: string): Promise<readonly string[]> {
+  const code = await refusal(() => stage.workbenches.editDraft({ workbenchId, path, content: "x", sha256: null }));
+  if (code !== "accepted") return [code];
+  const { changes } = await stage.workbenches.changeSet({ workbenchId });
+  return changes.flatMap(({ warnings }) => warnings.map(({ kind }) => kind));
+}
+
 describe("S1 S4 a name that looks like another", () => {
   test.each(spoofedNames)("%j (%s) is told of in Review, or refused", async (path) => {
-    const code = await refusal(() => stage.workbenches.editDraft({ workbenchId, path, content: "x", sha256: null }));
-    if (code === "accepted") {
-      const { changes } = await stage.workbenches.changeSet({ workbenchId });
-      expect(changes.flatMap(({ warnings }) => warnings.map(({ kind }) => kind))).toContain("spoofed-text");
-    } else expect(refusals).toContain(code);
+    expect(await toldOf(path)).toContainEqual(expect.stringMatching(/^(?:spoofed-text|VALIDATION_FAILED)$/));
     expectNothingHappened();
   });
 
   test.each(twins)("%j beside payments.txt is told of, or refused", async (path) => {
-    const code = await refusal(() => stage.workbenches.editDraft({ workbenchId, path, content: "x", sha256: null }));
-    if (code === "accepted") {
-      const { changes } = await stage.workbenches.changeSet({ workbenchId });
-      expect(changes.flatMap(({ warnings }) => warnings.map(({ kind }) => kind))).toContain("spoofed-text");
-    } else expect(code).toBe("VALIDATION_FAILED");
+    expect(await toldOf(path)).toContainEqual(expect.stringMatching(/^(?:spoofed-text|VALIDATION_FAILED)$/));
     expectNothingHappened();
   });
 });
@@ -177,7 +180,7 @@ describe("S4 S10 a document", () => {
     stage.model.script({
       calls: [
         { name: "read_document", arguments: { path } },
-        { name: "edit_document", arguments: { path, edits: [{ edit: "replace-text", old: "a", new: "b" }] } },
+        { name: "edit_document", arguments: { path, edits: [{ edit: "replace-text", old_text: "a", new_text: "b" }] } },
         { name: "read_file", arguments: { path } },
       ],
     });
@@ -209,21 +212,20 @@ describe("S4 S10 a document", () => {
   });
 });
 
-describe("S4 a cell", () => {
-  const warnings = async (cell: string) => {
-    const content = `name,value\nx,"${cell.replaceAll('"', '""')}"\n`;
-    await stage.workbenches.editDraft({ workbenchId, path: "cells.csv", content, sha256: null });
-    const diff = await stage.workbenches.documentDiff({ workbenchId, path: "cells.csv", bytes: false, offset: 0 });
-    await stage.workbenches.discard({ workbenchId, userId: "someone" });
-    return diff.warnings.filter(({ kind }) => kind === "csv-formula");
-  };
+async function formulaWarnings(cell: string) {
+  const content = `name,value\nx,"${cell.replaceAll('"', '""')}"\n`;
+  await stage.workbenches.editDraft({ workbenchId, path: "cells.csv", content, sha256: null });
+  const diff = await stage.workbenches.documentDiff({ workbenchId, path: "cells.csv", bytes: false, offset: 0 });
+  return diff.warnings.filter(({ kind }) => kind === "csv-formula");
+}
 
+describe("S4 a cell", () => {
   test.each(formulaCells)("%j is flagged where it is", async (cell) => {
-    expect(await warnings(cell)).toMatchObject([{ where: "B2" }]);
+    expect(await formulaWarnings(cell)).toMatchObject([{ where: "B2" }]);
   });
 
   test.each(plainCells)("%j is not", async (cell) => {
-    expect(await warnings(cell)).toEqual([]);
+    expect(await formulaWarnings(cell)).toEqual([]);
   });
 });
 
@@ -244,9 +246,9 @@ describe("S4 a text of", () => {
         { name: "search_files", arguments: { pattern: "a" } },
       ],
     });
-    for (const event of await stage.agent(workbenchId)) {
-      if (event.type === "ToolCallFinished") expect(event.content.length).toBeLessThan(200_000);
-    }
+    const events = await stage.agent(workbenchId);
+    const told = events.flatMap((event) => (event.type === "ToolCallFinished" ? [event.content.length] : []));
+    expect(Math.max(...told)).toBeLessThan(200_000);
     expectNothingHappened();
   });
 });
