@@ -16,5 +16,5 @@ export type { TransitionOutput } from "./publish/publishing.ts";
 export type { OutsideChange } from "./published/scan.ts";
 export type { Change, DocumentDiff, TextDiff } from "./review/review.ts";
 export { Workbenches } from "./workbenches.ts";
-export type { ConversationEntry } from "./workshop/conversation.ts";
+export type { ConversationEntry } from "./workshop/conversation/conversation.ts";
 export type { AgentRequest, PromptRequest, StartedRun } from "./workshop/workshop.ts";

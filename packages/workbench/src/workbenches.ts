@@ -30,10 +30,10 @@ import { isSettled, recoverFolders } from "./published/recovery.ts";
 import { Review } from "./review/review.ts";
 import { documentsThread } from "./review/document-reader.ts";
 import { Thread } from "./threads/thread.ts";
-import { conversation } from "./workshop/conversation.ts";
-import { exportConversation } from "./workshop/export.ts";
+import { conversation } from "./workshop/conversation/conversation.ts";
+import { exportConversation } from "./workshop/conversation/export.ts";
 import { Programs } from "./workshop/programs.ts";
-import { Turns } from "./workshop/turns.ts";
+import { Turns } from "./workshop/conversation/turns.ts";
 import { Workshop } from "./workshop/workshop.ts";
 
 type In<Method extends (...input: never) => unknown> = Parameters<Method>[0];

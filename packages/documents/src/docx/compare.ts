@@ -1,6 +1,6 @@
 import type { DocumentBlock, DocumentComparison, ReviewWarning } from "../comparison.ts";
 import type { ComparisonInput } from "../format.ts";
-import { align, markWords, similarity } from "../pages/align.ts";
+import { align, markWords, similarity } from "../align.ts";
 import type { Block } from "./blocks.ts";
 import { readBlocks } from "./blocks.ts";
 import type { Docx } from "./open.ts";

@@ -1,4 +1,4 @@
-import { common, similarity } from "../pages/align.ts";
+import { common, similarity } from "../align.ts";
 import { refusal } from "../refusal.ts";
 import type { XmlElement } from "../xml.ts";
 import { chosenOf, readParagraph, type Piece } from "./paragraph.ts";

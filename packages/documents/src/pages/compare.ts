@@ -1,7 +1,7 @@
 import type { DocumentComparison, PageChanges, ReviewWarning } from "../comparison.ts";
 import type { ComparisonInput } from "../format.ts";
 import { warningsOfPdf } from "./active-content.ts";
-import { align, markWords, similarity } from "./align.ts";
+import { align, markWords, similarity } from "../align.ts";
 import { Pdf } from "./pdf.ts";
 
 const mostPages = 400;

@@ -1,4 +1,4 @@
-import { align, type Aligned } from "../pages/align.ts";
+import { align, type Aligned } from "../align.ts";
 import { formulaShape } from "./formula.ts";
 import type { Cell, GridRow, Sheet } from "./grid.ts";
 

@@ -1,6 +1,6 @@
 import type { DocumentComparison, SlideChanges, SlideShape } from "../comparison.ts";
 import type { ComparisonInput } from "../format.ts";
-import { markWords, similarity } from "../pages/align.ts";
+import { markWords, similarity } from "../align.ts";
 import { openDeck, type Deck } from "./deck.ts";
 import { readSlide, type Shape, type Slide } from "./read.ts";
 import { warningsOfDeck } from "./warnings.ts";

@@ -1,4 +1,4 @@
-import { common, words } from "../pages/align.ts";
+import { common, words } from "../align.ts";
 import { refusal } from "../refusal.ts";
 import type { XmlElement } from "../xml.ts";
 import { levelOf, paragraphsOf, paragraphText } from "./text.ts";

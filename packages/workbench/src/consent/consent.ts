@@ -7,7 +7,7 @@ import { contextItemsOf, itemHash } from "../context-items/context-items.ts";
 import { now, type Environment, type Transaction } from "../environment.ts";
 import type { Manifest } from "../files/manifest.ts";
 import { countMemories } from "../memory/memory.ts";
-import type { Turns } from "../workshop/turns.ts";
+import type { Turns } from "../workshop/conversation/turns.ts";
 
 /** What would be sent, to whom, and whether a person has agreed. */
 export interface ConsentStatus {

@@ -6,7 +6,7 @@ import type { Classification } from "../files/classify.ts";
 import type { ManifestEntry } from "../files/manifest.ts";
 import { parseWorkbenchPath, type WorkbenchPath } from "../path/workbench-path.ts";
 import type { Selectable } from "../rows.ts";
-import { headBefore } from "../workshop/turns.ts";
+import { headBefore } from "../workshop/conversation/turns.ts";
 import type { Author, DraftRow, Drafts } from "./drafts.ts";
 import { removeDraft } from "./remove.ts";
 import { changeKind, type DraftView } from "./view.ts";

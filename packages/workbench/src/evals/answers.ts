@@ -5,7 +5,7 @@ import type { CaseResult, EvalCache } from "@benchtop/harness/evals";
 import { callerIdPattern, firstWorkspaceId } from "@benchtop/protocol";
 import type { Store } from "@benchtop/store";
 import { codeOf } from "../path/folder.ts";
-import { journalOf } from "../workshop/journals.ts";
+import { journalOf } from "../workshop/conversation/journals.ts";
 
 const maxEntries = 50_000;
 

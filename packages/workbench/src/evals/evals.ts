@@ -15,7 +15,7 @@ import {
 import { promptScope, type Consent, type ConsentChoice } from "../consent/consent.ts";
 import type { Environment } from "../environment.ts";
 import type { Page, PageInput } from "../page.ts";
-import { journalOf } from "../workshop/journals.ts";
+import { journalOf } from "../workshop/conversation/journals.ts";
 import type { Programs } from "../workshop/programs.ts";
 import { Allowances } from "./allowances.ts";
 import { KeptAnswers } from "./answers.ts";

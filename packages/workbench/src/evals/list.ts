@@ -1,7 +1,7 @@
 import { EvalSummary, type RunEvent, type RunRecord, type RunStatus } from "@benchtop/protocol";
 import type { Store } from "@benchtop/store";
 import type { Page, PageInput } from "../page.ts";
-import { journalOf } from "../workshop/journals.ts";
+import { journalOf } from "../workshop/conversation/journals.ts";
 import { readInput, summaryName } from "./input.ts";
 
 /** One run of a suite, as lists show it; a view of its journal. */

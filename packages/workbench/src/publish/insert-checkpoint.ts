@@ -1,7 +1,7 @@
 import { now, type Environment, type Transaction } from "../environment.ts";
 import type { Manifest } from "../files/manifest.ts";
 import type { Selectable } from "../rows.ts";
-import { headBefore } from "../workshop/turns.ts";
+import { headBefore } from "../workshop/conversation/turns.ts";
 
 export type CheckpointRow = Selectable<"checkpoints">;
 

@@ -14,7 +14,7 @@ import { saving } from "../files/saving.ts";
 import { Names } from "../path/names.ts";
 import { parseWorkbenchPath } from "../path/workbench-path.ts";
 import { conflict, transition, type Transition } from "../published/transition.ts";
-import { goBack, type Turns } from "../workshop/turns.ts";
+import { goBack, type Turns } from "../workshop/conversation/turns.ts";
 import { findCheckpoint, type CheckpointRow } from "./checkpoints.ts";
 
 export interface ChangeCounts {

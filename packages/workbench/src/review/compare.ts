@@ -1,3 +1,4 @@
+import { warningsOfSvg } from "@benchtop/documents/svg";
 import { diffWordsWithSpace } from "diff";
 import { unshown, type Comparison, type DiffLine, type Hunk, type HunkStretch } from "./comparison.ts";
 import type { Stretch } from "./lines.ts";
@@ -8,6 +9,8 @@ export interface CompareInput extends SidesInput {
   readonly contextLines: number;
   /** Only the numbers of lines are wanted. */
   readonly countsOnly: boolean;
+  /** The text is that of an image, which may hold programs. */
+  readonly svg?: boolean;
 }
 
 /** Lines of all hunks together; above it the diff says that it is truncated. */
@@ -26,7 +29,8 @@ export function compareTexts(input: CompareInput): Comparison {
   const facts = { view: "text", oldLineCount: oldLines.length, newLineCount: newLines.length } as const;
   if (input.countsOnly) return { ...facts, ...counts, hunks: [], truncated: false, warnings: [] };
   const hunks = hunksOf(sides, input.contextLines);
-  return { ...facts, ...bounded(hunks, counts), warnings: textWarnings(sides) };
+  const active = input.svg === true ? warningsOfSvg(newLines.join("")) : [];
+  return { ...facts, ...bounded(hunks, counts), warnings: [...active, ...textWarnings(sides)] };
 }
 
 function hunksOf(sides: Sides, context: number): Hunk[] {

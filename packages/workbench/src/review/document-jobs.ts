@@ -5,7 +5,7 @@ import {
   type DocumentComparison,
   type DocumentKind,
 } from "@benchtop/documents";
-import { agentDocumentJobs } from "../workshop/document-jobs.ts";
+import { agentDocumentJobs } from "../workshop/tools/document-jobs.ts";
 
 export interface DocumentsInput {
   /** Null to compare bytes. */

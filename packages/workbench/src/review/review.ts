@@ -8,7 +8,7 @@ import type { Environment } from "../environment.ts";
 import { classifyText } from "../files/classify.ts";
 import type { FileContent } from "../files/files.ts";
 import { parseWorkbenchPath, type WorkbenchPath } from "../path/workbench-path.ts";
-import { journalOf } from "../workshop/journals.ts";
+import { journalOf } from "../workshop/conversation/journals.ts";
 import { unshown, type Comparison, type DiffLine, type HunkStretch } from "./comparison.ts";
 import { DocumentReader } from "./document-reader.ts";
 import { LineCounts, type Pair } from "./line-counts.ts";
@@ -186,7 +186,7 @@ export class Review {
     return (before?.bytes ?? 0) > maxDiffBytes || bytes > maxDiffBytes ? "too-large" : "text";
   }
 
-  async #compare({ before, sha256 }: DraftChange, contextLines: number): Promise<Comparison> {
+  async #compare({ path, before, sha256 }: DraftChange, contextLines: number): Promise<Comparison> {
     const { store, compute, limits } = this.#environment;
     return await compute.run("compareTexts", {
       before: before ? store.blobs.pathOf(before.sha256) : null,
@@ -195,6 +195,7 @@ export class Review {
       maxLines: limits.maxDiffLines,
       timeoutMs: limits.diffTimeoutMs,
       countsOnly: false,
+      svg: /\.svg$/i.test(path),
     });
   }
 

@@ -25,6 +25,14 @@ function warningsOf(before: string, after: string) {
   return warnings.map(({ kind, where }) => [kind, where]);
 }
 
+test("S10 an image that is text is told of where it acts or asks a server, whatever line it is in", () => {
+  const file = join(folder, "image.svg");
+  writeFileSync(file, '<svg><script href="https://evil.example/x.js"/></svg>\n');
+  const input = { before: file, after: file, contextLines: 3, maxLines: 100, timeoutMs: 500, countsOnly: false };
+  const kinds = (svg: boolean) => compareTexts({ ...input, svg }).warnings.map(({ kind }) => kind);
+  expect([kinds(true), kinds(false)]).toEqual([["macro", "external-reference"], []]);
+});
+
 describe("S10 what a person may overlook in a text", () => {
   test.each([
     // The examples of the paper "Trojan Source".

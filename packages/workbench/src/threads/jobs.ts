@@ -6,7 +6,7 @@ import { build, missingBlobs, move, presence, recordStamps, remove, removeOld, s
 import { compareTexts } from "../review/compare.ts";
 import { countLines } from "../review/count-lines.ts";
 import { putBack } from "../review/put-back.ts";
-import { searchTexts } from "../workshop/search.ts";
+import { searchTexts } from "../workshop/tools/search.ts";
 
 /** What a thread can be asked to do: synchronous functions of one plain value. */
 export const jobs = {

@@ -5,11 +5,11 @@ import { contextItemsOf } from "../context-items/context-items.ts";
 import type { Drafts } from "../draft/drafts.ts";
 import type { Environment } from "../environment.ts";
 import { countMemories } from "../memory/memory.ts";
-import { historyOfTurns } from "./conversation.ts";
+import { historyOfTurns } from "./conversation/conversation.ts";
 import { agentInstructions, messageInstructions } from "./instructions.ts";
 import type { Programs } from "./programs.ts";
-import { chooseFiles } from "./told.ts";
-import type { Turns } from "./turns.ts";
+import { chooseFiles } from "./shown-files.ts";
+import type { Turns } from "./conversation/turns.ts";
 
 export type ContextPart = "instructions" | "context-items" | "files" | "conversation" | "memory" | "tools";
 

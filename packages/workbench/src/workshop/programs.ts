@@ -20,15 +20,15 @@ import type { DraftFile } from "../draft/view.ts";
 import type { Environment } from "../environment.ts";
 import { recallFor, toolsOf as memoryToolsOf } from "../memory/memory.ts";
 import { askedIn } from "./asked.ts";
-import { historyOfPrompts, historyOfTurns } from "./conversation.ts";
+import { historyOfPrompts, historyOfTurns } from "./conversation/conversation.ts";
 import { freeze, recordedContext, type FrozenContext } from "./frozen-context.ts";
 import { agentInstructions, messageInstructions } from "./instructions.ts";
 import { candidatesOf, knownOf, recordedCandidates, type Fallback } from "./plan.ts";
-import { planTool } from "./plan-tool.ts";
-import { proposalTool } from "./proposal.ts";
-import { chooseFiles, textOfFiles } from "./told.ts";
-import { fileTools, readingTools } from "./tools.ts";
-import { saidBefore, type Turns } from "./turns.ts";
+import { planTool } from "./tools/plan-tool.ts";
+import { proposalTool } from "./tools/proposal.ts";
+import { chooseFiles, textOfFiles } from "./shown-files.ts";
+import { fileTools, readingTools } from "./tools/file-tools.ts";
+import { saidBefore, type Turns } from "./conversation/turns.ts";
 
 /** Who is asked, and what a person agreed to. */
 export interface Asking {

@@ -19,11 +19,11 @@ import type { Uploads } from "../files/uploads.ts";
 import { askedIn, withText } from "./asked.ts";
 import { keepAttachments, type AttachmentRequest } from "./attachments.ts";
 import { contextUse, type ContextUse } from "./context-use.ts";
-import { journalOf } from "./journals.ts";
+import { journalOf } from "./conversation/journals.ts";
 import { fallbacksOf, resolvedIfThere, resolvePlan } from "./plan.ts";
 import type { Asking, Programs } from "./programs.ts";
-import { Rewinding, type Rewound } from "./rewinding.ts";
-import { turnKinds, type Conversation, type Turns } from "./turns.ts";
+import { Rewinding, type Rewound } from "./conversation/rewinding.ts";
+import { turnKinds, type Conversation, type Turns } from "./conversation/turns.ts";
 
 type In<Method extends (...input: never) => unknown> = Parameters<Method>[0];
 

@@ -1,5 +1,5 @@
-import { now, type Database, type Environment, type Transaction } from "../environment.ts";
-import type { Selectable } from "../rows.ts";
+import { now, type Database, type Environment, type Transaction } from "../../environment.ts";
+import type { Selectable } from "../../rows.ts";
 
 /** A conversation is one of a workspace; the same id in another is another. */
 export interface Conversation {

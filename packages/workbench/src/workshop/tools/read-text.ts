@@ -1,8 +1,8 @@
 import { documentKindOf } from "@benchtop/documents";
 import { BenchtopError } from "@benchtop/protocol";
-import type { DraftFile, DraftView } from "../draft/view.ts";
-import type { Environment } from "../environment.ts";
-import { parseWorkbenchPath } from "../path/workbench-path.ts";
+import type { DraftFile, DraftView } from "../../draft/view.ts";
+import type { Environment } from "../../environment.ts";
+import { parseWorkbenchPath } from "../../path/workbench-path.ts";
 
 /** A larger file is not searched, nor read as a whole into memory for a model. */
 export const readableBytes = 20_000_000;

@@ -1,11 +1,11 @@
 import type { Tool, ToolContext, ToolOutput } from "@benchtop/harness";
 import { BenchtopError, newId, type EventInput, type Json } from "@benchtop/protocol";
 import { z } from "zod";
-import { applyChanges, type PathChange } from "../draft/apply.ts";
-import type { Drafts } from "../draft/drafts.ts";
-import type { DraftView } from "../draft/view.ts";
-import type { Environment } from "../environment.ts";
-import { parseWorkbenchPath } from "../path/workbench-path.ts";
+import { applyChanges, type PathChange } from "../../draft/apply.ts";
+import type { Drafts } from "../../draft/drafts.ts";
+import type { DraftView } from "../../draft/view.ts";
+import type { Environment } from "../../environment.ts";
+import { parseWorkbenchPath } from "../../path/workbench-path.ts";
 import { authorOf, takeBack } from "./draft-changes.ts";
 import { applyEdit } from "./edit.ts";
 import { inputSchema, schemaObject } from "./schema-object.ts";

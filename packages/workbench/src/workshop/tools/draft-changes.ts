@@ -1,5 +1,5 @@
 import type { CompensationContext, ToolContext } from "@benchtop/harness";
-import type { Drafts } from "../draft/drafts.ts";
+import type { Drafts } from "../../draft/drafts.ts";
 
 /** Who a change of a tool call is by. */
 export function authorOf({ runId, callId }: Pick<ToolContext, "runId" | "callId">) {

@@ -1,4 +1,4 @@
-import type { Marks } from "../comparison.ts";
+import type { Marks } from "./comparison.ts";
 
 /** Two sequences side by side: indices into each, null where one side has nothing. In the order of reading. */
 export type Aligned = readonly [before: number | null, after: number | null][];
@@ -17,7 +17,8 @@ export function align(
   let left = 0;
   let right = 0;
   for (const [i, j] of [...common(before, after), [before.length, after.length] as const]) {
-    aligned.push(...pairAlike(left, i, right, j, alike));
+    // Not spread into one call: a long gap would be more arguments than a call takes.
+    for (const pair of pairAlike(left, i, right, j, alike)) aligned.push(pair);
     if (i < before.length || j < after.length) aligned.push([i, j]);
     left = i + 1;
     right = j + 1;

@@ -1,11 +1,11 @@
 import type { Tool, ToolContext, ToolOutput } from "@benchtop/harness";
 import { documentKindOf, type DocumentKind } from "@benchtop/documents";
 import { BenchtopError } from "@benchtop/protocol";
-import type { Drafts, Written } from "../draft/drafts.ts";
-import type { DraftFile } from "../draft/view.ts";
-import type { Environment } from "../environment.ts";
-import { parseWorkbenchPath } from "../path/workbench-path.ts";
-import { whyKilled } from "../review/document-reader.ts";
+import type { Drafts, Written } from "../../draft/drafts.ts";
+import type { DraftFile } from "../../draft/view.ts";
+import type { Environment } from "../../environment.ts";
+import { parseWorkbenchPath } from "../../path/workbench-path.ts";
+import { whyKilled } from "../../review/document-reader.ts";
 import { authorOf, takeBack } from "./draft-changes.ts";
 import { inputSchema } from "./schema-object.ts";
 

@@ -1,12 +1,12 @@
 import { BenchtopError, newId, type Json, type RunRecord } from "@benchtop/protocol";
 import type { RunOutcome, RunScope } from "@benchtop/harness";
-import type { Catalogue, WorkbenchRow } from "../catalogue/catalogue.ts";
-import type { Agents } from "../draft/agents.ts";
-import { applyChanges, type PathChange } from "../draft/apply.ts";
-import type { DraftState, Drafts } from "../draft/drafts.ts";
-import { DraftView } from "../draft/view.ts";
-import type { Environment } from "../environment.ts";
-import { askedIn } from "./asked.ts";
+import type { Catalogue, WorkbenchRow } from "../../catalogue/catalogue.ts";
+import type { Agents } from "../../draft/agents.ts";
+import { applyChanges, type PathChange } from "../../draft/apply.ts";
+import type { DraftState, Drafts } from "../../draft/drafts.ts";
+import { DraftView } from "../../draft/view.ts";
+import type { Environment } from "../../environment.ts";
+import { askedIn } from "../asked.ts";
 import { goBack, turnKinds, type Turn, type Turns } from "./turns.ts";
 
 interface Rewind {

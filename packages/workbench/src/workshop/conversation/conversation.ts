@@ -1,8 +1,8 @@
 import { continued, runMessages } from "@benchtop/harness";
 import type { Message, RunEvent, RunRecord, RunStatus } from "@benchtop/protocol";
 import type { Store } from "@benchtop/store";
-import { decodeCursor, encodeCursor, type Page, type PageInput } from "../page.ts";
-import { askedIn } from "./asked.ts";
+import { decodeCursor, encodeCursor, type Page, type PageInput } from "../../page.ts";
+import { askedIn } from "../asked.ts";
 import { journalOf } from "./journals.ts";
 import { turnKinds, type Conversation, type Turns } from "./turns.ts";
 

@@ -1,12 +1,12 @@
 import type { Tool, ToolContext, ToolOutput } from "@benchtop/harness";
-import type { Drafts, Written } from "../draft/drafts.ts";
-import type { DraftFile, DraftView } from "../draft/view.ts";
-import type { Environment } from "../environment.ts";
-import { parseWorkbenchPath } from "../path/workbench-path.ts";
+import type { Drafts, Written } from "../../draft/drafts.ts";
+import type { DraftFile, DraftView } from "../../draft/view.ts";
+import type { Environment } from "../../environment.ts";
+import { parseWorkbenchPath } from "../../path/workbench-path.ts";
 import { applyEdit } from "./edit.ts";
 import { documentReadingTools, documentWritingTools } from "./document-tools.ts";
 import { authorOf, takeBack } from "./draft-changes.ts";
-import { listLine } from "./instructions.ts";
+import { listLine } from "../instructions.ts";
 import { readableBytes, readText } from "./read-text.ts";
 import { inputSchema } from "./schema-object.ts";
 
