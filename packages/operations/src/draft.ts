@@ -344,7 +344,7 @@ export const draftOperations = {
     method: "DELETE",
     path: "/api/v1/workbenches/{workbenchId}/checkpoints/{checkpointId}",
     permission: "workbenches:write",
-    summary: "Remove a checkpoint. What it alone kept is removed from the disk after a while.",
+    summary: "Remove a checkpoint. What it alone kept leaves the disk when runs are pruned next.",
     input: z.object({ ...ref, checkpointId: z.string().min(1).max(100) }),
     output: Empty,
     errors: ["NOT_FOUND"],

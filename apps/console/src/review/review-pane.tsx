@@ -44,7 +44,11 @@ export function ReviewPane(props: {
 }) {
   const { workbench, running, onPath } = props;
   const { workbenchId } = workbench;
-  const changeSet = useQuery(query("review.getChangeSet", { workbenchId }));
+  const changeSet = useQuery({
+    ...query("review.getChangeSet", { workbenchId }),
+    // Lines of long lists are counted after the first answer.
+    refetchInterval: ({ state }) => (state.data?.changes.some(isUncounted) === true ? 1000 : false),
+  });
   const ordered = useMemo(() => orderChanges(changeSet.data?.changes ?? []), [changeSet.data]);
   const { filter, setFilter } = useChangeFilter();
   const [pane, width] = useWidth();
@@ -346,6 +350,10 @@ export function ReviewPane(props: {
       )}
     </section>
   );
+}
+
+function isUncounted({ view, linesAdded }: Change): boolean {
+  return view === "text" && linesAdded === null;
 }
 
 function Totals(props: { readonly changes: readonly Change[] }) {
