@@ -1,6 +1,7 @@
 import { createHash } from "node:crypto";
 import { Readable } from "node:stream";
-import { documentKindOf, type DocumentComparison, type DocumentKind } from "@benchtop/documents";
+import type { DocumentComparison, DocumentKind } from "@benchtop/documents";
+import { documentKindOf } from "@benchtop/documents/kinds";
 import { BenchtopError } from "@benchtop/protocol";
 import type { Environment } from "../environment.ts";
 import type { FileContent } from "../files/files.ts";

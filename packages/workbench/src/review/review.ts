@@ -1,4 +1,5 @@
-import { documentKindOf, type DocumentComparison, type DocumentKind, type ReviewWarning } from "@benchtop/documents";
+import type { DocumentComparison, DocumentKind, ReviewWarning } from "@benchtop/documents";
+import { documentKindOf } from "@benchtop/documents/kinds";
 import { BenchtopError } from "@benchtop/protocol";
 import type { Catalogue } from "../catalogue/catalogue.ts";
 import { isAccepted, marksOf, type Marks } from "../draft/marks.ts";

@@ -1,5 +1,6 @@
 import type { Tool, ToolContext, ToolOutput } from "@benchtop/harness";
-import { documentKindOf, type DocumentKind } from "@benchtop/documents";
+import type { DocumentKind } from "@benchtop/documents";
+import { documentKindOf } from "@benchtop/documents/kinds";
 import { BenchtopError } from "@benchtop/protocol";
 import type { Drafts, Written } from "../../draft/drafts.ts";
 import type { DraftFile } from "../../draft/view.ts";

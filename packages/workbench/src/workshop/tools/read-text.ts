@@ -1,4 +1,4 @@
-import { documentKindOf } from "@benchtop/documents";
+import { documentKindOf } from "@benchtop/documents/kinds";
 import { BenchtopError } from "@benchtop/protocol";
 import type { DraftFile, DraftView } from "../../draft/view.ts";
 import type { Environment } from "../../environment.ts";
