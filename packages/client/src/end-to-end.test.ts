@@ -118,7 +118,8 @@ test("an agent edits files in a Draft, a person reviews, publishes and restores 
   expect(await readFile(join(publishedDir, "data.csv"), "utf8")).toContain("total,900");
 
   const { items: conversation } = await client.call("workshop.conversation", { workbenchId });
-  expect(conversation.map(({ kind }) => kind)).toEqual(["restore", "publish", "agent"]);
+  // What led to the publish went with it.
+  expect(conversation.map(({ kind }) => kind)).toEqual(["restore"]);
   for (const { runId } of (await client.call("runs.list", {})).items) {
     expect(await client.call("runs.verify", { runId })).toMatchObject({ ok: true, violations: [] });
   }

@@ -28,7 +28,7 @@ const frame = Buffer.from([8, 0, 100, 0, 200, 1, 1, 0x11, 0]);
 const exif = (orientation: number, little: boolean): Buffer => {
   const tiff = little
     ? "49492a0008000000010012010300010000000x00000000000000"
-    : "4d4d002a00000008000101120003000000010 0x000000000000";
+    : "4d4d002a0000000800010112000300000001000x000000000000";
   const hex = tiff.replace("x", String(orientation));
   return Buffer.concat([Buffer.from("Exif\0\0"), Buffer.from(hex, "hex")]);
 };
