@@ -96,6 +96,8 @@ describe("W3 a provider by its preset", () => {
       model: "ours/echo-tools",
       fallbacks: ["ours/workbench-model"],
       task: "List the files.",
+      // The price that another test set is a thousand times a real one.
+      contract: { maxCostMicros: 500_000_000 },
     });
     const events = [];
     for await (const event of client.follow(runId)) events.push(event);
