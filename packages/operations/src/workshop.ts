@@ -155,6 +155,7 @@ export const workshopOperations = {
     output: TurnStarted,
     errors: [
       "NOT_FOUND",
+      "EGRESS_CONSENT_REQUIRED",
       "RUN_REPLAYED",
       "PROVIDER_NOT_CONFIGURED",
       "CONFLICT_PUBLISHED_CHANGED",

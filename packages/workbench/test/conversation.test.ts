@@ -279,6 +279,10 @@ describe("S12 regenerate and switch model", () => {
     await expect(
       stage.workbenches.regenerate({ workbenchId, model: "nobody/x", discardEdits: false, userId: "someone" }),
     ).rejects.toMatchObject({ code: "PROVIDER_NOT_CONFIGURED" });
+    await expect(
+      stage.workbenches.regenerate({ workbenchId, model: "far/large", discardEdits: false, userId: "someone" }),
+    ).rejects.toMatchObject({ code: "EGRESS_CONSENT_REQUIRED", info: { detail: { host: "models.invalid" } } });
+    expect(stage.sent.every(({ host }) => host.startsWith("127.0.0.1"))).toBe(true);
     expect(await kindsOf(stage, workbenchId)).toEqual(["agent"]);
   });
 

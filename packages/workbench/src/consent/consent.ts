@@ -208,6 +208,22 @@ export class Consent implements ConsentPort {
     return await this.isConsented({ ...asked, ...(workbenchId !== undefined && { workbenchId }) });
   }
 
+  /** Whether a run that began now could call this model, with this choice. Nothing is taken or kept. */
+  async wouldAdmit(
+    row: WorkbenchRow,
+    model: ResolvedModel,
+    scope: Scope,
+    choice: ConsentChoice | undefined,
+  ): Promise<boolean> {
+    const { workspaceId, providerId, modelId } = model;
+    const grant: Grant = { workspaceId, workbenchId: row.id, providerId, modelId, scopeHash: scope.hash };
+    return (
+      model.local ||
+      (choice !== undefined && covers(choice, grant)) ||
+      (await this.isConsented({ ...grant, workbenchId: row.id }))
+    );
+  }
+
   /** The run has ended: what was agreed to for it alone is over. */
   forget(runId: string): void {
     this.#once.delete(runId);
@@ -292,6 +308,32 @@ export class Consent implements ConsentPort {
       .executeTakeFirst();
     return JSON.stringify(row ?? null);
   }
+}
+
+/** What is told instead of sending anything. */
+export function consentRequired(
+  { providerId, modelId, host }: ResolvedModel,
+  scope: Scope,
+  workbenchId: string | undefined,
+  choice: ConsentChoice | undefined,
+): BenchtopError {
+  const { fileCount, totalBytes } = scope;
+  const shown = choice?.scopeHash;
+  const kind = workbenchId === undefined ? "attached file" : "file";
+  const files = `${fileCount} ${kind}${fileCount === 1 ? "" : "s"} (${totalBytes} bytes)`;
+  const prompt = fileCount === 0 ? "this prompt" : `this prompt and ${files}`;
+  const what = workbenchId === undefined ? prompt : files;
+  const message =
+    shown !== undefined && shown !== scope.hash
+      ? "The files changed since you agreed. Look at what would be sent now, then agree again."
+      : `Nothing was sent: showing ${what} to ${modelId} at ${host} needs your consent.`;
+  return new BenchtopError("EGRESS_CONSENT_REQUIRED", message, {
+    phase: "workshop",
+    providerId,
+    modelId,
+    ...(workbenchId !== undefined && { workbenchId }),
+    detail: { scopeHash: scope.hash, fileCount, totalBytes, host },
+  });
 }
 
 function covers({ scopeHash, models }: ConsentChoice, grant: Grant): boolean {

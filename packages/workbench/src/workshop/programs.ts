@@ -13,7 +13,14 @@ import type { ResolvedModel } from "@benchtop/models";
 import { BenchtopError, type Json, type Message, type RunInit } from "@benchtop/protocol";
 import { workspaceOf } from "@benchtop/runs";
 import type { Catalogue } from "../catalogue/catalogue.ts";
-import { promptScope, workbenchScope, type Consent, type ConsentChoice, type Scope } from "../consent/consent.ts";
+import {
+  consentRequired,
+  promptScope,
+  workbenchScope,
+  type Consent,
+  type ConsentChoice,
+  type Scope,
+} from "../consent/consent.ts";
 import { contextItemsOf, itemHash } from "../context-items/context-items.ts";
 import type { Drafts } from "../draft/drafts.ts";
 import type { DraftFile } from "../draft/view.ts";
@@ -201,27 +208,12 @@ export class Programs {
     const { workbenchId } = run.init;
     const asking = { runId: run.runId, workbenchId, userId };
     if (await this.#parts.consent.admit(asking, model, scope, choice)) return;
-    const { providerId, modelId, host } = model;
+    const { providerId, modelId } = model;
     const { fileCount, totalBytes } = scope;
     if (!run.past) {
       await run.emit({ type: "ConsentRequired", providerId, modelId, scopeHash: scope.hash, fileCount, totalBytes });
     }
-    const shown = choice?.scopeHash;
-    const kind = workbenchId === undefined ? "attached file" : "file";
-    const files = `${fileCount} ${kind}${fileCount === 1 ? "" : "s"} (${totalBytes} bytes)`;
-    const prompt = fileCount === 0 ? "this prompt" : `this prompt and ${files}`;
-    const what = workbenchId === undefined ? prompt : files;
-    const message =
-      shown !== undefined && shown !== scope.hash
-        ? "The files changed since you agreed. Look at what would be sent now, then agree again."
-        : `Nothing was sent: showing ${what} to ${modelId} at ${host} needs your consent.`;
-    throw new BenchtopError("EGRESS_CONSENT_REQUIRED", message, {
-      phase: "workshop",
-      providerId,
-      modelId,
-      ...(workbenchId !== undefined && { workbenchId }),
-      detail: { scopeHash: scope.hash, fileCount, totalBytes, host },
-    });
+    throw consentRequired(model, scope, workbenchId, choice);
   }
 }
 

@@ -11,7 +11,7 @@ import {
 } from "@benchtop/protocol";
 import { workspaceOf, type Program, type RunStart } from "@benchtop/runs";
 import type { Catalogue } from "../catalogue/catalogue.ts";
-import type { Consent, ConsentChoice } from "../consent/consent.ts";
+import { consentRequired, type Consent, type ConsentChoice } from "../consent/consent.ts";
 import type { Agents } from "../draft/agents.ts";
 import type { Drafts } from "../draft/drafts.ts";
 import type { Environment } from "../environment.ts";
@@ -170,7 +170,8 @@ export class Workshop {
   /** Takes the newest turn back, and asks the same again, of another model where one is named. */
   async regenerate(request: RegenerateRequest): Promise<StartedRun> {
     const { workbenchId, userId, discardEdits } = request;
-    const { id, workspace_id: workspaceId, session_id: sessionId, memory } = await this.#catalogue.find(workbenchId);
+    const row = await this.#catalogue.find(workbenchId);
+    const { id, workspace_id: workspaceId, session_id: sessionId, memory } = row;
     const newest = await this.#rewinding.newestTurn(id);
     if (request.turnRunId !== undefined && request.turnRunId !== newest) {
       throw new BenchtopError("VALIDATION_FAILED", "Only the newest turn can be asked again. Undo to this one first.", {
@@ -184,7 +185,11 @@ export class Workshop {
     const asked = askedIn(init.input);
     const fallbacks = request.fallbacks ?? asked.fallbacks.filter((ref) => ref !== model);
     // Whatever would refuse the new turn does so before the old one goes.
-    await resolvePlan(this.#providers, workspaceId, model, fallbacks);
+    const plan = await resolvePlan(this.#providers, workspaceId, model, fallbacks);
+    const scope = await this.#consent.scopeOf(row);
+    if (!(await this.#consent.wouldAdmit(row, plan.model, scope, request.consent))) {
+      throw consentRequired(plan.model, scope, id, request.consent);
+    }
     await this.#rewinding.toMessage({ workbenchId: id, runId: newest, discardEdits, userId });
     const text = withText({}, init.kind, asked.text) as Record<string, Json>;
     const input = { ...text, regenerates: newest, ...plannedIn({ fallbacks }), ...(memory === 1 && { memory: true }) };
