@@ -5,8 +5,8 @@ export default defineConfig({
   test: {
     include: ["packages/*/{src,test}/**/*.test.ts", "apps/*/{src,test}/**/*.test.ts", "test/**/*.test.ts"],
     pool: "forks",
-    // Half of the time is waiting for disks and other processes: one worker a core leaves the machine idle.
-    maxWorkers: Math.max(2, availableParallelism() - 1),
+    // A third of the time is waiting for disks and other processes: one worker a core leaves the machine idle.
+    maxWorkers: Math.max(3, availableParallelism()),
     testTimeout: 30_000,
     hookTimeout: 60_000,
     // One second, the usual patience of polling, is too little for a machine that runs other files beside.
