@@ -214,9 +214,7 @@ describe("Edits of text documents", () => {
 
   test("comment on a paragraph, in a document with comments and in one without", async () => {
     for (const name of ["comments", "letter"]) {
-      // oxlint-disable-next-line no-await-in-loop -- One document after the other.
       const { before, after } = await edited(name, { edit: "add-comment", at: "p1", text: "Look at this." });
-      // oxlint-disable-next-line no-await-in-loop -- As above.
       expect(await changes(before, after)).toEqual([["added", null, "Benchtop: Look at this."]]);
     }
   });
@@ -413,7 +411,6 @@ describe("S10: comparisons of text documents", () => {
     const broken = OfficePackage.open(good);
     broken.put("word/document.xml", '<!DOCTYPE a [<!ENTITY b "c">]><a>&b;</a>');
     for (const bytes of [good.slice(0, 1000), broken.save(), new Uint8Array(), Buffer.from("PK\u0003\u0004")]) {
-      // oxlint-disable-next-line no-await-in-loop -- One after the other.
       const comparison = await compared(good, bytes);
       expect(comparison.kind).toBe("bytes");
       expect(comparison.warnings[0]?.kind).toBe("unreadable");
@@ -432,7 +429,6 @@ describe("Descriptions of text documents", () => {
     let part: string | undefined;
     let lines: string[] = [];
     for (let calls = 0; calls < 20; calls++) {
-      // oxlint-disable-next-line no-await-in-loop -- Each part names the next.
       const text = await described(bytes, part);
       expect(text.length).toBeLessThan(60_100);
       part = /\(More follows: ask for part "([^"]+)"\.\)$/.exec(text)?.[1];
@@ -469,7 +465,6 @@ describe.runIf(hasLibreOffice)("LibreOffice", () => {
     const files = new Map<string, Uint8Array>();
     for (const file of names) {
       const name = basename(file, ".docx");
-      // oxlint-disable-next-line no-await-in-loop -- One document after the other.
       const { address, text } = await firstParagraph(await fixture(name));
       const edits = [
         { edit: "set-text", at: address, text: `${text} MARK-${name}` },
@@ -477,7 +472,6 @@ describe.runIf(hasLibreOffice)("LibreOffice", () => {
         { edit: "add-table", rows: [[`CELL-${name}`, "b"], ["c"]] },
         { edit: "add-comment", at: address, text: "A comment." },
       ];
-      // oxlint-disable-next-line no-await-in-loop -- As above.
       files.set(name, (await edited(name, ...edits)).after);
     }
     const empty = await createDocument({ kind: "document", path: "new.docx" });
@@ -489,7 +483,6 @@ describe.runIf(hasLibreOffice)("LibreOffice", () => {
     ];
     files.set("created", (await editDocument({ kind: "document", bytes: empty, path: "new.docx", edits })).bytes);
     for (const [name, bytes] of files) {
-      // oxlint-disable-next-line no-await-in-loop -- Small files.
       await writeFile(join(work, `${name}.docx`), bytes);
     }
     await convert(
@@ -498,7 +491,6 @@ describe.runIf(hasLibreOffice)("LibreOffice", () => {
       work,
     );
     for (const name of files.keys()) {
-      // oxlint-disable-next-line no-await-in-loop -- Small files.
       const text = await readFile(join(work, `${name}.txt`), "utf8");
       for (const said of ["MARK", "NEW", "CELL"]) expect(text).toContain(`${said}-${name}`);
     }

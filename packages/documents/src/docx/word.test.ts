@@ -185,7 +185,6 @@ describe("S10: documents that were made to deceive", () => {
     const known = word(alternatives("w14", "harmful", "harmless"));
     expect((await lines(known)).at(-1)).toBe('p1 [paragraph] "harmful"');
     for (const bytes of [unknown, known]) {
-      // oxlint-disable-next-line no-await-in-loop -- One after the other.
       expect(await warnings(bytes)).toEqual([expect.stringContaining("different things to different programs")]);
     }
     expect(await warnings(word(alternatives("w14", "same", "same")))).toEqual([]);
