@@ -92,7 +92,9 @@ function changed<Item extends { readonly change: string }>(items: readonly Item[
 }
 
 function cellText({ text, formula }: { readonly text: string; readonly formula: string | null }): string {
-  return formula === null ? text : `${text} (=${formula})`;
+  if (formula === null) return text;
+  // A value that depends on what was changed is not kept: the program that opens the file computes it.
+  return text === "" ? `=${formula}` : `${text} (=${formula})`;
 }
 
 /** 1 is A, 27 is AA. */

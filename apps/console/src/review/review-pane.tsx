@@ -363,8 +363,12 @@ function Totals(props: { readonly changes: readonly Change[] }) {
   return (
     <span className="tabular flex gap-1.5 text-sm text-muted">
       {formatCount(props.changes.length, "file")}
-      <span className="text-good">+{formatNumber(added)}</span>
-      <span className="text-bad">−{formatNumber(removed)}</span>
+      {added + removed > 0 && (
+        <>
+          <span className="text-good">+{formatNumber(added)}</span>
+          <span className="text-bad">−{formatNumber(removed)}</span>
+        </>
+      )}
     </span>
   );
 }

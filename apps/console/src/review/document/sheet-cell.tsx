@@ -47,11 +47,16 @@ export function CellText(props: { readonly cell: Cell; readonly whole: SheetRow[
   );
 }
 
-/** As it is shown; where only the formula differs, the formula. */
+/** As it is shown; where only the formula differs, or nobody has computed it yet, the formula. */
 function Content(props: { readonly content: CellContent; readonly other?: CellContent }) {
   const { content, other } = props;
-  if (other !== undefined && other.text === content.text && content.formula !== null) return `=${content.formula}`;
+  if (content.formula !== null && (isUncomputed(content) || other?.text === content.text)) return `=${content.formula}`;
   return content.text;
+}
+
+/** A value that depends on what was changed is not kept: the program that opens the file computes it. */
+function isUncomputed({ text, formula }: CellContent): boolean {
+  return text === "" && formula !== null;
 }
 
 export function align(content: CellContent): string {
@@ -130,7 +135,9 @@ function Value(props: { readonly name: string; readonly content: CellContent | n
           <span className="text-faint">empty</span>
         ) : (
           <>
-            <span className={classes("font-medium", name === "Before" && "line-through")}>{content.text}</span>
+            <span className={classes("font-medium", name === "Before" && "line-through")}>
+              {isUncomputed(content) ? <span className="text-faint">computed when opened</span> : content.text}
+            </span>
             {content.formula !== null && <code className="ml-1.5 text-xs text-muted">={content.formula}</code>}
           </>
         )}
