@@ -155,6 +155,11 @@ test("S8 a host of the local network is approved by the operator alone, for this
   await expect(admin.call("egressExceptions.revoke", { host })).rejects.toMatchObject({ code: "PERMISSION_DENIED" });
   expect(await admin.call("providers.add", lab)).toMatchObject({ local: false });
   await client.call("egressExceptions.revoke", { host });
+  const audit = (await client.call("audit.list", {})).items.filter(({ event }) => event.startsWith("egress."));
+  expect(audit.map(({ event, subjectName }) => [event, subjectName])).toEqual([
+    ["egress.revoked", host],
+    ["egress.approved", host],
+  ]);
   await expect(client.call("providers.test", { name: "lab" })).rejects.toMatchObject({
     code: "EGRESS_BLOCKED_BY_POLICY",
   });

@@ -11,6 +11,9 @@ export interface EgressException {
   readonly createdAt: string;
 }
 
+/** Writes the change down elsewhere, in the same transaction. */
+export type RecordChange = (db: Store["db"], host: string) => Promise<void>;
+
 /**
  * The rows of `egress_exceptions`. The gate asks for one at every request, and nothing is kept in memory in between: what is
  * taken back here or by another process is closed from the next request on.
@@ -39,28 +42,40 @@ export class EgressExceptions {
   }
 
   /** Approving again changes the note. Throws `VALIDATION_FAILED` for what is no `host:port`, `EGRESS_BLOCKED_BY_POLICY` for a host that can never be approved. */
-  async approve(workspaceId: string, input: { host: string; note: string; userId: string }): Promise<EgressException> {
+  async approve(
+    workspaceId: string,
+    input: { host: string; note: string; userId: string },
+    record?: RecordChange,
+  ): Promise<EgressException> {
     const host = approvedHost(input.host);
     const row = { note: input.note.trim(), approved_by: input.userId, created_at: new Date().toISOString() };
-    await this.#store.db
-      .insertInto("egress_exceptions")
-      .values({ workspace_id: workspaceId, host, ...row })
-      .onConflict((conflict) => conflict.columns(["workspace_id", "host"]).doUpdateSet(row))
-      .execute();
+    await this.#store.db.transaction().execute(async (transaction) => {
+      await transaction
+        .insertInto("egress_exceptions")
+        .values({ workspace_id: workspaceId, host, ...row })
+        .onConflict((conflict) => conflict.columns(["workspace_id", "host"]).doUpdateSet(row))
+        .execute();
+      await record?.(transaction, host);
+    });
     await this.#store.flush();
     return { host, note: row.note, approvedBy: row.approved_by, createdAt: row.created_at };
   }
 
   /** Throws `NOT_FOUND`. */
-  async revoke(workspaceId: string, host: string): Promise<void> {
-    const { numDeletedRows } = await this.#store.db
-      .deleteFrom("egress_exceptions")
-      .where("workspace_id", "=", workspaceId)
-      .where("host", "=", host.trim().toLowerCase())
-      .executeTakeFirstOrThrow();
+  async revoke(workspaceId: string, written: string, record?: RecordChange): Promise<void> {
+    const host = written.trim().toLowerCase();
+    await this.#store.db.transaction().execute(async (transaction) => {
+      const { numDeletedRows } = await transaction
+        .deleteFrom("egress_exceptions")
+        .where("workspace_id", "=", workspaceId)
+        .where("host", "=", host)
+        .executeTakeFirstOrThrow();
+      if (numDeletedRows === 0n) {
+        throw new BenchtopError("NOT_FOUND", "No such host of the local network is approved.", { phase: "settings" });
+      }
+      await record?.(transaction, host);
+    });
     await this.#store.flush();
-    if (numDeletedRows > 0n) return;
-    throw new BenchtopError("NOT_FOUND", "No such host of the local network is approved.", { phase: "settings" });
   }
 
   /** `host` as `approvableHost` of the egress package writes it. */

@@ -38,6 +38,8 @@ export const accessEvents = [
   "workspace.created",
   "workspace.renamed",
   "workspace.deleted",
+  "egress.approved",
+  "egress.revoked",
 ] as const;
 export type AccessEventName = (typeof accessEvents)[number];
 

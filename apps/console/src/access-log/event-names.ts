@@ -18,4 +18,6 @@ export const eventNames: Readonly<Record<AccessEventName, { readonly label: stri
   "workspace.created": { label: "Workspace made", tone: "accent" },
   "workspace.renamed": { label: "Workspace renamed", tone: "neutral" },
   "workspace.deleted": { label: "Workspace deleted", tone: "draft" },
+  "egress.approved": { label: "Local host approved", tone: "accent" },
+  "egress.revoked": { label: "Local host revoked", tone: "draft" },
 };

@@ -1,5 +1,7 @@
-import type { workshopOperations } from "@benchtop/operations";
+import type { Identity, workshopOperations } from "@benchtop/operations";
 import type { HandlersOf } from "../api/handler.ts";
+import { recordAccess } from "../identity/access-log.ts";
+import type { Database } from "../identity/lookup.ts";
 import { downloadOf } from "./download.ts";
 import type { Services } from "./services.ts";
 
@@ -32,11 +34,23 @@ export function workshopHandlers({
     },
     "egressExceptions.list": async (_, { identity }) => ({ items: await egressExceptions.list(identity.workspaceId) }),
     "egressExceptions.approve": (input, { identity }) =>
-      egressExceptions.approve(identity.workspaceId, { ...input, userId: identity.userId }),
+      egressExceptions.approve(
+        identity.workspaceId,
+        { ...input, userId: identity.userId },
+        inAudit("egress.approved", identity),
+      ),
     "egressExceptions.revoke": async ({ host }, { identity }) => {
-      await egressExceptions.revoke(identity.workspaceId, host);
+      await egressExceptions.revoke(identity.workspaceId, host, inAudit("egress.revoked", identity));
       return {};
     },
     "egress.listEvents": (input, { identity }) => egressLog.list({ ...input, workspaceId: identity.workspaceId }),
   };
+}
+
+/** What the operator opens and closes is told in the audit, with the change. */
+function inAudit(
+  event: "egress.approved" | "egress.revoked",
+  { workspaceId, userId: actorId }: Identity,
+): (db: Database, host: string) => Promise<void> {
+  return (db, host) => recordAccess(db, { event, workspaceId, actorId, subjectId: host, subjectName: host });
 }
