@@ -90,7 +90,7 @@ function callOf(operation: ApiOperation, given: Input): readonly string[] {
       return ["const { sha256 } = await client.upload(bytes);"];
     case "download":
       return [
-        `const file = await client.${operation.id === "evals.report" ? "downloadReport" : "download"}(${input});`,
+        `const file = await client.downloadFrom(${JSON.stringify(operation.id)}, ${input});`,
         "await writeFile(name, file.body);",
       ];
     default:

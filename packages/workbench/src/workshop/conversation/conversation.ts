@@ -80,7 +80,9 @@ export async function historyOfTurns(
   for (let from = before; from !== null && earlier.length < rememberedRuns;) {
     const page = await turns.chain(place, from, rememberedRuns);
     for (const { run_id, kind } of page) {
-      if (turnKinds.has(kind) && !except.includes(run_id) && earlier.length < rememberedRuns) earlier.push(run_id);
+      if (!turnKinds.has(kind) || except.includes(run_id) || earlier.length >= rememberedRuns) continue;
+      // A turn that waits for a person has not been said to its end.
+      if ((await store.ledger.get(run_id))?.status !== "pending") earlier.push(run_id);
     }
     from = page.at(-1)?.previous_run_id ?? null;
   }

@@ -159,8 +159,9 @@ export class Rewinding {
       });
     }
     for (const { run_id, kind } of turns.toReversed()) {
-      if (kind !== "publish" && kind !== "restore") continue;
       const run = await this.#environment.store.ledger.get(run_id);
+      if (run?.status === "pending") throw waiting(workbenchId, run_id);
+      if (kind !== "publish" && kind !== "restore") continue;
       if (run?.status !== "success") continue;
       const checkpoint = await this.#environment.store.db
         .selectFrom("checkpoints")
@@ -229,4 +230,13 @@ export class Rewinding {
     if (started?.type !== "RunStarted" || !turnKinds.has(started.kind)) return null;
     return askedIn(started.input).text || null;
   }
+}
+
+/** Resumed later, it would change the Draft for a conversation that does not hold it any more. */
+function waiting(workbenchId: string, runId: string): BenchtopError {
+  return new BenchtopError(
+    "VALIDATION_FAILED",
+    `A turn that would be taken back is not over: run ${runId} waits for a decision. Decide, or abort it.`,
+    { phase: "workshop", subphase: "run_waiting", actions: ["retry"], retryable: true, workbenchId, runId },
+  );
 }
