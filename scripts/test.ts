@@ -12,6 +12,8 @@ export interface Outcome {
   readonly passed: number;
   readonly failed: number;
   readonly skipped: number;
+  /** What failed, and why; a suite that shows it by itself names nothing here. */
+  readonly failures?: readonly string[];
 }
 
 interface Suite {
@@ -32,6 +34,7 @@ const started = performance.now();
 provideSystem();
 const total = { passed: 0, failed: 0, skipped: 0 };
 const summary: string[] = [];
+const failures: string[] = [];
 for (const suite of suites) {
   console.log(`\n── ${suite.name}`);
   const begun = performance.now();
@@ -39,10 +42,13 @@ for (const suite of suites) {
   total.passed += outcome.passed;
   total.failed += outcome.failed;
   total.skipped += outcome.skipped;
+  failures.push(...(outcome.failures ?? []));
   const seconds = ((performance.now() - begun) / 1000).toFixed(1);
   summary.push(`${outcome.failed > 0 ? "FAIL" : "ok  "} ${suite.name}: ${counts(outcome)} (${seconds} s)`);
 }
 console.log(`\n${summary.join("\n")}\n${((performance.now() - started) / 1000).toFixed(0)} s in all\n`);
+// Last, so that they are in whatever part of a long output is kept.
+for (const failure of failures) console.log(`failed: ${failure}`);
 console.log(counts(total));
 process.exitCode = total.failed > 0 ? 1 : 0;
 

@@ -1,7 +1,7 @@
 import { useQuery } from "@tanstack/react-query";
 import { useBlocker } from "@tanstack/react-router";
 import { Save } from "lucide-react";
-import { useState } from "react";
+import { useEffect, useRef, useState } from "react";
 import { client, failureOf, isCode, type Failure } from "../../api/client.ts";
 import { Button } from "../../components/button.tsx";
 import { Dialog } from "../../components/dialog.tsx";
@@ -89,8 +89,13 @@ function Editing(props: {
   const dirty = text !== saved.text;
   const blocker = useBlocker({ shouldBlockFn: () => dirty, withResolver: true, enableBeforeUnload: () => dirty });
 
+  /** Asked for while another save was on its way. */
+  const again = useRef(false);
   const save = async (over = saved.sha256): Promise<void> => {
-    if (busy) return;
+    if (busy) {
+      again.current = true;
+      return;
+    }
     setBusy(true);
     setFailure(undefined);
     setConflict(false);
@@ -103,16 +108,24 @@ function Editing(props: {
       });
       // Without a change the file is again what is published.
       setSaved({ text, sha256: change?.sha256After ?? over });
-      await refreshReview(workbenchId);
+      // The lists follow; the next save does not wait for them.
+      void refreshReview(workbenchId);
       if (change === null) props.onClose();
     } catch (thrown) {
+      again.current = false;
+      // What is offered then is about the file as it is now.
+      await refreshReview(workbenchId);
       setFailure(failureOf(thrown));
       setConflict(isCode(thrown, "CONFLICT_PUBLISHED_CHANGED"));
-      await refreshReview(workbenchId);
     } finally {
       setBusy(false);
     }
   };
+  useEffect(() => {
+    if (busy || !again.current) return;
+    again.current = false;
+    if (dirty) void save();
+  });
   const close = () => (dirty ? setLeaving(true) : props.onClose());
   return (
     <div className="flex min-h-0 flex-1 flex-col">
