@@ -1,4 +1,5 @@
 export { agentLoop, type LoopConfig } from "./run/agent-loop.ts";
+export { completion, type CompletionConfig } from "./run/completion.ts";
 export { ceilingsOf, defaultCeilings, type Ceilings } from "./run/contract.ts";
 export type { ControlHandle, Hint, RunBody, RunHandle, RunOutcome, RunResult, RunScope } from "./run/scope.ts";
 export { OpenWork } from "./run/open-work.ts";

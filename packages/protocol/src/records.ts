@@ -1,3 +1,4 @@
+import type { Json } from "./messages.ts";
 import type { EventInput, EventOf } from "./events.ts";
 import type { RunInit, RunRecord, Suspension } from "./ports.ts";
 
@@ -87,10 +88,12 @@ function splitModel(model: string | undefined): [string | null, string | null] {
   return slash < 0 ? [null, model] : [model.slice(0, slash), model.slice(slash + 1)];
 }
 
-/** The first characters of the prompt or task, never cut inside a character. */
+/** The first characters of what was asked, never cut inside a character. */
 function titleOf(input: RunInit["input"]): string {
   const text =
-    typeof input === "string" ? input : fieldOf(input, "task") || fieldOf(input, "message") || fieldOf(input, "prompt");
+    typeof input === "string"
+      ? input
+      : fieldOf(input, "task") || fieldOf(input, "message") || fieldOf(input, "prompt") || lastQuestionIn(input);
   return Array.from(
     text
       .slice(0, 2 * titleLength)
@@ -99,6 +102,13 @@ function titleOf(input: RunInit["input"]): string {
   )
     .slice(0, titleLength)
     .join("");
+}
+
+/** Of a chat, which is asked with all its messages. */
+function lastQuestionIn(input: RunInit["input"]): string {
+  const { messages } = (typeof input === "object" && input !== null ? input : {}) as { readonly messages?: unknown };
+  if (!Array.isArray(messages)) return "";
+  return fieldOf((messages as Json[]).findLast((message) => fieldOf(message, "role") === "user") ?? null, "content");
 }
 
 function fieldOf(input: RunInit["input"], name: string): string {

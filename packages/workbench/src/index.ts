@@ -17,4 +17,4 @@ export type { OutsideChange } from "./published/scan.ts";
 export type { Change, DocumentDiff, TextDiff } from "./review/review.ts";
 export { Workbenches } from "./workbenches.ts";
 export type { ConversationEntry } from "./workshop/conversation/conversation.ts";
-export type { AgentRequest, PromptRequest, StartedRun } from "./workshop/workshop.ts";
+export type { AgentRequest, ChatRequest, PromptRequest, StartedRun } from "./workshop/requests.ts";

@@ -282,6 +282,10 @@ export class Workbenches {
     return this.#workshop.runPrompt(input);
   }
 
+  runChat(input: In<Workshop["runChat"]>) {
+    return this.#workshop.runChat(input);
+  }
+
   resume(input: In<Workshop["resume"]>) {
     return this.#workshop.resume(input);
   }

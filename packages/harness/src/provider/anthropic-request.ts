@@ -16,7 +16,7 @@ export interface AnthropicRequestOptions {
 
 /** The body of a call of the Messages API. Throws `VALIDATION_FAILED` for an attachment that it cannot carry. */
 export function anthropicBody(request: ProviderRequest, origin: Origin, options: AnthropicRequestOptions): object {
-  const { modelId, tools, temperature, output } = request;
+  const { modelId, tools, temperature, topP, output } = request;
   const model = anthropicModel(modelId);
   const maxTokens = request.maxOutputTokens ?? model.maxOutputTokens;
   const thinking = thinkingOf(request, model, maxTokens, origin);
@@ -36,6 +36,8 @@ export function anthropicBody(request: ProviderRequest, origin: Origin, options:
       output_config: { ...(effort && { effort }), ...(schema && { format: { type: "json_schema", schema } }) },
     }),
     ...(temperature !== undefined && model.takesTemperature && !thinking && { temperature }),
+    // One of the two: newer models refuse both.
+    ...(topP !== undefined && temperature === undefined && model.takesTemperature && !thinking && { top_p: topP }),
     stream: true,
   };
 }

@@ -25,7 +25,7 @@ export function openaiChat(options: OpenAiChatOptions): ProviderAdapter {
 }
 
 function bodyOf(request: ProviderRequest, options: OpenAiChatOptions): object {
-  const { modelId, messages, tools, maxOutputTokens, temperature, seed, reasoningEffort, output } = request;
+  const { modelId, messages, tools, maxOutputTokens, temperature, topP, seed, reasoningEffort, output } = request;
   const isOpenAi = new URL(options.baseUrl).hostname === "api.openai.com";
   const maxTokensField = options.maxTokensField ?? (isOpenAi ? "max_completion_tokens" : "max_tokens");
   const reasons = isOpenAiReasoning(modelId);
@@ -40,6 +40,7 @@ function bodyOf(request: ProviderRequest, options: OpenAiChatOptions): object {
     }),
     ...(maxOutputTokens !== undefined && { [maxTokensField]: maxOutputTokens }),
     ...(temperature !== undefined && reasons !== true && { temperature }),
+    ...(topP !== undefined && reasons !== true && { top_p: topP }),
     ...(seed !== undefined && { seed }),
     ...(reasoningEffort !== undefined && reasons !== false && { reasoning_effort: reasoningEffort }),
     ...(output && {

@@ -29,7 +29,7 @@ export function openaiResponses(options: ProviderOptions): ProviderAdapter {
 const leastOutputTokens = 16;
 
 function bodyOf(request: ProviderRequest, origin: Origin): object {
-  const { modelId, messages, tools, maxOutputTokens, temperature, reasoningEffort, output } = request;
+  const { modelId, messages, tools, maxOutputTokens, temperature, topP, reasoningEffort, output } = request;
   const [first, ...rest] = messages;
   const instructions = first?.role === "system" ? first.content : undefined;
   const reasons = isOpenAiReasoning(modelId);
@@ -48,6 +48,7 @@ function bodyOf(request: ProviderRequest, origin: Origin): object {
     }),
     ...(maxOutputTokens !== undefined && { max_output_tokens: Math.max(maxOutputTokens, leastOutputTokens) }),
     ...(temperature !== undefined && reasons !== true && { temperature }),
+    ...(topP !== undefined && reasons !== true && { top_p: topP }),
     ...(reasoningEffort !== undefined && reasons !== false && { reasoning: { effort: reasoningEffort } }),
     ...(output && {
       text: {

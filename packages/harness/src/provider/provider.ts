@@ -11,6 +11,8 @@ export interface ProviderRequest {
   readonly tools?: readonly ToolSpec[];
   readonly maxOutputTokens?: number;
   readonly temperature?: number;
+  /** The smallest set of next tokens with this share of the probability; 0 to 1. */
+  readonly topP?: number;
   readonly seed?: number;
   /** How long a model that can reason should; others ignore it. */
   readonly reasoningEffort?: "low" | "medium" | "high";

@@ -42,6 +42,7 @@ export interface LoopConfig {
   readonly breaker?: CircuitBreaker;
   readonly maxOutputTokens?: number;
   readonly temperature?: number;
+  readonly topP?: number;
   readonly seed?: number;
   readonly reasoningEffort?: ProviderRequest["reasoningEffort"];
   readonly readAttachment?: (sha256: string) => Promise<Uint8Array>;
@@ -97,7 +98,7 @@ export function agentLoop(config: LoopConfig): RunBody {
 
       const { result, correction } = outputIn(answer.message, output);
       if (output && correction !== undefined) {
-        if (wasCorrected) throw unusableOutput(output);
+        if (wasCorrected) throw unusableOutput(output, wasCorrected);
         wasCorrected = true;
         hints.correct(correction);
         continue;

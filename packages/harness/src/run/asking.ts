@@ -90,12 +90,13 @@ export class Asking {
   }
 
   answer(conversation: Conversation, candidates: Candidates): Promise<Answer> {
-    const { maxOutputTokens, temperature, seed, reasoningEffort, output } = this.#config;
+    const { maxOutputTokens, temperature, topP, seed, reasoningEffort, output } = this.#config;
     const prompt = {
       ...this.#common(conversation.messages),
       tools: this.#tools.specs,
       ...(maxOutputTokens !== undefined && { maxOutputTokens }),
       ...(temperature !== undefined && { temperature }),
+      ...(topP !== undefined && { topP }),
       ...(seed !== undefined && { seed }),
       ...(reasoningEffort !== undefined && { reasoningEffort }),
       ...(output && { output }),

@@ -50,6 +50,7 @@ export interface Prompt {
   readonly output?: OutputSchema;
   readonly maxOutputTokens?: number;
   readonly temperature?: number;
+  readonly topP?: number;
   readonly seed?: number;
   readonly reasoningEffort?: ProviderRequest["reasoningEffort"];
   readonly timeouts: Timeouts;
@@ -106,7 +107,7 @@ const mostCharactersPerToken = 8;
 
 function requestOf({ candidate, tokensLeft }: Attempt, prompt: Prompt): ProviderRequest {
   const { messages, tools, maxOutputTokens = Number.POSITIVE_INFINITY } = prompt;
-  const { temperature, seed, reasoningEffort, output } = prompt;
+  const { temperature, topP, seed, reasoningEffort, output } = prompt;
   const wanted = Math.min(maxOutputTokens, tokensLeft < tellLimitBelow ? tokensLeft : Number.POSITIVE_INFINITY);
   // Who is asked for more than it can give refuses; who is asked for nothing in particular has a limit of its own.
   const limit = Number.isFinite(wanted) ? Math.min(wanted, candidate.maxOutputTokens ?? wanted) : wanted;
@@ -116,6 +117,7 @@ function requestOf({ candidate, tokensLeft }: Attempt, prompt: Prompt): Provider
     ...(tools.length > 0 && { tools }),
     ...(Number.isFinite(limit) && { maxOutputTokens: limit }),
     ...(temperature !== undefined && { temperature }),
+    ...(topP !== undefined && { topP }),
     ...(seed !== undefined && { seed }),
     ...(reasoningEffort !== undefined && { reasoningEffort }),
     ...(output && { output }),

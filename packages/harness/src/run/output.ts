@@ -33,10 +33,10 @@ export function outputIn(message: AssistantMessage, asked: OutputSchema | undefi
 }
 
 /** The failure of a run whose model could not give the output asked for. */
-export function unusableOutput({ name }: OutputSchema): BenchtopError {
+export function unusableOutput({ name }: OutputSchema, wasCorrected: boolean): BenchtopError {
   return new BenchtopError(
     "VALIDATION_FAILED",
-    `The model's answer does not match the schema "${name}", also after it was corrected once.`,
+    `The model's answer does not match the schema "${name}"${wasCorrected ? ", also after it was corrected once" : ""}.`,
     {
       subphase: "output",
       actions: ["retry", "switch_model"],

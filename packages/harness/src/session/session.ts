@@ -34,6 +34,7 @@ export interface SessionConfig {
   readonly reasoningEffort?: ProviderRequest["reasoningEffort"];
   readonly maxOutputTokens?: number;
   readonly temperature?: number;
+  readonly topP?: number;
   /** Of a session of before, to go on with it: what was said in its runs is read from their journals. */
   readonly sessionId?: string;
   readonly userId?: string;

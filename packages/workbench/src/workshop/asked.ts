@@ -1,5 +1,5 @@
-import type { OutputSchema } from "@benchtop/harness";
-import { Json } from "@benchtop/protocol";
+import type { OutputSchema, ToolSpec } from "@benchtop/harness";
+import { Json, Message } from "@benchtop/protocol";
 import { z } from "zod";
 
 /** A file that a prompt comes with, kept as a blob. */
@@ -16,6 +16,11 @@ const Input = z.object({
   task: z.string().optional(),
   message: z.string().optional(),
   prompt: z.string().optional(),
+  /** Of a chat whose caller keeps the conversation, and does itself what the model calls. */
+  messages: z.array(Message).default([]),
+  callerTools: z
+    .array(z.object({ name: z.string(), description: z.string(), inputSchema: z.record(z.string(), Json) }))
+    .default([]),
   /** The turn that is asked again. */
   regenerates: z.string().optional(),
   instructions: z.string().optional(),
@@ -26,6 +31,8 @@ const Input = z.object({
   memory: z.boolean().default(false),
   maxOutputTokens: z.number().optional(),
   temperature: z.number().optional(),
+  topP: z.number().optional(),
+  seed: z.number().optional(),
   output: z.object({ name: z.string(), schema: z.record(z.string(), Json) }).optional(),
 });
 
@@ -33,6 +40,8 @@ const Input = z.object({
 export interface Asked {
   /** The task, the message or the prompt. */
   readonly text: string;
+  readonly messages: readonly Message[];
+  readonly callerTools: readonly ToolSpec[];
   readonly regenerates: string | undefined;
   readonly instructions: string | undefined;
   readonly fallbacks: readonly string[];
@@ -40,16 +49,31 @@ export interface Asked {
   readonly memory: boolean;
   readonly maxOutputTokens: number | undefined;
   readonly temperature: number | undefined;
+  readonly topP: number | undefined;
+  readonly seed: number | undefined;
   readonly output: OutputSchema | undefined;
 }
 
 /** Throws what zod throws for an input that no version of ours has written. */
 export function askedIn(input: Json): Asked {
-  const { task, message, prompt, regenerates, instructions, fallbacks, attachments, memory, ...rest } =
-    Input.parse(input);
-  const { maxOutputTokens, temperature, output } = rest;
+  const {
+    task,
+    message,
+    prompt,
+    messages,
+    callerTools,
+    regenerates,
+    instructions,
+    fallbacks,
+    attachments,
+    memory,
+    ...rest
+  } = Input.parse(input);
+  const { maxOutputTokens, temperature, topP, seed, output } = rest;
   return {
     text: task ?? message ?? prompt ?? "",
+    messages,
+    callerTools,
     regenerates,
     instructions,
     fallbacks,
@@ -57,6 +81,8 @@ export function askedIn(input: Json): Asked {
     memory,
     maxOutputTokens,
     temperature,
+    topP,
+    seed,
     output,
   };
 }
@@ -66,5 +92,10 @@ const fields: Readonly<Record<string, string>> = { agent: "task", message: "mess
 /** The same input, asking something else. */
 export function withText(input: Json, kind: string, text: string): Json {
   const rest = typeof input === "object" && input !== null && !Array.isArray(input) ? input : {};
+  if (kind === "chat") {
+    const { messages } = askedIn(input);
+    const question = messages.findLastIndex(({ role }) => role === "user");
+    return { ...rest, messages: messages.with(question, { role: "user", content: text }) as Json[] };
+  }
   return { ...rest, [fields[kind] ?? "prompt"]: text };
 }

@@ -1,6 +1,7 @@
 import { randomBytes } from "node:crypto";
 import {
   agentLoop,
+  completion,
   ToolRegistry,
   type CircuitBreaker,
   type Gate,
@@ -82,7 +83,9 @@ export class Programs {
       if (!recorded) await freeze(environment, run, { ...context, ...(known && { models: known }) });
       const who = { model, fallbacks, choice, userId, known };
       const candidates = await candidatesOf(consent, run.init, context.scope, who);
-      return await agentLoop(await this.#configOf(run.init, context, candidates))(run);
+      return await (
+        await this.#bodyOf(run.init, context, candidates)
+      )(run);
     };
   }
 
@@ -96,7 +99,9 @@ export class Programs {
       // Without it the run ended before it had anything to ask.
       const frozen = context ?? { scope: promptScope(), history: [] };
       const candidates = recordedCandidates(run.init, model, fallbacks, context?.models);
-      return await agentLoop(await this.#configOf(run.init, frozen, candidates))(run);
+      return await (
+        await this.#bodyOf(run.init, frozen, candidates)
+      )(run);
     };
   }
 
@@ -123,13 +128,22 @@ export class Programs {
     return messageInstructions(place, { texts, leftOut, fence });
   }
 
+  async #bodyOf(init: RunInit, context: ContextParts, candidates: LoopConfig["candidates"]): Promise<RunBody> {
+    const config = await this.#configOf(init, context, candidates);
+    if (init.kind !== "chat") return agentLoop(config);
+    const { messages, callerTools: tools } = askedIn(init.input);
+    return completion({ ...config, messages, tools });
+  }
+
   async #configOf(
     init: RunInit,
     { workbench, history }: ContextParts,
     candidates: LoopConfig["candidates"],
   ): Promise<LoopConfig> {
     const { gates, breakerOf, environment, reliability } = this.#parts;
-    const { text, instructions, attachments, memory, maxOutputTokens, temperature, output } = askedIn(init.input);
+    const { text, instructions, attachments, memory, maxOutputTokens, temperature, topP, seed, output } = askedIn(
+      init.input,
+    );
     const told = workbench ? await this.#toldOf(init, workbench) : instructions;
     return {
       candidates,
@@ -145,6 +159,8 @@ export class Programs {
       ...(memory && init.workbenchId !== undefined && { recall: recallFor(environment.store, init.workbenchId, text) }),
       ...(maxOutputTokens !== undefined && { maxOutputTokens }),
       ...(temperature !== undefined && { temperature }),
+      ...(topP !== undefined && { topP }),
+      ...(seed !== undefined && { seed }),
       ...(output && { output }),
     };
   }

@@ -1,99 +1,34 @@
 import { initOf, problemWithSchema, type OutputSchema, type ReplayReport, type RunOutcome } from "@benchtop/harness";
 import type { Providers } from "@benchtop/models";
-import {
-  BenchtopError,
-  newId,
-  type Contract,
-  type Decision,
-  type Json,
-  type RunInit,
-  type RunRecord,
-} from "@benchtop/protocol";
+import { BenchtopError, newId, type Json, type RunInit, type RunRecord } from "@benchtop/protocol";
 import { workspaceOf, type Program, type RunStart } from "@benchtop/runs";
 import type { Catalogue } from "../catalogue/catalogue.ts";
-import { consentRequired, type Consent, type ConsentChoice } from "../consent/consent.ts";
+import { consentRequired, type Consent } from "../consent/consent.ts";
 import type { Agents } from "../draft/agents.ts";
 import type { Drafts } from "../draft/drafts.ts";
 import type { Environment } from "../environment.ts";
 import type { Uploads } from "../files/uploads.ts";
 import { askedIn, withText } from "./asked.ts";
-import { keepAttachments, type AttachmentRequest } from "./attachments.ts";
+import { keepAttachments } from "./attachments.ts";
 import { contextUse, type ContextUse } from "./context-use.ts";
 import { journalOf } from "./conversation/journals.ts";
 import { fallbacksOf, resolvedIfThere, resolvePlan } from "./plan.ts";
 import type { Asking, Programs } from "./programs.ts";
+import type {
+  AgentRequest,
+  ChatRequest,
+  ForkRequest,
+  MessageRequest,
+  ModelRequest,
+  PromptRequest,
+  RegenerateRequest,
+  ResumeRequest,
+  StartedRun,
+} from "./requests.ts";
 import { Rewinding, type Rewound } from "./conversation/rewinding.ts";
 import { turnKinds, type Conversation, type Turns } from "./conversation/turns.ts";
 
 type In<Method extends (...input: never) => unknown> = Parameters<Method>[0];
-
-interface ModelRequest {
-  readonly model: string;
-  /** Asked when the model fails, best first. One that needs a consent which nobody gave is passed over. */
-  readonly fallbacks?: readonly string[] | undefined;
-  readonly userId: string;
-  readonly runId?: string | undefined;
-  readonly sessionId?: string | undefined;
-  readonly contract?: Contract | undefined;
-  readonly consent?: ConsentChoice | undefined;
-}
-
-export interface AgentRequest extends ModelRequest {
-  readonly workbenchId: string;
-  readonly task: string;
-}
-
-/** What is said about the files of a workbench; without a model, the conversation's is asked. */
-export interface MessageRequest extends Omit<ModelRequest, "model" | "sessionId"> {
-  readonly workbenchId: string;
-  readonly message: string;
-  readonly model?: string | undefined;
-}
-
-export interface RegenerateRequest extends Omit<MessageRequest, "message"> {
-  /** The turn that is meant; refused when it is no longer the newest. */
-  readonly turnRunId?: string | undefined;
-  readonly discardEdits: boolean;
-}
-
-export interface PromptRequest extends ModelRequest {
-  readonly workspaceId: string;
-  readonly prompt: string;
-  readonly instructions?: string | undefined;
-  readonly attachments?: readonly AttachmentRequest[] | undefined;
-  /** The answer has to be JSON of this schema; it becomes the run's result. */
-  readonly output?: OutputSchema | undefined;
-}
-
-export interface StartedRun<SessionId = string> {
-  readonly runId: string;
-  readonly traceId: string;
-  readonly sessionId: SessionId;
-}
-
-/** A person's word about a run that waits, or that was interrupted. */
-export interface ResumeRequest {
-  readonly runId: string;
-  readonly userId: string;
-  readonly decision?: Decision | undefined;
-  readonly note?: string | undefined;
-  readonly consent?: ConsentChoice | undefined;
-  /** Go on although the program is no longer what it was when the run began. */
-  readonly acceptChanges?: boolean | undefined;
-}
-
-export interface ForkRequest {
-  readonly runId: string;
-  readonly userId: string;
-  /** The last event that the fork shares with the run; its end when absent. */
-  readonly seq?: number | undefined;
-  /** Asked in place of the task or prompt. */
-  readonly input?: string | undefined;
-  readonly hint?: string | undefined;
-  readonly model?: string | undefined;
-  readonly contract?: Contract | undefined;
-  readonly consent?: ConsentChoice | undefined;
-}
 
 /** Runs that ask a model: an agent on a workbench's files, a message about them, or a bare prompt. What they may show it was consented to before. */
 export class Workshop {
@@ -255,7 +190,7 @@ export class Workshop {
    * `VALIDATION_FAILED` for a schema that is not strict, and for attachments that no model reads or that are too large.
    */
   async runPrompt(request: PromptRequest): Promise<StartedRun<string | null>> {
-    const { workspaceId, sessionId, instructions, output } = request;
+    const { workspaceId, sessionId, instructions, output, sampling = {} } = request;
     if (output) refuseBadSchema(output);
     const attachments = await keepAttachments(
       this.#environment,
@@ -267,10 +202,28 @@ export class Workshop {
       ...plannedIn(request),
       ...(instructions !== undefined && { instructions }),
       ...(attachments.length > 0 && { attachments }),
+      ...Object.fromEntries(Object.entries(sampling).filter(([, value]) => value !== undefined)),
       ...(output && { output: { name: output.name, schema: output.schema as Json } }),
     };
     const start = { kind: "prompt", workspaceId, ...(sessionId !== undefined && { sessionId }), input };
     return { ...(await this.#start(request, start)), sessionId: sessionId ?? null };
+  }
+
+  /**
+   * Starts one answer to a conversation that the caller keeps, as the chat protocols have it. What the model calls is the run's
+   * result, for the caller to do. Throws what `runPrompt` throws.
+   */
+  async runChat(request: ChatRequest): Promise<StartedRun<null>> {
+    const { workspaceId, messages, tools, output, sampling = {} } = request;
+    if (output) refuseBadSchema(output);
+    const input = {
+      messages: [...messages] as Json[],
+      ...plannedIn(request),
+      ...(tools && tools.length > 0 && { callerTools: tools as unknown as Json[] }),
+      ...Object.fromEntries(Object.entries(sampling).filter(([, value]) => value !== undefined)),
+      ...(output && { output: { name: output.name, schema: output.schema as Json } }),
+    };
+    return { ...(await this.#start(request, { kind: "chat", workspaceId, input })), sessionId: null };
   }
 
   /**
@@ -478,7 +431,7 @@ function factsOf(init: RunInit): RunFacts & { runId: string } {
 }
 
 function asksModels(kind: string): boolean {
-  return turnKinds.has(kind) || kind === "prompt";
+  return turnKinds.has(kind) || kind === "prompt" || kind === "chat";
 }
 
 /** What the input of a run says of its models; the first is in `RunStarted.model`. */

@@ -19,6 +19,7 @@ export interface AiSdkCall {
   readonly prompt: readonly unknown[];
   readonly maxOutputTokens?: number;
   readonly temperature?: number;
+  readonly topP?: number;
   readonly seed?: number;
   readonly responseFormat?: unknown;
   readonly tools?: readonly unknown[];

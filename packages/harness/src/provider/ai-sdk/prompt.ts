@@ -11,7 +11,7 @@ export function callOf(
   origin: Origin,
   abortSignal: AbortSignal,
 ): AiSdkCall {
-  const { messages, tools, maxOutputTokens, temperature, seed, reasoningEffort, output } = request;
+  const { messages, tools, maxOutputTokens, temperature, topP, seed, reasoningEffort, output } = request;
   const isV4 = model.specificationVersion === "v4";
   return {
     prompt: messages.map((message) => promptMessage(message, isV4, origin)),
@@ -20,6 +20,7 @@ export function callOf(
     }),
     ...(maxOutputTokens !== undefined && { maxOutputTokens }),
     ...(temperature !== undefined && { temperature }),
+    ...(topP !== undefined && { topP }),
     ...(seed !== undefined && { seed }),
     ...(output && { responseFormat: { type: "json", name: output.name, schema: output.schema } }),
     ...(reasoningEffort !== undefined && reasoningOf(reasoningEffort, isV4, model)),
