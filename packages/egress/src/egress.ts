@@ -10,16 +10,27 @@ import { approvableHost } from "./local-network.ts";
 export interface EgressPolicy {
   /**
    * The one host each of its configured providers may be reached at, by provider id: `URL.host` of its base URL, so the port is
-   * part of it unless it is the scheme's own. Identity providers may have several.
+   * part of it unless it is the scheme's own. Identity providers and places that models are downloaded from may have several.
    */
-  readonly allowedHosts: ReadonlyMap<string, string | ReadonlySet<string>>;
+  readonly allowedHosts: ReadonlyMap<string, string | Hosts>;
 }
+
+/** Hosts by name; a set of them, or a rule. */
+export type Hosts = Pick<ReadonlySet<string>, "has">;
 
 /**
  * `oidc`: a sign-in, asked of the team's identity provider. `telemetry`: traces, to the operator's own collector. `mcp`: a call to
- * a server of tools, which is shown content as a model is.
+ * a server of tools, which is shown content as a model is. `model-download`: the file of a model that a person asked for from this
+ * very source; GET without a body, so that nothing of anybody's content can leave.
  */
-export type EgressPurpose = "model-call" | "provider-test" | "model-list" | "oidc" | "telemetry" | "mcp";
+export type EgressPurpose =
+  | "model-call"
+  | "provider-test"
+  | "model-list"
+  | "oidc"
+  | "telemetry"
+  | "mcp"
+  | "model-download";
 
 /** On whose behalf a request is made. `provider-test` and `model-list` carry no content: GET, no query, no body. */
 export interface EgressContext {
@@ -35,6 +46,8 @@ export interface EgressContext {
   readonly scopeHash?: string;
   /** Files in that scope. */
   readonly fileCount?: number;
+  /** Of a `model-download` alone, whose answers are as large as what was asked for: its limit in place of the gate's. */
+  readonly maxResponseBytes?: number;
   /** Whatever stands for the call that requests are made for; handed on with their records, and never kept. */
   readonly call?: object;
 }
@@ -87,7 +100,7 @@ export interface EgressOptions extends ConnectionOptions {
    * request that could go to one; without it, none is reached. The policy must name the host as well.
    */
   isApproved?(workspaceId: string, host: string): Promise<boolean> | boolean;
-  /** What this gate is for: models and tools unless told. Sign-ins and telemetry, which nobody consents to, have gates of their own. */
+  /** What this gate is for: models and tools unless told. Sign-ins, telemetry and downloads, which nobody consents to, have gates of their own. */
   readonly purposes?: ReadonlySet<EgressPurpose>;
   /** Called exactly once an attempt, when its body has ended or was given up. Must return at once and not throw. */
   record(event: EgressRecord): void;
@@ -99,7 +112,8 @@ export interface Egress {
   /**
    * `fetch`, gated. Rejects with `EGRESS_BLOCKED_BY_POLICY` or `EGRESS_CONSENT_REQUIRED` before any lookup or byte, with
    * `NETWORK_UNAVAILABLE` / `PROVIDER_UNAVAILABLE` when the wire fails, and with the signal's reason on abort. Redirects
-   * are refused. The body must be read or cancelled.
+   * are refused; those of a `model-download` are answers like any other, and each hop has to be asked for through the gate again.
+   * The body must be read or cancelled.
    */
   fetch(input: string | URL, init: RequestInit, context: EgressContext): Promise<Response>;
   /** A `fetch` whose every request is made in this context. */
@@ -140,7 +154,15 @@ export function createEgress(options: EgressOptions): Egress {
             });
       return await exchange(
         dispatcher,
-        { url, method: attempt.method, headers, body, maxResponseBytes, explain },
+        {
+          url,
+          method: attempt.method,
+          headers,
+          body,
+          maxResponseBytes: isDownload(context) ? (context.maxResponseBytes ?? maxResponseBytes) : maxResponseBytes,
+          redirects: isDownload(context) ? "answered" : "refused",
+          explain,
+        },
         (end) => attempt.end(end),
         init.signal ? AbortSignal.any([init.signal, closing.signal]) : closing.signal,
       );
@@ -200,10 +222,16 @@ function checkAllowed(url: URL, context: EgressContext, options: EgressOptions):
   }
   throw new BenchtopError(
     "EGRESS_BLOCKED_BY_POLICY",
-    `${url.host} is not the host of the provider “${context.providerId}”, so nothing was sent. ` +
-      "Add or correct the provider in the settings.",
+    isDownload(context)
+      ? `${url.host} is no host that models of “${context.providerId}” come from, so nothing was sent.`
+      : `${url.host} is not the host of the provider “${context.providerId}”, so nothing was sent. ` +
+          "Add or correct the provider in the settings.",
     { detail: { host: url.host }, cause },
   );
+}
+
+function isDownload({ purpose }: EgressContext): boolean {
+  return purpose === "model-download";
 }
 
 /** No query, or how many entries a list is to have: lists of some providers are short unless asked for more. */
@@ -226,8 +254,10 @@ function checkContent(
   if (!methods.has(method)) throw refused(`The method ${method} is not allowed.`);
   if (purpose === "oidc") return checkSignInContent(url, method, init);
   if (purpose === "telemetry" && method !== "POST") throw refused("Telemetry is sent by POST alone.");
+  const empty = method === "GET" && (init.body === undefined || init.body === null);
+  if (purpose === "model-download" && !empty) throw refused("A model is downloaded by GET alone, without content.");
   if (purpose !== "provider-test" && purpose !== "model-list") return;
-  if (method === "GET" && (init.body === undefined || init.body === null) && countQuery.test(url.search)) return;
+  if (empty && countQuery.test(url.search)) return;
   throw refused("A provider is tested and listed by GET alone, without content.");
 }
 
@@ -247,7 +277,13 @@ function checkSignInContent(url: URL, method: string, init: RequestInit): void {
 const methods: ReadonlySet<string> = new Set(["GET", "HEAD", "POST", "PUT", "PATCH", "DELETE"]);
 
 /** What can carry no content of anybody's, and what the operator's own configuration sends to their own collector. */
-const withoutConsent: ReadonlySet<EgressPurpose> = new Set(["provider-test", "model-list", "oidc", "telemetry"]);
+const withoutConsent: ReadonlySet<EgressPurpose> = new Set([
+  "provider-test",
+  "model-list",
+  "oidc",
+  "telemetry",
+  "model-download",
+]);
 
 async function checkConsent(port: ConsentPort, url: URL, context: EgressContext): Promise<void> {
   if (context.local || withoutConsent.has(context.purpose)) return;

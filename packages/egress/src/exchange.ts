@@ -7,6 +7,8 @@ export interface OutgoingRequest {
   readonly headers: Readonly<Record<string, string>>;
   readonly body: Uint8Array | null;
   readonly maxResponseBytes: number;
+  /** A redirect is an error, or an answer that its caller looks at. Its target is never contacted from here. */
+  readonly redirects: "refused" | "answered";
   /** Turns what undici throws into an error for people. */
   explain(thrown: unknown): BenchtopError;
 }
@@ -24,7 +26,7 @@ export interface ExchangeEnd {
  * counted by one addition, with backpressure to the socket once 64 KiB wait for the reader.
  *
  * An abort destroys the socket, whether the answer has begun or not; like `fetch`, it rejects (or ends the body) with the
- * signal's reason. A redirect is an error and its target is not contacted.
+ * signal's reason.
  */
 export function exchange(
   dispatcher: Dispatcher,
@@ -103,7 +105,7 @@ export function exchange(
       onResponseStart(controller, statusCode, headers) {
         if (statusCode < 200 || !open) return;
         status = statusCode;
-        const refusal = refuse(statusCode, headers, request.url);
+        const refusal = refuse(statusCode, headers, request);
         if (refusal) {
           fail(refusal);
           return;
@@ -162,9 +164,13 @@ const withoutBody: ReadonlySet<number> = new Set([204, 205, 304]);
 
 type ResponseHeaders = Readonly<Record<string, string | string[] | undefined>>;
 
-function refuse(status: number, headers: ResponseHeaders, url: URL): BenchtopError | undefined {
+function refuse(
+  status: number,
+  headers: ResponseHeaders,
+  { url, redirects }: OutgoingRequest,
+): BenchtopError | undefined {
   const host = url.host;
-  if (status >= 300 && status < 400 && headers["location"] !== undefined) {
+  if (redirects === "refused" && status >= 300 && status < 400 && headers["location"] !== undefined) {
     const target = URL.parse(String([headers["location"]].flat()[0]), url.href)?.host ?? "";
     return new BenchtopError(
       "EGRESS_BLOCKED_BY_POLICY",

@@ -11,5 +11,6 @@ export {
   type EgressPolicy,
   type EgressPurpose,
   type EgressRecord,
+  type Hosts,
 } from "./egress.ts";
 export { approvableHost, approvedHost } from "./local-network.ts";

@@ -124,16 +124,20 @@ const everyUrl = [...new Set([...forbiddenUrls, ...unlistedUrls, ...unapprovedUr
 
 /** Whoever asks, for whatever: with everything allowed that could be, and only those hosts approved. */
 const contexts: readonly { readonly name: string; readonly context: EgressContext; readonly purpose: EgressPurpose }[] =
-  (["model-call", "provider-test", "model-list", "mcp", "oidc", "telemetry"] as const).map((purpose) => ({
-    name: purpose,
-    purpose,
-    context: { purpose, workspaceId: "ws_1", providerId: "remote", local: false, modelId: "m", scopeHash: "s" },
-  }));
+  (["model-call", "provider-test", "model-list", "mcp", "oidc", "telemetry", "model-download"] as const).map(
+    (purpose) => ({
+      name: purpose,
+      purpose,
+      context: { purpose, workspaceId: "ws_1", providerId: "remote", local: false, modelId: "m", scopeHash: "s" },
+    }),
+  );
 
 const send = (egress: Egress, url: string, context: EgressContext) =>
   egress.fetch(
     url,
-    context.purpose === "model-list" || context.purpose === "provider-test" ? {} : { method: "POST", body: "words" },
+    ["model-list", "provider-test", "model-download"].includes(context.purpose)
+      ? {}
+      : { method: "POST", body: "words" },
     context,
   );
 
