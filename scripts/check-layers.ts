@@ -16,13 +16,14 @@ const layers: Record<string, number> = {
   store: 1,
   egress: 1,
   documents: 1,
-  models: 2,
+  llama: 1,
   runs: 2,
-  workbench: 3,
-  server: 4,
-  client: 4,
-  cli: 5,
-  console: 5,
+  models: 3,
+  workbench: 4,
+  server: 5,
+  client: 5,
+  cli: 6,
+  console: 6,
 };
 
 const root = resolve(import.meta.dirname, "..");
