@@ -20,6 +20,7 @@ export const idPrefixes = {
   request: "req",
   contextItem: "ctx",
   failure: "fail",
+  download: "dl",
 } as const;
 export type IdKind = keyof typeof idPrefixes;
 

@@ -333,6 +333,8 @@ export interface ProvidersTable {
   /** Name of the key in the secrets file; null when the provider needs none. */
   secret_ref: string | null;
   prices: string | null;
+  /** JSON of how a server of the kind `rest` is asked and read; null for all others. */
+  mapping: string | null;
   created_at: string;
 }
 
@@ -492,6 +494,78 @@ export interface MemoriesTable {
   written_at: string;
 }
 
+/**
+ * A model on the disk of one installation (home folder). `installing`: its folder may be in place or not, and is whole where it is.
+ * `removing`: its folder may be gone or not. One row of a name is `ready`.
+ */
+export interface LocalModelsTable {
+  id: string;
+  installation: string;
+  name: string;
+  state: "installing" | "ready" | "removing";
+  /** Its name below the folder of models. */
+  folder: string;
+  kind: "model" | "adapter";
+  /** JSON. */
+  source: string;
+  /** JSON: name, bytes, sha256, role and time of change of each. */
+  files: string;
+  bytes: number;
+  title: string | null;
+  licence: string | null;
+  architecture: string;
+  parameters: number;
+  context_tokens: number | null;
+  quantization: string;
+  has_chat_template: Flag;
+  embeds: Flag;
+  /** JSON of what its publisher set beside the weights. */
+  defaults: string | null;
+  /** JSON of how it was made. */
+  manifest: string | null;
+  pinned: Flag;
+  /** Its files were found to be other than those that were installed. */
+  damaged: Flag;
+  installed_at: string;
+  used_at: string | null;
+}
+
+/** The queue of downloads, by `place`, and those that ended. What has come of one is told by files beside it. */
+export interface ModelDownloadsTable {
+  id: string;
+  installation: string;
+  place: number;
+  /** What the model is to be called. */
+  name: string;
+  /** JSON: where the files are, what they have to be, and what becomes of them. */
+  plan: string;
+  state: "queued" | "running" | "paused" | "verifying" | "failed" | "done" | "canceled";
+  bytes_done: number;
+  bytes_total: number | null;
+  /** JSON of code and message. */
+  error: string | null;
+  /** Who asked; its egress log shows the requests. */
+  workspace_id: string;
+  user_id: string | null;
+  created_at: string;
+  updated_at: string;
+}
+
+/** Vectors that texts were turned into. The key is a hash of what made a vector, how, for whom and of which text; no text is kept. */
+export interface EmbeddingCacheTable {
+  key: string;
+  dimensions: number;
+  /** 32-bit floats, the lowest byte first. */
+  vector: Uint8Array;
+  used_at: string;
+}
+
+/** What an operator set for the models of an installation; JSON. */
+export interface LocalModelSettingsTable {
+  installation: string;
+  settings: string;
+}
+
 export interface Tables {
   workspaces: WorkspacesTable;
   projects: ProjectsTable;
@@ -529,4 +603,8 @@ export interface Tables {
   idempotency_keys: IdempotencyKeysTable;
   memories: MemoriesTable;
   uploads: UploadsTable;
+  local_models: LocalModelsTable;
+  model_downloads: ModelDownloadsTable;
+  local_model_settings: LocalModelSettingsTable;
+  embedding_cache: EmbeddingCacheTable;
 }

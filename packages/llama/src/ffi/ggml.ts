@@ -20,9 +20,6 @@ export interface Ggml {
   floats(tensor: Tensor): Float32Array;
   int32s(tensor: Tensor): Int32Array;
   int64s(tensor: Tensor): BigInt64Array;
-  bytes(tensor: Tensor): Uint8Array;
-  /** Marks memory that the caller fills before each computation, so that no other tensor shares it. */
-  input(tensor: Tensor): Tensor;
   /** Marks memory that stays as computed until the next computation. */
   output(tensor: Tensor): Tensor;
   /**
@@ -60,14 +57,12 @@ export type TensorType = keyof typeof tensorTypes;
 export interface Engine {
   /** Computes in a thread of its own. Rejects when the graph could not be computed, for want of memory. */
   compute(graph: Graph): Promise<void>;
-  free(): void;
 }
 
 /** Each makes the description of a result; nothing is computed before the graph is. Gradients are the caller's matter. */
 export interface Operations {
   tensor(context: Context, type: TensorType, ...shape: readonly number[]): Tensor;
   add(a: Tensor, b: Tensor): Tensor;
-  sub(a: Tensor, b: Tensor): Tensor;
   mul(a: Tensor, b: Tensor): Tensor;
   div(a: Tensor, b: Tensor): Tensor;
   addInPlace(a: Tensor, b: Tensor): Tensor;
@@ -117,7 +112,6 @@ export function openGgml({ koffi, base, ggml }: NativeLibraries): Ggml {
   const expand = base.func("ggml_build_forward_expand", "void", ["void *", "void *"]);
   const dataOf = base.func("ggml_get_data", "void *", ["void *"]);
   const bytesOf = base.func("ggml_nbytes", "size_t", ["void *"]);
-  const setInput = base.func("ggml_set_input", "void", ["void *"]);
   const setOutput = base.func("ggml_set_output", "void", ["void *"]);
   const setParameter = base.func("ggml_set_param", "void", ["void *"]);
   const cpuDevice = ggml.func("ggml_backend_dev_by_type", "void *", ["int"])(0) as Pointer;
@@ -130,9 +124,8 @@ export function openGgml({ koffi, base, ggml }: NativeLibraries): Ggml {
   const startDevice = base.func("ggml_backend_dev_init", "void *", ["void *", "str"]);
   const registryOf = base.func("ggml_backend_dev_backend_reg", "void *", ["void *"]);
   const procedure = base.func("ggml_backend_reg_get_proc_address", "void *", ["void *", "str"]);
-  const setThreads = koffi.proto("void ggml_set_threads(void *backend, int threads)");
+  const setThreads = koffi.proto("void", ["void *", "int"]);
   const graphCompute = base.func("ggml_backend_graph_compute", "int", ["void *", "void *"]);
-  const freeBackend = base.func("ggml_backend_free", "void", ["void *"]);
 
   const view = (tensor: Tensor): ArrayBuffer => koffi.view(dataOf(tensor.pointer), Number(bytesOf(tensor.pointer)));
   const newContext = (bytes: number): Context => ({
@@ -159,11 +152,6 @@ export function openGgml({ koffi, base, ggml }: NativeLibraries): Ggml {
     floats: (tensor) => new Float32Array(view(tensor)),
     int32s: (tensor) => new Int32Array(view(tensor)),
     int64s: (tensor) => new BigInt64Array(view(tensor)),
-    bytes: (tensor) => new Uint8Array(view(tensor)),
-    input(tensor) {
-      setInput(tensor.pointer);
-      return tensor;
-    },
     output(tensor) {
       setOutput(tensor.pointer);
       return tensor;
@@ -183,7 +171,6 @@ export function openGgml({ koffi, base, ggml }: NativeLibraries): Ggml {
               else reject(error instanceof Error ? error : outOfMemory());
             });
           }),
-        free: () => void freeBackend(backend),
       };
     },
     placeAt(tensor, root, offset) {
@@ -238,7 +225,6 @@ function operations(base: LibraryHandle): Operations {
       return { pointer: newTensor(context.pointer, tensorTypes[type], ...full), context, shape: full, type };
     },
     add: binary("add"),
-    sub: binary("sub"),
     mul: binary("mul"),
     div: binary("div"),
     addInPlace: binary("add_inplace"),

@@ -28,7 +28,7 @@ export function resolveTemplate(library: LlamaLibrary, model: NativeModel, heade
   }
   try {
     const wrapper = marks.some((mark) => template.includes(mark))
-      ? resolve(library, model)
+      ? resolve(library, model, template)
       : itself(library, model, template);
     return { wrapper, problem: undefined, ofFile: true, supportsTools: /\btools\b/.test(template) };
   } catch (error) {
@@ -42,12 +42,27 @@ function itself(library: LlamaLibrary, model: NativeModel, template: string): Ch
     return new library.JinjaTemplateChatWrapper({ template, tokenizer: model.tokenizer });
   } catch {
     // llama.cpp's own reader of Jinja may know what the other does not.
-    return resolve(library, model);
+    return resolve(library, model, template);
   }
 }
 
-function resolve(library: LlamaLibrary, model: NativeModel): ChatWrapper {
-  return library.resolveChatWrapper(model, { fallbackToOtherWrappersOnJinjaError: false, warningLogs: false });
+function resolve(library: LlamaLibrary, model: NativeModel, template: string): ChatWrapper {
+  // The names of the wrappers are tried in the order in which the name of the file suggests them. The plain ChatML of many small
+  // models would be the last but few, after a third of a second.
+  const plain = template.includes("<|im_start|>") && !/tool|think|reasoning/.test(template);
+  const wrapper = library.resolveChatWrapper({
+    type: "auto",
+    tokenizer: model.tokenizer,
+    bosString: model.tokens.bosString,
+    architecture: model.architecture,
+    fileInfo: model.fileInfo,
+    llama: model.llama,
+    filename: plain ? "chatML.gguf" : (model.filename ?? ""),
+    fallbackToOtherWrappersOnJinjaError: false,
+    warningLogs: false,
+  });
+  if (wrapper === null) throw new Error("nothing of it is known");
+  return wrapper;
 }
 
 /** Texts of which every template that a wrapper of node-llama-cpp's stands for has at least one. */

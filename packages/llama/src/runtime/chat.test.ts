@@ -97,6 +97,14 @@ describe.each(["gpt2", "llama"] as const)("a chat with a model of the %s tokeniz
     }
   });
 
+  it("says in generations at once what it says in each alone", async () => {
+    const questions = ["COUNT", "hi", "hi", "COUNT", "COUNT"];
+    const answers = await Promise.all(questions.map((content) => ask(model, content)));
+    expect(answers.map(({ text }) => text)).toEqual(
+      questions.map((content) => (content === "hi" ? greeting : numbers)),
+    );
+  });
+
   it("completes a text as it is", async () => {
     const prompt = "<|im_start|>user\nCOUNT<|im_end|>\n<|im_start|>assistant\n";
     const chatted = await ask(model, "COUNT");

@@ -10,6 +10,9 @@ export class FreeCores {
   readonly #most: number;
   readonly #apply: (threads: number) => void;
   #before = sample();
+  #threads = 1;
+  /** What the last measurement would have allowed. */
+  #allowed = 1;
   #timer: NodeJS.Timeout | undefined;
 
   constructor(most: number, apply: (threads: number) => void) {
@@ -19,9 +22,10 @@ export class FreeCores {
 
   /** Measures since the last time, and from now on as long as there is work. */
   follow(): void {
-    if (this.#most === 1 || this.#timer) return;
+    if (this.#timer) return;
+    this.#apply(this.#threads);
+    if (this.#most === 1) return;
     this.#measure();
-    this.#before = sample();
     // Soon, for what was measured before the work began may be long ago.
     this.#again(100);
   }
@@ -45,7 +49,11 @@ export class FreeCores {
     if (wall < 80) return;
     const free = (now.idle - this.#before.idle + now.own - this.#before.own) / wall;
     this.#before = now;
-    this.#apply(Math.min(this.#most, Math.max(1, Math.floor(free + tolerated))));
+    const allowed = Math.min(this.#most, Math.max(1, Math.floor(free + tolerated)));
+    // Fewer at once, more when they were free twice in a row: one thread too many costs far more than one too few.
+    this.#threads = allowed < this.#threads ? allowed : Math.max(this.#threads, Math.min(allowed, this.#allowed));
+    this.#allowed = allowed;
+    this.#apply(this.#threads);
   }
 }
 

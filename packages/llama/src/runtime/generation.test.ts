@@ -34,7 +34,7 @@ describe("an answer by a schema", () => {
     expect(rest).toEqual({});
     // Noise is not always a character: what is none counts differently before and after it is read.
     const characters = String(name).replaceAll("\uFFFD", "");
-    expect(typeof name === "string" && name.length >= 1 && [...characters].length <= 8).toBe(true);
+    expect(typeof name === "string" && name.length >= 1 && Array.from(characters).length <= 8).toBe(true);
     expect(age).toSatisfy((value: number) => Number.isInteger(value) && value >= 18 && value <= 99);
     expect(share ?? 0).toSatisfy((value: number) => value >= 0 && value <= 1);
     expect(tags).toSatisfy((value: unknown[]) => value.length >= 1 && value.length <= 3);

@@ -33,6 +33,8 @@ export const patience = {
   silentMs: 30_000,
   /** With words but no progress: 32 tokens of a prompt take the largest models on the slowest machines less than this. */
   stalledMs: 120_000,
+  /** The same while a model is loaded, from a disk that may be slow. */
+  loadingMs: 300_000,
   /** Between asking a process to end and ending it. */
   closeMs: 2000,
 } as const;

@@ -1,4 +1,5 @@
 /** The process with a model: loads one, then does what it is told. `start.ts` starts it; its messages are in `process-messages.ts`. */
+// oxlint-disable-next-line no-restricted-imports -- it opens the pipe that it was given, and connects to nobody.
 import { Socket } from "node:net";
 import { Worker } from "node:worker_threads";
 import { BenchtopError } from "@benchtop/protocol";

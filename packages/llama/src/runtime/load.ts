@@ -1,5 +1,6 @@
 import { setTimeout } from "node:timers/promises";
 import { BenchtopError } from "@benchtop/protocol";
+import type * as library from "node-llama-cpp";
 import type { LlamaContextSequence, LlamaEmbeddingContext, LlamaModel as NativeModel, Llama } from "node-llama-cpp";
 import { ggufFacts, readGgufModel, type GgufHeader } from "../gguf/gguf.ts";
 import { resolveTemplate, type Template } from "./chat-template.ts";
@@ -8,7 +9,7 @@ import { offerGpuPackages } from "./gpu-packages.ts";
 import { defaultContextTokens, defaultEmbeddingTokens } from "./limits.ts";
 import type { LlamaModelFacts, LlamaModelOptions } from "./llama-model.ts";
 
-export type LlamaLibrary = typeof import("node-llama-cpp");
+export type LlamaLibrary = typeof library;
 
 /** A model in this process, ready. */
 export interface LoadedModel {

@@ -1,10 +1,10 @@
 import {
-  BenchtopError,
   errorActions,
   errorCodes,
   FinishReason,
   phases,
   Usage,
+  type BenchtopError,
   type ErrorDetail,
   type ErrorInfo,
 } from "@benchtop/protocol";

@@ -1,8 +1,9 @@
 import { spawn, spawnSync } from "node:child_process";
 import { once } from "node:events";
 import { cpSync, mkdirSync, readFileSync, symlinkSync, writeFileSync } from "node:fs";
-import { Socket } from "node:net";
 import { join } from "node:path";
+import { Duplex } from "node:stream";
+import { setTimeout } from "node:timers/promises";
 import { pathToFileURL } from "node:url";
 import { afterAll, beforeAll, describe, expect, it } from "vitest";
 import { answerOf, ask, isAlive, never, RuntimeModels } from "../../test/runtime-model.ts";
@@ -42,7 +43,6 @@ describe("a process that ends unexpectedly", () => {
   it.each([
     ["SIGKILL", "short of memory"],
     ["SIGSEGV", "ended unexpectedly (SIGSEGV)"],
-    ["SIGABRT", "ended unexpectedly (SIGABRT)"],
   ] as const)("by %s fails what is going and what waits, and nothing else", async (signal, words) => {
     const model = await models.startFile(path);
     const failed = failures(await busy(model));
@@ -61,8 +61,7 @@ describe("a process that ends unexpectedly", () => {
   });
 });
 
-// These wait more than they compute.
-describe.concurrent("closing", () => {
+describe("closing", () => {
   it("waits for nothing, and may be asked for twice", async () => {
     const model = await models.startFile(path);
     const failed = failures(await busy(model));
@@ -72,12 +71,29 @@ describe.concurrent("closing", () => {
     await model.close();
     await expect(model.tokenize("x")).rejects.toMatchObject({ code: "USER_CANCELED" });
   });
+});
 
-  it("ends a process that does not listen", async () => {
-    const model = await models.startFile(path);
+// These wait more than they compute.
+describe.concurrent("a process that", () => {
+  it("does not listen is ended all the same, and never had what the daemon keeps in its environment", async () => {
+    process.env["BENCHTOP_TEST_SECRET"] = "hush";
+    const model = await models.startFile(path).finally(() => delete process.env["BENCHTOP_TEST_SECRET"]);
+    const environment = readFileSync(`/proc/${model.pid}/environ`, "utf8");
+    expect(environment).toContain("PATH=");
+    expect(environment).not.toContain("hush");
     process.kill(model.pid, "SIGSTOP");
     await model.close();
     expect(isAlive(model.pid)).toBe(false);
+    expect(await model.exited).toEqual({ code: null, signal: "SIGKILL" });
+  });
+
+  it("computes without end is ended once nothing moves, and the error says so", async () => {
+    const model = await models.startFile(path, { patience: { silentMs: 20_000, stalledMs: 2000 } });
+    const grammar = 'root ::= (("a"?){40}){40} "!"';
+    await expect(ask(model, "Hello", { grammar })).rejects.toMatchObject({
+      code: "PROVIDER_UNAVAILABLE",
+      message: expect.stringContaining("computed nothing for 2 seconds") as string,
+    });
     expect(await model.exited).toEqual({ code: null, signal: "SIGKILL" });
   });
 });
@@ -95,14 +111,15 @@ describe.concurrent("a daemon that is killed", () => {
           stdio: ["ignore", "pipe", "inherit"],
         });
         if (modelPath === path) await once(daemon.stdout, "data");
-        const pid = await childOf(daemon.pid ?? 0, modelPath === path ? 0 : 2000);
+        const pid = await childOf(daemon.pid ?? 0, modelPath === path ? 0 : 1000);
         daemon.kill("SIGKILL");
         return pid;
       }),
     );
     const killed = performance.now();
-    await expect.poll(() => children.filter(isAlive), { interval: 50 }).toEqual([]);
-    expect(performance.now() - killed).toBeLessThan(2000);
+    while (children.some(isAlive) && performance.now() - killed < 4500) await setTimeout(50);
+    // On a machine that does little else, half a second.
+    expect(performance.now() - killed).toBeLessThan(4000);
   });
 
   it("a template without end ends the process and says so", async () => {
@@ -122,23 +139,12 @@ async function childOf(parent: number, cpuMs: number): Promise<number> {
     const { stdout } = spawnSync("ps", ["-o", "pid=,cputimes=", "--ppid", String(parent)], { encoding: "utf8" });
     const [pid = 0, seconds = 0] = stdout.trim().split(/\s+/).map(Number);
     if (pid > 0 && seconds * 1000 >= cpuMs) return pid;
-    await new Promise((resolve) => setTimeout(resolve, 100));
+    await setTimeout(100);
   }
 }
 
-describe.concurrent("a process that computes without end", () => {
-  it("is ended once nothing moves, and the error says so", async () => {
-    const model = await models.startFile(path, { patience: { silentMs: 8000, stalledMs: 4000 } });
-    const grammar = 'root ::= (("a"?){40}){40} "!"';
-    await expect(ask(model, "Hello", { grammar })).rejects.toMatchObject({
-      code: "PROVIDER_UNAVAILABLE",
-      message: expect.stringContaining("computed nothing for 4 seconds") as string,
-    });
-    expect(await model.exited).toEqual({ code: null, signal: "SIGKILL" });
-  });
-});
-
-describe("what a process sends that has gone wrong", () => {
+describe.concurrent("what a process sends that has gone wrong", () => {
+  const sendsAndWaits = `require("node:fs").writeSync(3, Buffer.from(process.argv[1], "base64")); setTimeout(() => {}, 60000)`;
   const usage = { type: "usage", usage: { inputTokens: -1 }, promptMs: 0, outputMs: 0 };
   it.each<[string, Buffer]>([
     ["noise", Buffer.from("Segmentation fault (core dumped)\n".repeat(10))],
@@ -151,11 +157,11 @@ describe("what a process sends that has gone wrong", () => {
     ["an error that there is not", encodeFrame({ type: "not-loaded", failure: { message: "x", error_code: "NOPE" } })],
     ["a vector of half a number", encodeFrame({ type: "vector", id: 1 }, new Uint8Array(3))],
   ])("is noticed: %s", async (_, bytes) => {
-    const child = spawn(process.execPath, [join(test, "runtime-garbage.ts"), bytes.toString("base64")], {
+    const child = spawn(process.execPath, ["--eval", sendsAndWaits, bytes.toString("base64")], {
       stdio: ["ignore", "ignore", "pipe", "pipe"],
     });
     const channel = child.stdio[3];
-    if (!(channel instanceof Socket)) throw new Error("no channel");
+    if (!(channel instanceof Duplex)) throw new Error("no channel");
     const model = new RunningModel(child, channel, { parallel: 1, patience: { silentMs: 60_000, stalledMs: 60_000 } });
     await expect(model.loaded).rejects.toMatchObject({ code: "PROVIDER_UNAVAILABLE" });
     expect(await model.exited).toEqual({ code: null, signal: "SIGKILL" });
@@ -221,16 +227,5 @@ describe("loading", () => {
       message: expect.stringContaining("node-llama-cpp, which is not installed") as string,
       retryable: false,
     });
-  });
-
-  it("passes nothing on that the daemon keeps in its environment", async () => {
-    process.env["BENCHTOP_TEST_SECRET"] = "hush";
-    try {
-      const model = await models.startFile(path);
-      expect(readFileSync(`/proc/${model.pid}/environ`, "utf8")).not.toContain("hush");
-      expect(readFileSync(`/proc/${model.pid}/environ`, "utf8")).toContain("PATH=");
-    } finally {
-      delete process.env["BENCHTOP_TEST_SECRET"];
-    }
   });
 });

@@ -76,34 +76,6 @@ describe("requests beyond those at once", () => {
   });
 });
 
-describe("generations at once", () => {
-  it("say what each of them says alone", async () => {
-    const counted = "one two three four five six seven eight nine ten";
-    const model = await models.start(
-      tinyScriptedModel({
-        script: "Nothing to count.",
-        answers: [
-          { after: "UP", script: counted },
-          { after: "DOWN", script: "ten nine eight seven six five four three two one" },
-        ],
-      }),
-      { parallel: 3 },
-    );
-    const questions = ["UP", "DOWN", "Hello", "DOWN", "UP", "Hello", "UP"];
-    const answers = await Promise.all(questions.map((content) => ask(model, content)));
-    expect(answers.map(({ text }) => text.split(" ")[0])).toEqual([
-      "one",
-      "ten",
-      "Nothing",
-      "ten",
-      "one",
-      "Nothing",
-      "one",
-    ]);
-    expect(answers.every(({ reason, text }) => reason === "stop" && /( one| ten|count\.)$/.test(text))).toBe(true);
-  });
-});
-
 describe("a prompt that takes long", () => {
   it("is left at once when it is aborted, and its place is free soon", async () => {
     const model = await models.start(
@@ -112,9 +84,8 @@ describe("a prompt that takes long", () => {
     const content = "word ".repeat(3000 / 5);
     const controller = new AbortController();
     const started = performance.now();
-    const iterator = model
-      .chat({ messages: [{ role: "user", content }], maxOutputTokens: 1 }, controller.signal)
-      [Symbol.asyncIterator]();
+    const request: LlamaChatRequest = { messages: [{ role: "user", content }], maxOutputTokens: 1 };
+    const iterator = model.chat(request, controller.signal)[Symbol.asyncIterator]();
     expect(await iterator.next()).toMatchObject({ value: [] });
     const whole = iterator.next();
     controller.abort(new Error("Too long."));

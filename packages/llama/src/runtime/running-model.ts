@@ -1,5 +1,5 @@
 import type { ChildProcess } from "node:child_process";
-import type { Socket } from "node:net";
+import type { Duplex } from "node:stream";
 import { BenchtopError } from "@benchtop/protocol";
 import { checkChat, checkCompletion, checkText, checkTexts } from "./check-request.ts";
 import { encodeFrame, FrameReader } from "./frames.ts";
@@ -32,9 +32,10 @@ export class RunningModel implements LlamaModel {
   readonly exited: Promise<ProcessEnd>;
   readonly loaded: Promise<void>;
   readonly #child: ChildProcess;
-  readonly #channel: Socket;
+  readonly #channel: Duplex;
   readonly #parallel: number;
-  readonly #watchdog: Watchdog;
+  #watchdog: Watchdog;
+  readonly #patience: WatchdogLimits;
   readonly #words = new LastWords();
   readonly #load = Promise.withResolvers<void>();
   readonly #running = new Map<number, Job>();
@@ -47,7 +48,7 @@ export class RunningModel implements LlamaModel {
 
   constructor(
     child: ChildProcess,
-    channel: Socket,
+    channel: Duplex,
     options: { readonly parallel: number; readonly patience: WatchdogLimits },
   ) {
     this.#child = child;
@@ -55,7 +56,10 @@ export class RunningModel implements LlamaModel {
     this.#parallel = options.parallel;
     this.pid = child.pid ?? 0;
     this.loaded = this.#load.promise;
-    this.#watchdog = new Watchdog(options.patience, (why) => this.#kill(unresponsive(why, options.patience)));
+    // Whoever waits for it is told; that nobody may is no defect.
+    this.loaded.catch(() => undefined);
+    this.#patience = options.patience;
+    this.#watchdog = this.#watchdogOf({ ...options.patience, stalledMs: patience.loadingMs });
     this.exited = this.#follow();
     this.#watchdog.watch();
   }
@@ -119,6 +123,10 @@ export class RunningModel implements LlamaModel {
   close(): Promise<void> {
     this.#closing ??= this.#close();
     return this.#closing;
+  }
+
+  #watchdogOf(limits: WatchdogLimits): Watchdog {
+    return new Watchdog(limits, (why) => this.#kill(unresponsive(why, limits)));
   }
 
   /** Ends everything with an error, and the process with it. */
@@ -224,8 +232,9 @@ export class RunningModel implements LlamaModel {
       case "loaded":
         this.#facts = reply.facts;
         this.#memoryBytes = reply.facts.memoryBytes;
+        this.#watchdog.rest();
+        this.#watchdog = this.#watchdogOf(this.#patience);
         this.#load.resolve();
-        this.#rest();
         break;
       case "not-loaded":
         this.#kill(BenchtopError.of(reply.failure));
@@ -280,8 +289,6 @@ export class RunningModel implements LlamaModel {
     this.#over = error;
     this.#watchdog.rest();
     this.#load.reject(error);
-    // Whether anybody waits for it is not known here.
-    this.loaded.catch(() => undefined);
     const jobs = [...this.#running.values(), ...this.#waiting.values()];
     this.#running.clear();
     this.#waiting.clear();

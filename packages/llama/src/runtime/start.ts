@@ -1,7 +1,7 @@
 import { spawn } from "node:child_process";
 import { stat } from "node:fs/promises";
-import { Socket } from "node:net";
-import { constants, setPriority } from "node:os";
+import { setPriority } from "node:os";
+import { Duplex } from "node:stream";
 import { fileURLToPath } from "node:url";
 import { BenchtopError } from "@benchtop/protocol";
 import { checkOptions } from "./check-request.ts";
@@ -31,7 +31,7 @@ export async function startLlamaModel(options: LlamaModelOptions, signal: AbortS
     },
   );
   const channel = child.stdio[3];
-  if (!(channel instanceof Socket)) throw new Error("The process with the model has no connection.");
+  if (!(channel instanceof Duplex)) throw new Error("The process with the model has no connection.");
   const model = new RunningModel(child, channel, { parallel: options.parallel ?? 1, patience });
   const abort = (): void => void model.close();
   signal.addEventListener("abort", abort, { once: true });
@@ -97,7 +97,7 @@ async function checkFile(path: string): Promise<void> {
 /** The daemon, which everybody waits for, goes first where there are too few cores. */
 function lowerPriority(pid: number): void {
   try {
-    setPriority(pid, constants.priority.PRIORITY_BELOW_NORMAL);
+    setPriority(pid, 5);
   } catch {
     // Systems that do not allow it lose nothing but that.
   }

@@ -40,7 +40,7 @@ export class Watchdog {
   }
 
   get #lookMs(): number {
-    return this.#limits.silentMs / 4;
+    return Math.min(this.#limits.silentMs, this.#limits.stalledMs) / 4;
   }
 
   #look(): void {
@@ -48,7 +48,7 @@ export class Watchdog {
     this.#stalledLooks = this.#moved ? 0 : this.#stalledLooks + 1;
     this.#heard = false;
     this.#moved = false;
-    if (this.#silentLooks >= 4) this.#bite("silent");
+    if (this.#silentLooks * this.#lookMs >= this.#limits.silentMs) this.#bite("silent");
     else if (this.#stalledLooks * this.#lookMs >= this.#limits.stalledMs) this.#bite("stalled");
   }
 }

@@ -38,6 +38,7 @@ export interface Plan {
 /** Rows and what is asked of them are multiples of this many tokens, since products are fastest then. */
 const evenTokens = 32;
 const defaultContextTokens = 512;
+const rowsToGoThrough = 1_000_000;
 
 /** Reads the data, makes or reads the base, and decides how long and in what portions to train. Throws as `train`. */
 export async function preparePlan(
@@ -69,7 +70,11 @@ export async function preparePlan(
     stream,
     evaluationRows,
     evaluateEvery: options.evaluateEvery ?? Math.max(Math.round(stream.firstLength / portions.rowsPerStep), 20),
-    shape: { rows: portions.rows, rowTokens: context.rowTokens, lossRows: lossRows(portions, stream, evaluationRows) },
+    shape: {
+      rows: portions.rows,
+      rowTokens: context.rowTokens,
+      lossRows: lossRows(portions, stream, evaluationRows, context.rowTokens),
+    },
     schedule: portions.schedule,
     facts: {
       examples: training.length,
@@ -175,14 +180,20 @@ function portionsOf(
 
 /**
  * The most that any worker is asked at any step: memory and time are spent on as many places each time. The run is gone through
- * once beforehand, without computing.
+ * once beforehand, without computing; one that is too long for that gets room for every place.
  */
-function lossRows({ rows, rowsPerStep, schedule }: Portions, stream: RowStream, evaluation: readonly Row[]): number {
+function lossRows(
+  { rows, rowsPerStep, schedule }: Portions,
+  stream: RowStream,
+  evaluation: readonly Row[],
+  rowTokens: number,
+): number {
   let most = 1;
   const consider = (step: readonly Row[]): void => {
     for (let at = 0; at < step.length; at += rows) most = Math.max(most, countedTokens(step.slice(at, at + rows)));
   };
   for (let at = 0; at < evaluation.length; at += rowsPerStep) consider(evaluation.slice(at, at + rowsPerStep));
+  if (schedule.steps * rowsPerStep > rowsToGoThrough) return rows * rowTokens;
   for (let step = 0; step < schedule.steps; step += 1) consider(stream.take(rowsPerStep));
   stream.seek({ epoch: 0, row: 0 });
   return Math.ceil(most / evenTokens) * evenTokens;

@@ -112,6 +112,7 @@ class Run {
       if (state.best && weights) this.#best = { ...state.best, weights };
       this.#step = state.step;
       this.#worse = state.worse;
+      this.#stoppedEarly = state.worse >= (this.#plan.options.patience ?? Infinity);
       this.#loss = state.loss;
       this.#elapsedBefore = state.elapsedMs;
       this.#plan.stream.seek(state.position);

@@ -6,7 +6,8 @@ import { BenchtopError } from "@benchtop/protocol";
 import { afterAll, beforeAll, describe, expect, test } from "vitest";
 import { chatLines, corrections, newFolder, questions, tinyTraining, writeData } from "../../test/trainer-examples.ts";
 import { infer } from "../../test/trainer-inference.ts";
-import { readGgufHeader } from "../gguf/read.ts";
+import { readGgufFields, readGgufHeader } from "../gguf/read.ts";
+import { writeGguf } from "../gguf/write.ts";
 import { train, type TrainingOptions, type TrainingProgress, type TrainingResult } from "./index.ts";
 
 let folder: string;
@@ -87,16 +88,37 @@ describe("a LoRA", () => {
     expect((await infer(asked)).answers).toEqual(Object.values(questions));
   });
 
-  test("is refused for a quantized model and for a file that is no model", async () => {
-    const method = { type: "lora" } as const;
+  test("is refused for what is no model, a quantized model, and more context than the model has", async () => {
+    const lora: TrainingOptions = { ...options, method: { type: "lora" }, outputPath: join(folder, "refused.gguf") };
     const noModel = await writeData(folder, "no-model.gguf", "GGUF?");
-    await expect(trained({ ...options, method, base: { modelPath: noModel.path } })).rejects.toMatchObject({
+    await expect(trained({ ...lora, base: { modelPath: noModel.path } })).rejects.toMatchObject({
       code: "VALIDATION_FAILED",
     });
-    await expect(
-      trained({ ...options, method, base: { modelPath: result.outputPath }, contextTokens: 4096 }),
-    ).rejects.toThrow(/context of \d+ tokens/);
+    const quantized = join(folder, "quantized.gguf");
+    await rewrite(quantized, { embeddingType: "Q8_0" });
+    await expect(trained({ ...lora, base: { modelPath: quantized } })).rejects.toThrow(/is quantized \(Q8_0\)/);
+    await expect(trained({ ...lora, base: { modelPath: result.outputPath }, contextTokens: 4096 })).rejects.toThrow(
+      /context of \d+ tokens/,
+    );
   });
+});
+
+test("full training goes on from a model that there is, with a chat template that llama.cpp writes", async () => {
+  const modelPath = join(folder, "zephyr.gguf");
+  await rewrite(modelPath, { template: "{{ '<|user|>' }} … <|endoftext|>" });
+  const progress: TrainingProgress[] = [];
+  const lines = `${chatLines({ "a b": "c d" })}{"prompt":"e","completion":"f"}\n{"text":"g h"}`;
+  const data = await writeData(folder, "mixed.jsonl", lines);
+  const { evaluation: _evaluation, ...rest } = options;
+  const run = { ...rest, base: { modelPath }, data, steps: 2, outputPath: join(folder, "went-on.gguf") };
+  const { result: wentOn } = await trained({ ...run, weightType: "F16", precision: "bfloat16" }, (each) =>
+    progress.push(each),
+  );
+  const { tokens } = await infer({ modelPath, tokenize: ["c d", "f", "g h"] });
+  // Each with the token that ends it; of a text, the first token has nothing before it.
+  const learnt = tokens.reduce((sum, answer) => sum + answer.length + 1, 0) - 1;
+  expect(progress.find((each) => each.type === "plan")?.plan.learntTokens).toBe(learnt);
+  expect((await readGgufHeader(wentOn.outputPath)).tensors.map(({ type }) => type)).toContain("F16");
 });
 
 describe("a run that was ended", () => {
@@ -185,6 +207,23 @@ test("an example that is too long is refused by its line, unless it may be cut",
   await expect(trained(long)).rejects.toThrow(/Line 2 .* has \d+ tokens, and 512 fit/);
   await expect(trained({ ...long, tooLong: "cut", contextTokens: 64 })).resolves.toBeDefined();
 });
+
+/** Writes the trained model again, with weights of zeros, another chat template, or an embedding of another type. */
+async function rewrite(
+  path: string,
+  { template, embeddingType }: { template?: string; embeddingType?: string },
+): Promise<void> {
+  const metadata = new Map(await readGgufFields(result.outputPath));
+  if (template !== undefined) metadata.set("tokenizer.chat_template", { type: "string", value: template });
+  const { tensors } = await readGgufHeader(result.outputPath);
+  const written = tensors.map(({ name, shape, type, bytes }) => {
+    if (embeddingType === undefined || name !== "token_embd.weight")
+      return { name, shape, type, data: new Uint8Array(bytes) };
+    // 32 weights of Q8_0 take 34 bytes.
+    return { name, shape, type: embeddingType, data: new Uint8Array((bytes / 4 / 32) * 34) };
+  });
+  await writeGguf(path, { metadata, tensors: written });
+}
 
 async function trained(
   run: TrainingOptions,

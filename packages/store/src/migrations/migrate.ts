@@ -8,6 +8,7 @@ import { runRetention } from "./0005-run-retention.ts";
 import { workbenchMemory } from "./0006-workbench-memory.ts";
 import { identities } from "./0007-identities.ts";
 import { conversationsAndReview } from "./0008-conversations-and-review.ts";
+import { localModels } from "./0009-local-models.ts";
 
 interface Migration {
   readonly name: string;
@@ -25,6 +26,7 @@ export const migrations: readonly Migration[] = [
   { name: "0006-workbench-memory", up: workbenchMemory },
   { name: "0007-identities", up: identities },
   { name: "0008-conversations-and-review", up: conversationsAndReview },
+  { name: "0009-local-models", up: localModels },
 ];
 
 /** Any number that is ours alone: what processes that open the same PostgreSQL database at once wait for. */

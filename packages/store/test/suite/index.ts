@@ -1,5 +1,6 @@
 import { followerSuite } from "./followers.ts";
 import { durableJournalSuite, verificationSuite } from "./journal.ts";
+import { localModelSuite } from "./local-models.ts";
 import { durableMemorySuite } from "./memory.ts";
 import { retentionSuite } from "./retention.ts";
 import { rowSuite } from "./rows.ts";
@@ -19,4 +20,5 @@ export function storeSuite(subject: SuiteSubject): void {
   retentionSuite(subject);
   durableMemorySuite(subject);
   upgradeSuite(subject);
+  localModelSuite(subject);
 }

@@ -59,7 +59,7 @@ export function buildNetwork(
   gradients: Tensor | undefined,
 ): Network {
   const { architecture } = memory;
-  const context = ggml.newContext(64 + architecture.layers * (memory.adapter ? 400 : 200));
+  const context = ggml.newContext(mostTensors(architecture));
   const tape = newTape(ggml, context, memory.precision);
   const learning = gradients && (memory.adapter?.store ?? memory.base);
   const values = new Map<string, Value>();
@@ -73,7 +73,7 @@ export function buildNetwork(
   const inputs = inputTensors(ggml, shape);
   const { probabilities, backward } = forwardPass(tape, memory, shape, inputs, weights);
 
-  const train = ggml.newGraph(graphNodes(architecture));
+  const train = ggml.newGraph(mostTensors(architecture));
   ggml.expand(train, ggml.output(probabilities));
   backward();
   if (learning) {
@@ -85,7 +85,7 @@ export function buildNetwork(
   }
   const bytes = ggml.allocateGraph(train);
   // The forward half of the same tensors: it comes first in the whole, so it may use the same memory.
-  const evaluate = ggml.newGraph(graphNodes(architecture));
+  const evaluate = ggml.newGraph(mostTensors(architecture));
   ggml.expand(evaluate, probabilities);
   return {
     inputs: viewInputs(ggml, inputs),
@@ -259,6 +259,7 @@ function viewInputs(ggml: Ggml, inputs: InputTensors): NetworkInputs {
   };
 }
 
-function graphNodes({ layers }: Architecture): number {
+/** More than there are: about 120 a layer, and 250 with a LoRA. */
+function mostTensors({ layers }: Architecture): number {
   return 128 + layers * 512;
 }

@@ -31,6 +31,7 @@ test("what is encoded spells the text, whatever it is", () => {
       expect(wordsOf(text).join("")).toBe(text);
       expect(spelled(encode(text))).toBe(Buffer.from(text).toString());
     }),
+    { numRuns: 50 },
   );
 });
 

@@ -125,6 +125,7 @@ class PairCounts {
       if (!pair) this.#pairs.set(key, (pair = { left, right, count: 0, words: new Set() }));
       pair.count += change;
       if (change > 0) pair.words.add(word);
+      if (pair.count === 0) this.#pairs.delete(key);
     }
   }
 }

@@ -8,10 +8,10 @@
  */
 export function wordsOf(text: string): string[] {
   const points = Array.from(text);
-  const kinds = points.map(kindOf);
+  const pointKinds = points.map(kindOf);
   const words: string[] = [];
   for (let at = 0; at < points.length;) {
-    const end = Math.max(endOfWord(points, kinds, at), at + 1);
+    const end = Math.max(endOfWord(points, pointKinds, at), at + 1);
     words.push(points.slice(at, end).join(""));
     at = end;
   }
@@ -27,10 +27,16 @@ const space = /^[\t-\r \u0085\u00a0\u1680\u2000-\u200a\u2028\u2029\u202f\u205f\u
 const short = new Set(["s", "t", "m", "d"]);
 const long = new Set(["re", "ve", "ll"]);
 
+const knownKinds = new Map<string, Kind>();
+
 function kindOf(point: string): Kind {
-  if (letter.test(point)) return "letter";
-  if (number.test(point)) return "number";
-  return space.test(point) ? "space" : "other";
+  let kind = knownKinds.get(point);
+  if (kind === undefined) {
+    kind = letter.test(point) ? "letter" : number.test(point) ? "number" : space.test(point) ? "space" : "other";
+    // There are a million code points at most, and in any text far fewer.
+    knownKinds.set(point, kind);
+  }
+  return kind;
 }
 
 function endOfWord(points: readonly string[], kinds: readonly Kind[], start: number): number {
