@@ -20,6 +20,8 @@ async function complete(provider: ProviderAdapter, config: Partial<CompletionCon
   return { journal, body, ...(await finished(await startRun(journal, init, body))) };
 }
 
+const gate = (check: Gate["check"]): Gate => ({ name: "g", points: ["input"], mode: "enforcing", check });
+
 describe("one answer to a conversation that the caller keeps", () => {
   test("is one step, with what was said before it in its order", async () => {
     const provider = scriptedProvider([says("Rain."), used(9, 2), ends()]);
@@ -58,7 +60,6 @@ describe("one answer to a conversation that the caller keeps", () => {
   });
 
   test("passes the gates: the last question is refused, or shown without what it must not show", async () => {
-    const gate = (check: Gate["check"]): Gate => ({ name: "g", points: ["input"], mode: "enforcing", check });
     const refused = scriptedProvider([says("x"), ends()]);
     const { result } = await complete(refused, { gates: [gate(async () => deny("no"))] });
     expect(result.error?.code).toBe("POLICY_DENIED");

@@ -1,6 +1,9 @@
-import { spawn } from "node:child_process";
-import { availableParallelism } from "node:os";
+import { spawn, spawnSync } from "node:child_process";
+import { mkdirSync, mkdtempSync, rmSync, writeFileSync } from "node:fs";
+import { availableParallelism, tmpdir } from "node:os";
+import { join } from "node:path";
 import { setTimeout } from "node:timers/promises";
+import { pathToFileURL } from "node:url";
 import type { Json } from "@benchtop/protocol";
 import { afterEach, describe, expect, it, vi } from "vitest";
 import { callSchema } from "./call-schema.ts";
@@ -113,6 +116,39 @@ describe("the arguments of a tool", () => {
     };
     expect(JSON.stringify(callSchema(schema)).length).toBeLessThan(3_000_000);
     expect(callSchema({ $defs: {}, properties: { a: { $ref: "#" } }, required: ["a"] })).toBeDefined();
+  });
+});
+
+describe("packages with GPU builds", () => {
+  it("are found where an operator put them, and not where there is none", () => {
+    const folder = mkdtempSync(join(tmpdir(), "benchtop-gpu-"));
+    const name = `@node-llama-cpp/${process.platform}-${process.arch}-vulkan`;
+    const found = (packagesDir: string): string => {
+      const hooks = pathToFileURL(join(import.meta.dirname, "gpu-packages.ts")).href;
+      const script = `
+        import { offerGpuPackages } from ${JSON.stringify(hooks)};
+        const found = offerGpuPackages(${JSON.stringify(packagesDir)});
+        const { getBinsDir } = await import(${JSON.stringify(name)}).catch(() => ({}));
+        console.log(found, getBinsDir?.());`;
+      const run = spawnSync(process.execPath, ["--input-type=module", "--eval", script], {
+        encoding: "utf8",
+        cwd: folder,
+      });
+      return run.stdout.trim();
+    };
+    try {
+      expect(found(join(folder, "node_modules"))).toBe("false undefined");
+      mkdirSync(join(folder, "node_modules", name), { recursive: true });
+      writeFileSync(
+        join(folder, "node_modules", name, "package.json"),
+        '{ "type": "module", "exports": "./index.js" }',
+      );
+      writeFileSync(join(folder, "node_modules", name, "index.js"), 'export const getBinsDir = () => "here";');
+      expect(found(join(folder, "node_modules"))).toBe("true here");
+      expect(found(folder)).toBe("true here");
+    } finally {
+      rmSync(folder, { recursive: true });
+    }
   });
 });
 

@@ -5,12 +5,15 @@ import type { LlamaChatRequest, LlamaCompletionRequest, LlamaModelOptions, Sampl
 
 /**
  * Counts and sizes, before anything of a request goes to native code. What a model can do with it is found out where the
- * model is. All throw `VALIDATION_FAILED`.
+ * model is. All throw `VALIDATION_FAILED`, and `CONTEXT_EXHAUSTED` for what is far too long.
  */
-export function checkChat(request: LlamaChatRequest): void {
+export function checkChat(request: LlamaChatRequest, contextTokens: number): void {
   if (request.messages.length === 0) throw refused("A chat needs at least one message.");
   atMost("messages", request.messages.length, limits.messages);
-  checkText(request.messages.reduce((sum, message) => sum + lengthOf(message), 0));
+  checkFits(
+    request.messages.reduce((sum, message) => sum + lengthOf(message), 0),
+    contextTokens,
+  );
   checkTools(request.tools ?? []);
   if (request.schema !== undefined) checkSchema(request.schema, "The schema of the answer");
   if (request.grammar !== undefined) checkGrammar(request.grammar);
@@ -21,18 +24,19 @@ export function checkChat(request: LlamaChatRequest): void {
     throw refused(`A request has ${given.join(" and ")}: a local model does one of them at a time.`);
 }
 
-export function checkCompletion(request: LlamaCompletionRequest): void {
+export function checkCompletion(request: LlamaCompletionRequest, contextTokens: number): void {
   if (request.prompt === "") throw refused("The prompt is empty.");
-  checkText(request.prompt.length);
+  checkFits(request.prompt.length, contextTokens);
   if (request.grammar !== undefined) checkGrammar(request.grammar);
   checkSampling(request);
 }
 
-export function checkTexts(texts: readonly string[]): void {
+export function checkTexts(texts: readonly string[], contextTokens: number): void {
   atMost("texts to embed", texts.length, limits.embeddedTexts);
   const empty = texts.indexOf("");
   if (empty >= 0) throw refused(`Text ${empty + 1} of ${texts.length} is empty: there is nothing to embed.`);
   checkText(texts.reduce((sum, text) => sum + text.length, 0));
+  for (const text of texts) checkFits(text.length, contextTokens);
 }
 
 export function checkText(length: number): void {
@@ -60,6 +64,17 @@ export function checkOptions(options: LlamaModelOptions): void {
 
 export function refused(message: string, detail?: Readonly<Record<string, string | number>>): BenchtopError {
   return new BenchtopError("VALIDATION_FAILED", message, detail && { detail });
+}
+
+/** Before anything is tokenized, which takes time where others wait: so many characters are more tokens than there is room for. */
+function checkFits(length: number, contextTokens: number): void {
+  checkText(length);
+  if (length <= contextTokens * limits.tokenLength) return;
+  throw new BenchtopError(
+    "CONTEXT_EXHAUSTED",
+    `A text of ${length} characters does not fit into the context of ${contextTokens} tokens that this model was loaded with. Shorten it, or load the model with a larger context.`,
+    { detail: { characters: length, contextTokens } },
+  );
 }
 
 function checkTools(tools: NonNullable<LlamaChatRequest["tools"]>): void {

@@ -1,4 +1,4 @@
-import { availableParallelism, cpus } from "node:os";
+import { cpus } from "node:os";
 
 /**
  * Keeps the threads of computation at the number of cores that nobody else is using. ggml's threads wait for one another by
@@ -55,10 +55,6 @@ export class FreeCores {
     this.#allowed = allowed;
     this.#apply(this.#threads);
   }
-}
-
-export function defaultThreads(): number {
-  return Math.max(1, availableParallelism());
 }
 
 /** Of a core: what the system itself takes now and then is no reason to give up a thread. */

@@ -1,14 +1,14 @@
-import { randomBytes, randomInt } from "node:crypto";
+import { randomInt } from "node:crypto";
 import { BenchtopError, type FinishReason } from "@benchtop/protocol";
-import type { LlamaChatResponseChunk, LlamaGrammar, LLamaChatGenerateResponseOptions, Token } from "node-llama-cpp";
+import type { LlamaGrammar, LLamaChatGenerateResponseOptions, Token } from "node-llama-cpp";
 import { answerGrammar } from "./answer-grammar.ts";
+import { AnswerRecorder } from "./answer-recorder.ts";
 import { refused } from "./check-request.ts";
 import type { LlamaChatRequest, LlamaCompletionRequest, SamplingOptions } from "./llama-model.ts";
 import type { LoadedModel } from "./load.ts";
 import type { PartOutbox } from "./part-outbox.ts";
 import { chatPrompt, textPrompt, type Prompt } from "./prompt.ts";
-import { usableTokens, type SteeredSequence } from "./steered-sequence.ts";
-import { TokenConfidences } from "./token-confidences.ts";
+import { usableTokens, type SteeredSequence, type Steering } from "./steered-sequence.ts";
 
 /** Where a generation happens. */
 export interface Place {
@@ -48,95 +48,70 @@ interface Generation extends SamplingOptions {
 }
 
 async function generate(place: Place, generation: Generation, outbox: PartOutbox, signal: AbortSignal): Promise<void> {
-  const started = performance.now();
   const { loaded, onProgress } = place;
-  const { prompt } = generation;
+  const { prompt, maxOutputTokens = Infinity, confidence = false } = generation;
   if (prompt.tokens.length > usableTokens(loaded.facts.contextTokens)) throw exhausted(loaded, prompt.tokens.length);
   const sequence = bestSequence(place.sequences, prompt.tokens);
   outbox.begin();
-  const confidences = generation.confidence ? new TokenConfidences() : undefined;
-  const counted = { input: prompt.tokens.length, held: undefined as number | undefined, output: 0, reasoning: 0 };
-  // Ends the generation from within: nothing of a conversation is left out silently, and nothing is said without end.
-  const inner = new AbortController();
-  let firstAt: number | undefined;
-  let lastCall: string | undefined;
-  const onChunk = (chunk: LlamaChatResponseChunk): void => {
-    if (chunk.type === "segment") counted.reasoning += chunk.tokens.length;
-    if (chunk.text === "") return;
-    const logProbability = confidences?.of(chunk.tokens);
-    const type = chunk.type === "segment" ? "reasoning" : "text";
-    outbox.add({ type, text: chunk.text, ...(logProbability !== undefined && { logProbability }) });
-  };
-  const onCall = ({ functionName: name, params }: { functionName: string; params: unknown }): void => {
-    const call = { name, arguments: JSON.stringify(params ?? {}) };
-    // Small models that do not know when to end a turn write the same call again and again.
-    if (JSON.stringify(call) === lastCall) {
-      inner.abort();
-      return;
-    }
-    lastCall = JSON.stringify(call);
-    outbox.add({ type: "tool-call", callId: `call_${randomBytes(9).toString("base64url")}`, ...call });
-  };
-  const steering = {
+  const recorder = new AnswerRecorder(outbox, confidence, (token) => loaded.model.isEogToken(token));
+  const steering: Steering = {
     signal,
-    maxOutputTokens: generation.maxOutputTokens ?? Infinity,
-    confidence: confidences !== undefined,
-    onPrompt: (tokens: number, held: number): void => {
-      if (counted.held !== undefined) return;
-      counted.input = tokens;
-      counted.held = held;
-    },
+    maxOutputTokens,
+    confidence,
+    onPrompt: (tokens, held) => recorder.prompt(tokens, held),
     onProgress,
-    onToken: (token: Token, confidence: number | undefined): void => {
-      firstAt ??= performance.now();
-      if (!loaded.model.isEogToken(token)) counted.output += 1;
-      confidences?.add(token, confidence);
-    },
+    onToken: (token, confidence) => recorder.token(token, confidence),
   };
-  const finish = await sequence.use(steering, async (): Promise<FinishReason> => {
-    const chat = new loaded.library.LlamaChat({ contextSequence: sequence.sequence, chatWrapper: prompt.wrapper });
-    try {
-      const { metadata } = await chat.generateResponse(prompt.history, {
-        ...samplingOf(loaded, generation),
-        signal: AbortSignal.any([signal, inner.signal]),
-        onResponseChunk: onChunk,
-        contextShift: {
-          strategy: () => {
-            inner.abort();
-            return { chatHistory: [{ type: "model", response: [] }], metadata: null };
-          },
+  const reason = await sequence.use(steering, () => answer(loaded, sequence, generation, recorder, signal));
+  recorder.finish(sequence.limited ? "length" : reason);
+}
+
+async function answer(
+  loaded: LoadedModel,
+  sequence: SteeredSequence,
+  generation: Generation,
+  recorder: AnswerRecorder,
+  signal: AbortSignal,
+): Promise<FinishReason> {
+  const { prompt, grammar, stop = [] } = generation;
+  // Ends the answer from within: nothing of a conversation is left out silently, and nothing is said without end.
+  const inner = new AbortController();
+  let overflowed = false;
+  const chat = new loaded.library.LlamaChat({ contextSequence: sequence.sequence, chatWrapper: prompt.wrapper });
+  try {
+    const { metadata } = await chat.generateResponse(prompt.history, {
+      ...samplingOf(loaded, generation),
+      signal: AbortSignal.any([signal, inner.signal]),
+      onResponseChunk: (chunk) => recorder.chunk(chunk),
+      contextShift: {
+        strategy: () => {
+          overflowed = true;
+          inner.abort();
+          return { chatHistory: [{ type: "model", response: [] }], metadata: null };
         },
-        ...(generation.stop?.length && { customStopTriggers: generation.stop.map((stop) => [stop]) }),
-        ...(prompt.functions
-          ? { functions: prompt.functions, onFunctionCall: onCall, maxParallelFunctionCalls: maxToolCalls }
-          : generation.grammar && { grammar: generation.grammar }),
-      });
-      return metadata.stopReason === "functionCalls" ? "tool-calls" : "stop";
-    } catch (error) {
-      signal.throwIfAborted();
-      // Within a call `LlamaChat` knows no end but that of the call, and at the end of the context none at all.
-      if (sequence.limited || inner.signal.aborted) return lastCall === undefined ? "length" : "tool-calls";
-      await sequence.sequence.clearHistory();
-      throw error;
-    } finally {
-      chat.dispose({ disposeSequence: false });
-    }
-  });
-  const ended = performance.now();
-  outbox.add(
-    {
-      type: "usage",
-      usage: {
-        inputTokens: counted.input,
-        outputTokens: counted.output,
-        cachedInputTokens: counted.held ?? 0,
-        ...(counted.reasoning > 0 && { reasoningTokens: counted.reasoning }),
       },
-      promptMs: (firstAt ?? ended) - started,
-      outputMs: ended - (firstAt ?? ended),
-    },
-    { type: "finish", reason: sequence.limited ? "length" : finish },
-  );
+      ...(stop.length > 0 && { customStopTriggers: stop.map((text) => [text]) }),
+      ...(prompt.functions
+        ? {
+            functions: prompt.functions,
+            maxParallelFunctionCalls: maxToolCalls,
+            onFunctionCall: ({ functionName, params }: { functionName: string; params: unknown }) => {
+              if (!recorder.call(functionName, params)) inner.abort();
+            },
+          }
+        : grammar && { grammar }),
+    });
+    return metadata.stopReason === "functionCalls" ? "tool-calls" : "stop";
+  } catch (error) {
+    signal.throwIfAborted();
+    if (overflowed && recorder.saidNothing) throw exhausted(loaded, recorder.inputTokens);
+    // Within a call `LlamaChat` knows no end but that of the call, and at the end of the context none at all.
+    if (sequence.limited || inner.signal.aborted) return recorder.called ? "tool-calls" : "length";
+    await sequence.sequence.clearHistory();
+    throw error;
+  } finally {
+    chat.dispose({ disposeSequence: false });
+  }
 }
 
 /** Of one answer. */

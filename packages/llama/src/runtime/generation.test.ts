@@ -159,6 +159,15 @@ describe("the context", () => {
     expect(batches).toEqual([]);
   });
 
+  it("is not asked for what can be seen to be too long", async () => {
+    const started = performance.now();
+    await expect(ask(model, "a".repeat(4_000_000))).rejects.toMatchObject({ code: "CONTEXT_EXHAUSTED" });
+    await expect(ask(model, "a".repeat(9_000_000))).rejects.toMatchObject({ code: "VALIDATION_FAILED" });
+    expect(performance.now() - started).toBeLessThan(1000);
+    // The longest that is counted, as hard for a tokenizer as can be.
+    await expect(ask(model, "a".repeat(65_000))).rejects.toMatchObject({ code: "CONTEXT_EXHAUSTED" });
+  });
+
   it("ends an answer that fills it, and goes on afterwards", async () => {
     const grammar = "root ::= [a-z]{2000}";
     const { text, reason, usage } = await ask(model, "Well?", { grammar });

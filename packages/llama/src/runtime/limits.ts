@@ -19,6 +19,8 @@ export const requestLimits = {
   /** Groups in one another. */
   grammarDepth: 64,
   repetitions: 2000,
+  /** Of one token, in UTF-16 units: no vocabulary has longer ones than runs of 128 spaces. What is longer needs no counting. */
+  tokenLength: 128,
   stops: 16,
   stopLength: 256,
   embeddedTexts: 2048,

@@ -1,10 +1,11 @@
+import { availableParallelism } from "node:os";
 import { setTimeout } from "node:timers/promises";
 import { BenchtopError } from "@benchtop/protocol";
 import type * as library from "node-llama-cpp";
 import type { LlamaContextSequence, LlamaEmbeddingContext, LlamaModel as NativeModel, Llama } from "node-llama-cpp";
 import { ggufFacts, readGgufModel, type GgufHeader } from "../gguf/gguf.ts";
 import { resolveTemplate, type Template } from "./chat-template.ts";
-import { defaultThreads, FreeCores } from "./free-cores.ts";
+import { FreeCores } from "./free-cores.ts";
 import { offerGpuPackages } from "./gpu-packages.ts";
 import { defaultContextTokens, defaultEmbeddingTokens } from "./limits.ts";
 import type { LlamaModelFacts, LlamaModelOptions } from "./llama-model.ts";
@@ -33,7 +34,6 @@ export async function loadModel(options: LlamaModelOptions, report: () => void):
   const [library, { header }] = await Promise.all([importLibrary(), readGgufModel(options.modelPath, signal)]);
   report();
   const complaints = new Complaints();
-  const most = Math.min(options.threads ?? Infinity, defaultThreads());
   try {
     const llama = await library.getLlama({
       build: "never",
@@ -44,9 +44,11 @@ export async function loadModel(options: LlamaModelOptions, report: () => void):
       gpu: hasGpuPackage && (options.gpuLayers !== 0 || process.platform === "darwin") ? "auto" : false,
       logLevel: library.LlamaLogLevel.warn,
       logger: (level, message) => complaints.hear(level, message),
-      maxThreads: most,
     });
     report();
+    // Two threads on one core that calls itself two get in each other's way.
+    const most = Math.min(options.threads ?? llama.cpuMathCores, availableParallelism());
+    llama.maxThreads = most;
     const cores = new FreeCores(most, (threads) => (llama.maxThreads = threads));
     const model = await llama.loadModel({
       modelPath: options.modelPath,

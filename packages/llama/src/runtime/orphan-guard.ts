@@ -8,7 +8,7 @@ const parent = Number(workerData);
 
 setInterval(() => {
   if (process.ppid !== parent || !exists(parent)) process.kill(process.pid, "SIGKILL");
-}, 200);
+}, 400);
 
 function exists(pid: number): boolean {
   try {

@@ -79,13 +79,13 @@ export class RunningModel implements LlamaModel {
 
   async *chat(request: LlamaChatRequest, signal: AbortSignal): AsyncGenerator<readonly LlamaPart[]> {
     signal.throwIfAborted();
-    checkChat(request);
+    checkChat(request, this.facts.contextTokens);
     yield* this.#generate((id) => ({ type: "chat", id, request }), signal);
   }
 
   async *complete(request: LlamaCompletionRequest, signal: AbortSignal): AsyncGenerator<readonly LlamaPart[]> {
     signal.throwIfAborted();
-    checkCompletion(request);
+    checkCompletion(request, this.facts.contextTokens);
     yield* this.#generate((id) => ({ type: "complete", id, request }), signal);
   }
 
@@ -94,7 +94,7 @@ export class RunningModel implements LlamaModel {
     signal: AbortSignal,
   ): Promise<{ vectors: Float32Array[]; inputTokens: number }> {
     signal.throwIfAborted();
-    checkTexts(texts);
+    checkTexts(texts, this.facts.contextTokens);
     if (texts.length === 0) return { vectors: [], inputTokens: 0 };
     const vectors: Float32Array[] = [];
     const inputTokens = await this.#ask(

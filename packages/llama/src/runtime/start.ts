@@ -1,6 +1,5 @@
 import { spawn } from "node:child_process";
 import { stat } from "node:fs/promises";
-import { setPriority } from "node:os";
 import { Duplex } from "node:stream";
 import { fileURLToPath } from "node:url";
 import { BenchtopError } from "@benchtop/protocol";
@@ -36,7 +35,6 @@ export async function startLlamaModel(options: LlamaModelOptions, signal: AbortS
   const abort = (): void => void model.close();
   signal.addEventListener("abort", abort, { once: true });
   try {
-    lowerPriority(model.pid);
     model.send({ type: "load", options, beatMs: Math.min(1000, patience.silentMs / 5) });
     await model.loaded;
     signal.throwIfAborted();
@@ -92,13 +90,4 @@ async function checkFile(path: string): Promise<void> {
     }
   }
   throw new BenchtopError("NOT_FOUND", "The file of the model is not there.", { detail: { path } });
-}
-
-/** The daemon, which everybody waits for, goes first where there are too few cores. */
-function lowerPriority(pid: number): void {
-  try {
-    setPriority(pid, 5);
-  } catch {
-    // Systems that do not allow it lose nothing but that.
-  }
 }

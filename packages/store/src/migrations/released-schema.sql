@@ -58,7 +58,7 @@ CREATE TABLE "models" ("id" text not null primary key, "project_id" text not nul
 CREATE UNIQUE INDEX "models_version" on "models" ("project_id", "name", "version")
 CREATE TABLE "projects" ("id" text not null primary key, "workspace_id" text not null, "name" text not null, "description" text not null, "created_at" text not null, "updated_at" text not null, "template" text)
 CREATE INDEX "projects_of_workspace" on "projects" ("workspace_id", "created_at")
-CREATE TABLE "providers" ("workspace_id" text not null, "name" text not null, "kind" text not null, "base_url" text not null, "local" integer not null, "secret_ref" text, "prices" text, "created_at" text not null, constraint "providers_of_workspaces_key" primary key ("workspace_id", "name"))
+CREATE TABLE "providers" ("workspace_id" text not null, "name" text not null, "kind" text not null, "base_url" text not null, "local" integer not null, "secret_ref" text, "prices" text, "created_at" text not null, "mapping" text, constraint "providers_of_workspaces_key" primary key ("workspace_id", "name"))
 CREATE TABLE "publish_intents" ("workbench_id" text not null primary key, "action" text not null, "from_manifest_hash" text not null, "to_manifest_hash" text not null, "created_at" text not null, "run_id" text, "draft_id" text, "checkpoint_id" text)
 CREATE TABLE "run_checkpoints" ("run_id" text not null, "name" text not null, "seq" integer not null, "hash" text not null, "user_id" text not null, "created_at" text not null, constraint "run_checkpoints_key" primary key ("run_id", "name"))
 CREATE TABLE "run_events" ("run_id" text not null, "seq" integer not null, "type" text not null, "hash" text not null, "body" text not null, constraint "run_events_key" primary key ("run_id", "seq")) WITHOUT ROWID
