@@ -4,6 +4,10 @@ import { join } from "node:path";
 import { operations, type InputOf, type OperationId, type Operations, type OutputOf } from "@benchtop/operations";
 import { startDaemon, type Daemon } from "@benchtop/server";
 import { afterAll, beforeAll, expect, test } from "vitest";
+import { writeGguf } from "../../llama/src/gguf/gguf.ts";
+import { tinyModel } from "../../llama/test/tiny-model.ts";
+import { tinyScriptedModel } from "../../llama/test/tiny-scripted-model.ts";
+import { OllamaServer } from "../../models/test/runtime-servers/ollama.ts";
 import { startModelServer, type ModelServer } from "../../../test/model-server.ts";
 import { createClient, type Client } from "./index.ts";
 import type { CallableId } from "./client.ts";
@@ -114,6 +118,30 @@ test("providers and models", async () => {
   expect((await call("egress.listEvents", { limit: 1 })).items).toMatchObject([
     { purpose: "model-list", outcome: "sent" },
   ]);
+});
+
+test("a server that is known by its own kind", async () => {
+  const server = await new OllamaServer().listen();
+  try {
+    const added = await call("providers.add", { name: "box", kind: "ollama", baseUrl: server.url, local: true });
+    expect(added).toMatchObject({ name: "box", kind: "ollama" });
+    expect(await call("providers.loadModel", { name: "box", model: "tiny", keepAliveSeconds: null })).toMatchObject({
+      ref: "box/tiny:latest",
+      state: "ready",
+      expiresAt: null,
+    });
+    expect(await call("providers.status", { name: "box" })).toMatchObject({
+      health: { ready: true, version: "0.12.3" },
+      models: [{ ref: "box/tiny:latest", state: "ready" }, { state: "unloaded" }, { state: "unloaded" }],
+    });
+    expect(await call("providers.unloadModel", { name: "box", model: "tiny" })).toEqual({});
+    const embedded = await call("embeddings.create", { model: "box/embedder", texts: ["a", "b"] });
+    expect(embedded.vectors).toHaveLength(2);
+    await expect(call("providers.status", { name: "loop" })).rejects.toMatchObject({ code: "VALIDATION_FAILED" });
+    expect(await call("providers.remove", { name: "box" })).toEqual({});
+  } finally {
+    await server.close();
+  }
 });
 
 test("runs", async () => {
@@ -351,6 +379,67 @@ test("what a person does with a Draft", async () => {
     draft: expect.objectContaining({ exists: false }) as unknown,
     changes: [],
   });
+});
+
+test("models of this machine", { timeout: 60_000 }, async () => {
+  const never = "/proc/self/nowhere.gguf";
+  const file = async (name: string, content: Parameters<typeof writeGguf>[1]) => {
+    const path = join(folder, `${name}.gguf`);
+    await writeGguf(path, content);
+    return path;
+  };
+  const poet = await file("poet", tinyScriptedModel({ name: "poet", script: "Roses are red." }));
+  const vectors = await file("vectors", tinyModel({ name: "vectors", embeds: true, embeddingLength: 64 }));
+  const installed = async (source: string, name: string): Promise<void> => {
+    const { downloadId } = await call("localModels.install", { source, name });
+    await expect
+      .poll(
+        async () => (await call("modelDownloads.list", {})).items.find((each) => each.downloadId === downloadId)?.state,
+      )
+      .toBe("done");
+  };
+  expect((await call("localModels.choices", { source: poet })).items).toMatchObject([{ fitsMemory: true }]);
+  await installed(poet, "poet");
+  await installed(vectors, "vectors");
+  await expect(call("localModels.install", { source: never })).rejects.toMatchObject({ code: "NOT_FOUND" });
+  for (const id of ["modelDownloads.pause", "modelDownloads.resume", "modelDownloads.cancel"] as const) {
+    await expect(call(id, { downloadId: "dl_0" })).rejects.toMatchObject({ code: "NOT_FOUND" });
+  }
+  const { items } = await call("localModels.list", {});
+  expect(items.map(({ name }) => name)).toEqual(expect.arrayContaining(["poet", "vectors"]));
+  expect(await call("localModels.get", { name: "poet" })).toMatchObject({ ref: "benchtop/poet", loaded: false });
+  expect(await call("localModels.pin", { name: "poet", pinned: true })).toMatchObject({ pinned: true });
+  expect(await call("localModels.pin", { name: "poet", pinned: false })).toMatchObject({ pinned: false });
+  expect(await call("localModels.verify", { name: "poet" })).toEqual({ intact: true, damaged: [] });
+  const destination = join(folder, "poet.tar");
+  expect(await call("localModels.export", { names: ["poet"], destination })).toMatchObject({ path: destination });
+  expect(await call("localModels.configure", { keepAliveSeconds: 60 })).toMatchObject({ keepAliveSeconds: 60 });
+  expect(await call("localModels.settings", {})).toMatchObject({ keepAliveSeconds: 60, hasHuggingFaceToken: false });
+
+  expect(await call("modelRuntimes.load", { name: "poet" })).toMatchObject({ name: "poet", state: "ready" });
+  const chat = await call("runs.chat", { model: "benchtop/poet", messages: [{ role: "user", content: "Say it." }] });
+  await finished(chat.runId);
+  expect(await call("modelRuntimes.status", {})).toMatchObject({ items: [{ name: "poet" }], counts: { requests: 1 } });
+  expect(await call("modelRuntimes.unload", { name: "poet" })).toEqual({});
+  const embedded = await call("embeddings.create", { model: "benchtop/vectors", texts: ["a", "b", "a"] });
+  expect(embedded).toMatchObject({ dimensions: 64, normalized: true });
+  expect(embedded.vectors[0]).toEqual(embedded.vectors[2]);
+
+  const small = await call("localModels.quantize", { name: "poet", quantization: "Q8_0" });
+  await finished(small.runId);
+  expect(await call("localModels.get", { name: "poet-q8-0" })).toMatchObject({ quantization: "Q8_0" });
+  const examples = `${JSON.stringify({ prompt: "where is the key", completion: "In the box." })}\n`.repeat(4);
+  const size = { layers: 1, width: 32, heads: 1, feedForward: 64, vocabulary: 300 };
+  const plan = { method: "full", size, steps: 3 } as const;
+  const trained = await call("localModels.train", { name: "house", plan, examples });
+  await finished(trained.runId);
+  await expect(call("localModels.resumeTraining", { runId: trained.runId })).rejects.toMatchObject({
+    code: "VALIDATION_FAILED",
+  });
+  expect(await call("localModels.remove", { name: "poet" })).toMatchObject({
+    freedBytes: expect.any(Number) as unknown,
+  });
+  expect((await call("localModels.import", { path: destination })).items).toMatchObject([{ name: "poet" }]);
 });
 
 test("evaluations", async () => {

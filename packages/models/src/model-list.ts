@@ -3,14 +3,14 @@ import { anthropicHeaders } from "@benchtop/harness";
 import { BenchtopError } from "@benchtop/protocol";
 import { credentialOf } from "./catalogue/credential.ts";
 import type { CatalogueProvider } from "./catalogue/entry.ts";
-import type { ProviderKind } from "./providers.ts";
+import type { WireKind } from "./providers.ts";
 import type { Secret } from "./secret.ts";
 
 /** Who is asked, and with which key. */
 export interface ListingProvider {
   readonly workspaceId: string;
   readonly name: string;
-  readonly kind: ProviderKind;
+  readonly kind: WireKind;
   readonly baseUrl: string;
   readonly local: boolean;
   readonly apiKey: Secret | undefined;

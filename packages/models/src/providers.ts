@@ -21,9 +21,24 @@ import type { ProvidersTable, Store } from "@benchtop/store";
 import { entryFor, factsOf, type Catalogue, type ModelFacts } from "./catalogue/catalogue.ts";
 import type { CatalogueProvider } from "./catalogue/entry.ts";
 import { credentialOf } from "./catalogue/credential.ts";
+import type { EmbeddingBackend } from "./embeddings/backend.ts";
 import { EgressExceptions } from "./egress-exceptions.ts";
 import type { EgressLog } from "./egress-log.ts";
+import { machineProvider, type MachineModels } from "./machine-models.ts";
 import { listModels } from "./model-list.ts";
+import {
+  checkedMapping,
+  isServerKind,
+  limitsOf,
+  listed,
+  ProviderRuntimes,
+  serverKinds,
+  statusOf,
+  type ServerKind,
+  type ServerStatus,
+} from "./provider-runtimes.ts";
+import { vectorsBy } from "./provider-vectors.ts";
+import type { LoadOptions, ModelRuntime, RuntimeModel } from "./runtimes/runtime.ts";
 import type { Secret } from "./secret.ts";
 import type { Secrets } from "./secrets.ts";
 
@@ -33,8 +48,10 @@ const adapters = {
   "openai-chat": openaiChat,
   "anthropic-messages": anthropicMessages,
 } as const satisfies Record<string, (options: ProviderOptions) => ProviderAdapter>;
-export type ProviderKind = keyof typeof adapters;
-export const providerKinds = Object.keys(adapters) as readonly ProviderKind[];
+export type WireKind = keyof typeof adapters;
+/** A protocol, or a server of a kind that is known by more than the protocol it answers in. */
+export type ProviderKind = WireKind | ServerKind;
+export const providerKinds: readonly ProviderKind[] = [...(Object.keys(adapters) as WireKind[]), ...serverKinds];
 
 /** A provider as surfaces show it. The key itself is never shown again. */
 export interface Provider {
@@ -56,6 +73,8 @@ export interface NewProvider {
   readonly apiKey?: string | undefined;
   readonly local?: boolean | undefined;
   readonly prices?: Prices | undefined;
+  /** Of the kind `rest`: how it is asked and read, as `parseRestMapping` has it. */
+  readonly mapping?: unknown;
 }
 
 export interface Model {
@@ -111,6 +130,8 @@ export class Providers {
   readonly #catalogue: () => Promise<Catalogue>;
   readonly #exceptions: Pick<EgressExceptions, "isApproved">;
   readonly #egressLog: Pick<EgressLog, "counted"> | undefined;
+  readonly #machine: MachineModels | undefined;
+  readonly #runtimes: ProviderRuntimes;
   /** By workspace, then by name. */
   readonly #hosts = new Map<string, Map<string, string>>();
   /** Adding and removing touch the row and the keys; one at a time, so that neither drops what the other has just kept. */
@@ -124,6 +145,8 @@ export class Providers {
     readonly catalogue?: () => Promise<Catalogue>;
     /** Is told what providers count. */
     readonly egressLog?: Pick<EgressLog, "counted">;
+    /** The models of this machine; none when absent. */
+    readonly machine?: MachineModels;
   }) {
     this.#store = options.store;
     this.#secrets = options.secrets;
@@ -131,6 +154,8 @@ export class Providers {
     this.#catalogue = options.catalogue ?? (async () => ({ providers: [] }));
     this.#exceptions = new EgressExceptions(options);
     this.#egressLog = options.egressLog;
+    this.#machine = options.machine;
+    this.#runtimes = new ProviderRuntimes(options.egress);
   }
 
   /** Hosts by provider name, for `EgressPolicy.allowedHosts`. */
@@ -169,6 +194,7 @@ export class Providers {
           .execute();
       });
       await this.#store.flush();
+      await this.#runtimes.drop(workspaceId, name);
     });
   }
 
@@ -176,17 +202,27 @@ export class Providers {
   async test(workspaceId: string, name: string): Promise<{ ok: true; models: string[]; latencyMs: number }> {
     const row = await this.#row(workspaceId, name);
     const started = performance.now();
-    const models = await listModels(this.#egress, await this.#listing(row), "provider-test", testTimeoutMs);
+    const runtime = await this.#runtime(row);
+    const models = runtime
+      ? (await listed(runtime, testTimeoutMs)).map(({ model }) => model)
+      : await listModels(this.#egress, await this.#listing(row), "provider-test", testTimeoutMs);
     return { ok: true, models, latencyMs: Math.round(performance.now() - started) };
   }
 
-  /** Models of every provider that answers in time; the others are named with the reason. */
+  /** The models of this machine, then those of every provider that answers in time; the others are named with the reason. */
   async models(workspaceId: string): Promise<ModelList> {
     const rows = await this.#rows(workspaceId);
+    const machine = (await this.#machine?.list()) ?? [];
     const answers = await Promise.all(
       rows.map(async (row) => {
         try {
           const entry = await this.#entry(row);
+          const runtime = await this.#runtime(row);
+          if (runtime) {
+            const there = (await listed(runtime, listTimeoutMs)).filter(({ embeds }) => embeds !== true);
+            const items = there.map(({ model }) => toModel(row, model, entry, limitsOf(runtime)));
+            return { items, unavailable: [] };
+          }
           const ids =
             entry?.listsModels === false && entry.models.length > 0
               ? entry.models.map(({ id }) => id)
@@ -198,7 +234,10 @@ export class Providers {
       }),
     );
     return {
-      items: answers.flatMap((answer) => answer.items),
+      items: [
+        ...machine.map(({ name, facts }) => ofMachine(name, facts)),
+        ...answers.flatMap((answer) => answer.items),
+      ],
       unavailable: answers.flatMap((answer) => answer.unavailable),
     };
   }
@@ -209,11 +248,14 @@ export class Providers {
    */
   async resolve(workspaceId: string, modelRef: string): Promise<ResolvedModel> {
     const { providerId, modelId } = parseModelRef(modelRef);
+    if (providerId === machineProvider && this.#machine)
+      return await ofThisMachine(workspaceId, modelId, this.#machine);
     const row = await this.#row(workspaceId, providerId, modelId);
     const apiKey = await this.#key(row);
     const local = row.local === 1;
     const entry = await this.#entry(row);
-    const facts = factsOf(entry, modelId);
+    const runtime = await this.#runtime(row);
+    const facts = withLimits(factsOf(entry, modelId), runtime && limitsOf(runtime));
     return {
       workspaceId,
       providerId,
@@ -225,14 +267,72 @@ export class Providers {
       adapter: (context) =>
         this.#counting(providerId, (call) => {
           const where: EgressContext = { workspaceId, providerId, modelId, local, purpose: "model-call", call };
-          return adapters[row.kind as ProviderKind]({
-            id: providerId,
-            baseUrl: row.base_url,
-            ...credentialOf(row.kind as ProviderKind, entry, apiKey?.reveal()),
-            fetch: this.#egress.bind({ ...context, ...where }),
-          });
+          const fetch = this.#egress.bind({ ...context, ...where });
+          if (runtime) return runtime.adapter(modelId, { fetch });
+          const kind = row.kind as WireKind;
+          const credential = credentialOf(kind, entry, apiKey?.reveal());
+          return adapters[kind]({ id: providerId, baseUrl: row.base_url, ...credential, fetch });
         }),
     };
+  }
+
+  /**
+   * How a server is, what it counts, and in which state its models are. Throws `PROVIDER_NOT_CONFIGURED`, `VALIDATION_FAILED` for a
+   * provider that is known by its protocol alone, and what the lists of the server throw.
+   */
+  async status(workspaceId: string, name: string, signal: AbortSignal): Promise<ServerStatus> {
+    const row = await this.#row(workspaceId, name);
+    const runtime = await this.#runtime(row);
+    if (!runtime || !isServerKind(row.kind)) throw knownByProtocol(row);
+    return await statusOf(runtime, row.kind, signal);
+  }
+
+  /** Resolves once the model answers. Throws what `ModelRuntime.load` throws, and `VALIDATION_FAILED` for a server elsewhere. */
+  async loadModel(
+    workspaceId: string,
+    name: string,
+    { model, ...options }: { readonly model: string } & Pick<LoadOptions, "contextTokens" | "keepAliveSeconds">,
+    signal: AbortSignal,
+  ): Promise<RuntimeModel> {
+    return await (await this.#runtimeHere(workspaceId, name)).load(model, options, signal);
+  }
+
+  /** Resolves once its memory is free. Throws what `ModelRuntime.unload` throws, and `VALIDATION_FAILED` for a server elsewhere. */
+  async unloadModel(workspaceId: string, name: string, model: string, signal: AbortSignal): Promise<void> {
+    await (await this.#runtimeHere(workspaceId, name)).unload(model, signal);
+  }
+
+  /**
+   * What makes vectors by a model of a provider on this machine. Throws `PROVIDER_NOT_CONFIGURED`, also for a provider elsewhere,
+   * and `VALIDATION_FAILED` for one whose protocol has no vectors.
+   */
+  async embedding(workspaceId: string, modelRef: string): Promise<EmbeddingBackend> {
+    const { providerId, modelId } = parseModelRef(modelRef);
+    const row = await this.#row(workspaceId, providerId, modelId);
+    const runtime = await this.#runtime(row);
+    const key = await this.#key(row);
+    const credential = credentialOf(row.kind as ProviderKind, await this.#entry(row), key?.reveal());
+    return vectorsBy({ row, runtime, credential, egress: this.#egress, log: this.#egressLog }, modelId);
+  }
+
+  async close(): Promise<void> {
+    await this.#runtimes.close();
+  }
+
+  /** Of a server of a known kind; undefined for a provider that is known by its protocol alone. */
+  async #runtime(row: ProvidersTable): Promise<ModelRuntime | undefined> {
+    if (!isServerKind(row.kind)) return undefined;
+    const key = await this.#key(row);
+    return this.#runtimes.of(row, credentialOf(row.kind, await this.#entry(row), key?.reveal()));
+  }
+
+  /** One whose models may be loaded and unloaded. What is sent elsewhere takes a consent, which is to a model and its files. */
+  async #runtimeHere(workspaceId: string, name: string): Promise<ModelRuntime> {
+    const row = await this.#row(workspaceId, name);
+    const runtime = await this.#runtime(row);
+    if (!runtime) throw knownByProtocol(row);
+    if (row.local === 1) return runtime;
+    throw invalid(`“${name}” is not on this machine. Load and unload its models where it runs.`, name);
   }
 
   /** The adapter, made anew for each call, so that what the provider counts goes to the record of that call's request. */
@@ -269,8 +369,12 @@ export class Providers {
         "A provider's name has lower-case letters, digits and dashes, 40 at most, and starts with no dash.",
       );
     }
+    if (input.name === machineProvider) {
+      throw invalid(`“${machineProvider}” stands for the models of this machine. Give the provider another name.`);
+    }
     if (!providerKinds.includes(input.kind)) throw invalid(`A provider's kind is one of ${providerKinds.join(", ")}.`);
     if (input.apiKey !== undefined) checkedKey(input.apiKey);
+    const mapping = checkedMapping(input.kind, input.mapping);
     const url = checkedUrl(input.baseUrl, place);
     return {
       workspace_id: workspaceId,
@@ -280,6 +384,7 @@ export class Providers {
       local: place === "this-machine" ? 1 : 0,
       secret_ref: null,
       prices: input.prices === undefined ? null : JSON.stringify(input.prices),
+      mapping,
       created_at: new Date().toISOString(),
     };
   }
@@ -358,12 +463,14 @@ export class Providers {
 
   async #listing(row: ProvidersTable) {
     const { workspace_id: workspaceId, name, base_url: baseUrl } = row;
-    const provider = { workspaceId, name, kind: row.kind as ProviderKind, baseUrl, local: row.local === 1 };
+    const provider = { workspaceId, name, kind: row.kind as WireKind, baseUrl, local: row.local === 1 };
     return { ...provider, apiKey: await this.#key(row), entry: await this.#entry(row) };
   }
 
   async #entry(row: ProvidersTable): Promise<CatalogueProvider | undefined> {
-    const provider = { kind: row.kind as ProviderKind, baseUrl: row.base_url, local: row.local === 1 };
+    // The servers that are known by more than their protocol have this one as well.
+    const kind = isServerKind(row.kind) ? "openai-chat" : (row.kind as WireKind);
+    const provider = { kind, baseUrl: row.base_url, local: row.local === 1 };
     return entryFor(await this.#catalogue(), provider);
   }
 
@@ -431,8 +538,13 @@ function toProvider(row: ProvidersTable): Provider {
   };
 }
 
-function toModel(row: ProvidersTable, modelId: string, entry: CatalogueProvider | undefined): Model {
-  const { contextTokens, maxOutputTokens, capabilities, prices } = factsOf(entry, modelId) ?? {};
+function toModel(
+  row: ProvidersTable,
+  modelId: string,
+  entry: CatalogueProvider | undefined,
+  limits?: ModelFacts["capabilities"],
+): Model {
+  const { contextTokens, maxOutputTokens, capabilities, prices } = withLimits(factsOf(entry, modelId), limits) ?? {};
   const counted = pricesOf(row) ?? prices;
   return {
     ref: `${row.name}/${modelId}`,
@@ -444,6 +556,32 @@ function toModel(row: ProvidersTable, modelId: string, entry: CatalogueProvider 
     ...(counted && { prices: counted }),
     ...(capabilities && { capabilities }),
   };
+}
+
+function withLimits(
+  facts: ModelFacts | undefined,
+  limits: ModelFacts["capabilities"] | undefined,
+): ModelFacts | undefined {
+  return limits ? { ...facts, capabilities: { ...facts?.capabilities, ...limits } } : facts;
+}
+
+function ofMachine(modelId: string, { contextTokens, maxOutputTokens, capabilities }: ModelFacts): Model {
+  return {
+    ref: `${machineProvider}/${modelId}`,
+    providerId: machineProvider,
+    modelId,
+    local: true,
+    prices: free,
+    ...(contextTokens !== undefined && { contextTokens }),
+    ...(maxOutputTokens !== undefined && { maxOutputTokens }),
+    ...(capabilities && { capabilities }),
+  };
+}
+
+async function ofThisMachine(workspaceId: string, modelId: string, machine: MachineModels): Promise<ResolvedModel> {
+  const model = await machine.resolve(modelId);
+  const where = { workspaceId, providerId: machineProvider, modelId, local: true, host: "this machine" };
+  return { ...where, prices: free, facts: model.facts, adapter: () => model.adapter() };
 }
 
 /** As the gate checks it, with what the operator can do about it. */
@@ -464,6 +602,17 @@ function checkedKey(apiKey: string): string {
   );
 }
 
-function invalid(message: string): BenchtopError {
-  return new BenchtopError("VALIDATION_FAILED", message, { phase: "settings" });
+function knownByProtocol({ name, kind }: ProvidersTable): BenchtopError {
+  return invalid(
+    `“${name}” was added by its protocol, ${kind}, which tells nothing of the server behind it. ` +
+      `Where that is one of ${serverKinds.join(", ")}, add it again with that as its kind.`,
+    name,
+  );
+}
+
+function invalid(message: string, providerId?: string): BenchtopError {
+  return new BenchtopError("VALIDATION_FAILED", message, {
+    phase: "settings",
+    ...(providerId !== undefined && { providerId }),
+  });
 }

@@ -5,6 +5,7 @@ import { evalOperations } from "./evals.ts";
 import { failureOperations } from "./failures.ts";
 import { identityOperations } from "./identity.ts";
 import { keyOperations } from "./keys.ts";
+import { localModelOperations } from "./local-models.ts";
 import { memoryOperations } from "./memory.ts";
 import { providerOperations } from "./providers.ts";
 import { retentionOperations } from "./retention.ts";
@@ -19,6 +20,7 @@ export const operations = {
   ...identityOperations,
   ...keyOperations,
   ...providerOperations,
+  ...localModelOperations,
   ...runOperations,
   ...conversationOperations,
   ...retentionOperations,
@@ -45,6 +47,7 @@ export * from "./failures.ts";
 export * from "./identity.ts";
 export * from "./keys.ts";
 export * from "./json-schema.ts";
+export * from "./local-models.ts";
 export * from "./memory.ts";
 export * from "./pagination.ts";
 export * from "./permissions.ts";

@@ -23,6 +23,8 @@ export const permissions = [
   "system:read",
   /** Workspaces of the installation. */
   "installation:write",
+  /** Models of this machine: installs, removes, makes and limits them. */
+  "models:write",
   /** Reads or writes folders of the daemon's own machine, outside any workbench, and lets a workspace reach its loopback. */
   "host:files",
 ] as const;

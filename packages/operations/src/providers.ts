@@ -1,3 +1,4 @@
+import { Json } from "@benchtop/protocol";
 import { z } from "zod";
 import { operation } from "./define.ts";
 import { Empty } from "./pagination.ts";
@@ -5,7 +6,11 @@ import { Empty } from "./pagination.ts";
 export const ProviderName = z
   .string()
   .regex(/^[a-z0-9][a-z0-9-]{0,39}$/, "lower-case letters, digits and dashes, 40 at most");
-export const ProviderKind = z.enum(["openai-responses", "openai-chat", "anthropic-messages"]);
+/** Protocols that any server may speak. */
+export const WireKind = z.enum(["openai-responses", "openai-chat", "anthropic-messages"]);
+/** Servers that are known by more than their protocol; `rest` is one of its own kind, described by a mapping. */
+export const ServerKind = z.enum(["ollama", "vllm", "llama-server", "lm-studio", "rest"]);
+export const ProviderKind = z.enum([...WireKind.options, ...ServerKind.options]);
 export type ProviderKind = z.infer<typeof ProviderKind>;
 
 /** `provider/model`; the model's own name may hold slashes and colons. */
@@ -13,6 +18,9 @@ export const ModelRef = z
   .string()
   .max(300)
   .regex(/^[a-z0-9][a-z0-9-]*\/\S+$/, "a model is PROVIDER/MODEL");
+
+/** A model by the name that its server has for it. */
+const ServedModelName = z.string().regex(/^\S{1,255}$/, "a name without spaces, 255 characters at most");
 
 /** US dollars per million tokens. */
 export const Prices = z.object({
@@ -70,7 +78,7 @@ export type Model = z.infer<typeof Model>;
 export const CatalogueProvider = z.object({
   id: z.string(),
   displayName: z.string(),
-  kind: ProviderKind,
+  kind: WireKind,
   /** A `{part}` of it is the customer's own. */
   baseUrl: z.string(),
   local: z.boolean(),
@@ -97,7 +105,74 @@ export const CatalogueProvider = z.object({
 });
 export type CatalogueProvider = z.infer<typeof CatalogueProvider>;
 
+/** A model of a server, as far as the server tells. What it does not tell is null. */
+export const ServedModel = z.object({
+  /** `provider/model`. */
+  ref: z.string(),
+  model: z.string(),
+  state: z.enum(["unloaded", "loading", "ready", "busy", "unloading", "failed"]),
+  /** Of its files. */
+  bytes: z.int().nullable(),
+  quantization: z.string().nullable(),
+  /** Made to turn text into vectors. */
+  embeds: z.boolean().nullable(),
+  /** Of what is loaded; null too while nothing is. */
+  memoryBytes: z.int().nullable(),
+  contextTokens: z.int().nullable(),
+  /** `cpu`, `cuda`, `metal`, `vulkan`. */
+  device: z.string().nullable(),
+  /** When it leaves if nobody asks; null for one that stays as well. */
+  expiresAt: z.string().nullable(),
+  /** Why it is `failed`. */
+  error: z.string().nullable(),
+});
+export type ServedModel = z.infer<typeof ServedModel>;
+
+export const ProviderStatus = z.object({
+  name: z.string(),
+  kind: ServerKind,
+  /** What servers of this kind do for Benchtop. */
+  can: z.object({ load: z.boolean(), unload: z.boolean(), embeddings: z.boolean() }),
+  health: z.object({
+    /** It answers. */
+    alive: z.boolean(),
+    /** It takes requests now. */
+    ready: z.boolean(),
+    version: z.string().nullable(),
+    /** Why it does not. */
+    reason: z.string().nullable(),
+  }),
+  /** Null while it does not take requests. Requests and tokens are those that went through Benchtop since it started. */
+  metrics: z
+    .object({
+      requests: z.int(),
+      failed: z.int(),
+      inputTokens: z.int(),
+      outputTokens: z.int(),
+      running: z.int(),
+      waiting: z.int(),
+      tokensPerSecond: z.number().nullable(),
+      firstTokenMs: z.number().nullable(),
+      memoryBytes: z.int().nullable(),
+      /** Share of the cache of conversations that is in use, 0 to 1. */
+      cacheUsed: z.number().nullable(),
+      /** What could not be found out, and what would help. */
+      notes: z.array(z.string()),
+    })
+    .nullable(),
+  models: z.array(ServedModel),
+});
+export type ProviderStatus = z.infer<typeof ProviderStatus>;
+
 const name = { name: ProviderName };
+const serverErrors = [
+  "PROVIDER_NOT_CONFIGURED",
+  "PROVIDER_AUTH_FAILED",
+  "PROVIDER_RATE_LIMITED",
+  "PROVIDER_UNAVAILABLE",
+  "NETWORK_UNAVAILABLE",
+  "EGRESS_BLOCKED_BY_POLICY",
+] as const;
 
 export const providerOperations = {
   "providers.list": operation({
@@ -140,6 +215,8 @@ export const providerOperations = {
       apiKey: z.string().max(10_000).optional(),
       local: z.boolean().optional(),
       prices: Prices.optional(),
+      /** Of the kind `rest`, which needs one: how the server is asked and read. */
+      mapping: z.record(z.string(), Json).optional(),
     }),
     output: Provider,
     errors: ["EGRESS_BLOCKED_BY_POLICY", "DISK_FULL"],
@@ -153,14 +230,46 @@ export const providerOperations = {
     summary: "Ask the provider for its model list: proves host, TLS and key without sending any content.",
     input: z.object(name),
     output: z.object({ ok: z.literal(true), models: z.array(z.string()), latencyMs: z.number() }),
-    errors: [
-      "PROVIDER_NOT_CONFIGURED",
-      "PROVIDER_AUTH_FAILED",
-      "PROVIDER_RATE_LIMITED",
-      "PROVIDER_UNAVAILABLE",
-      "NETWORK_UNAVAILABLE",
-      "EGRESS_BLOCKED_BY_POLICY",
-    ],
+    errors: serverErrors,
+  }),
+  "providers.status": operation({
+    id: "providers.status",
+    rpc: "ProvidersStatus",
+    method: "GET",
+    path: "/api/v1/providers/{name}/status",
+    permission: "providers:read",
+    summary: "A server of models: whether it takes requests, what it counts, and in which state its models are.",
+    input: z.object(name),
+    output: ProviderStatus,
+    errors: serverErrors,
+  }),
+  "providers.loadModel": operation({
+    id: "providers.loadModel",
+    rpc: "ProvidersLoadModel",
+    method: "POST",
+    path: "/api/v1/providers/{name}/load",
+    permission: "runs:write",
+    summary: "Have a server of this machine load a model before anybody asks it.",
+    input: z.object({
+      ...name,
+      model: ServedModelName,
+      contextTokens: z.int().min(16).max(4_194_304).optional(),
+      /** How long it stays when idle; null for ever. */
+      keepAliveSeconds: z.int().nonnegative().nullable().optional(),
+    }),
+    output: ServedModel,
+    errors: serverErrors,
+  }),
+  "providers.unloadModel": operation({
+    id: "providers.unloadModel",
+    rpc: "ProvidersUnloadModel",
+    method: "POST",
+    path: "/api/v1/providers/{name}/unload",
+    permission: "runs:write",
+    summary: "Have a server of this machine unload a model.",
+    input: z.object({ ...name, model: ServedModelName }),
+    output: Empty,
+    errors: serverErrors,
   }),
   "providers.remove": operation({
     id: "providers.remove",

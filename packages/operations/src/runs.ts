@@ -123,6 +123,39 @@ const AttachmentName = z
   .max(255)
   .regex(/^[^\p{Cc}\p{Cf}/\\]+$/u, "a file name without folders and invisible characters");
 
+/** How the next token is chosen. What is absent is the model's own; a model that has no such setting is not told. */
+export const Sampling = z.object({
+  temperature: z.number().min(0).max(2).optional(),
+  /** The smallest set of next tokens with this share of the probability. */
+  topP: z.number().gt(0).max(1).optional(),
+  /** The same seed gives the same answer where the model's server keeps to it. */
+  seed: z.int().nonnegative().max(4_294_967_295).optional(),
+  maxOutputTokens: z.int().positive().max(1_000_000).optional(),
+});
+export type Sampling = z.infer<typeof Sampling>;
+
+const OutputFormat = z.object({
+  name: z.string().regex(/^[A-Za-z0-9_-]{1,64}$/, "1 to 64 letters, digits, dashes or underscores"),
+  schema: z.record(z.string(), Json),
+});
+
+/** One message of a conversation that the caller keeps. */
+export const ChatMessage = z.object({
+  role: z.enum(["system", "user", "assistant", "tool"]),
+  content: z.string().max(2_000_000),
+  /** What an assistant's message calls. */
+  toolCalls: z
+    .array(z.object({ callId: z.string().max(200), name: z.string().max(200), arguments: Json }))
+    .max(256)
+    .optional(),
+  /** The call, and the tool, that a tool's message is the result of. */
+  callId: z.string().max(200).optional(),
+  name: z.string().max(200).optional(),
+});
+export type ChatMessage = z.infer<typeof ChatMessage>;
+
+const { sessionId: _, ...withoutSession } = runRequest;
+
 const RunStartedOutput = z.object({ runId: z.string(), traceId: z.string(), sessionId: z.string().nullable() });
 const runId = { runId: RunId };
 
@@ -145,14 +178,40 @@ export const runOperations = {
         .max(100)
         .optional(),
       /** The answer has to be JSON of this schema (strict JSON Schema 2020-12); it is the `result` of `Completed`. */
-      output: z
-        .object({
-          name: z.string().regex(/^[A-Za-z0-9_-]{1,64}$/, "1 to 64 letters, digits, dashes or underscores"),
-          schema: z.record(z.string(), Json),
-        })
-        .optional(),
+      output: OutputFormat.optional(),
+      sampling: Sampling.optional(),
     }),
     output: RunStartedOutput,
+    errors: ["NOT_FOUND", "RUN_REPLAYED", "PROVIDER_NOT_CONFIGURED", "DISK_FULL"],
+  }),
+  "runs.chat": operation({
+    id: "runs.chat",
+    rpc: "RunsChat",
+    method: "POST",
+    path: "/api/v1/runs/chat",
+    permission: "runs:write",
+    status: 202,
+    summary:
+      "Start a run: one answer to a conversation that you keep, with tools that you execute. Follow it with runs.events.",
+    input: z.object({
+      ...withoutSession,
+      /** Ends with a question of the user, or with the results of tools. */
+      messages: z.array(ChatMessage).min(1).max(10_000),
+      /** What the model may call. The calls are the run's `result`; nothing is executed. */
+      tools: z
+        .array(
+          z.object({
+            name: z.string().regex(/^[A-Za-z0-9_-]{1,64}$/, "1 to 64 letters, digits, dashes or underscores"),
+            description: z.string().max(20_000),
+            inputSchema: z.record(z.string(), Json),
+          }),
+        )
+        .max(256)
+        .optional(),
+      output: OutputFormat.optional(),
+      sampling: Sampling.optional(),
+    }),
+    output: z.object({ runId: z.string(), traceId: z.string() }),
     errors: ["NOT_FOUND", "RUN_REPLAYED", "PROVIDER_NOT_CONFIGURED", "DISK_FULL"],
   }),
   "runs.list": operation({

@@ -80,7 +80,7 @@ export type ConsentStatus = z.infer<typeof ConsentStatus>;
 export const EgressEvent = z.object({
   id: z.string(),
   at: z.string(),
-  purpose: z.enum(["model-call", "provider-test", "model-list", "oidc", "telemetry", "mcp"]),
+  purpose: z.enum(["model-call", "provider-test", "model-list", "oidc", "telemetry", "mcp", "model-download"]),
   outcome: z.enum(["sent", "blocked", "failed"]),
   method: z.string(),
   host: z.string(),

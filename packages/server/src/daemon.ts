@@ -2,7 +2,15 @@ import { flushCompileCache } from "node:module";
 import { join, resolve } from "node:path";
 import { setTimeout as sleep } from "node:timers/promises";
 import { createEgress, type EgressRecord } from "@benchtop/egress";
-import { EgressExceptions, EgressLog, openCatalogue, openSecrets, Providers } from "@benchtop/models";
+import {
+  downloadGate,
+  EgressExceptions,
+  EgressLog,
+  LocalModels,
+  openCatalogue,
+  openSecrets,
+  Providers,
+} from "@benchtop/models";
 import { BenchtopError } from "@benchtop/protocol";
 import { Runs } from "@benchtop/runs";
 import { openStore } from "@benchtop/store";
@@ -12,6 +20,7 @@ import { References } from "./api/references.ts";
 import { Registry, type Entry } from "./api/registry.ts";
 import { ConsoleFiles } from "./console/console-files.ts";
 import { bindHandlers } from "./handlers/handlers.ts";
+import { huggingFaceSecret } from "./handlers/local-models.ts";
 import { checkWritable, signInUrl } from "./handlers/system.ts";
 import { defaultBodyLimits, type BodyLimits } from "./http/body.ts";
 import { isLoopback } from "./http/listen.ts";
@@ -125,9 +134,20 @@ export async function startDaemon(options: DaemonOptions): Promise<Daemon> {
       record,
     });
     opened.defer(() => egress.close());
-    const providers = new Providers({ store, secrets, egress, catalogue, egressLog });
     const failures = new FailureReports({ store, log });
     const runs = new Runs({ store, reportFailure: (run, error) => failures.ofRun(run, error) });
+    const downloads = downloadGate({ ...outbound, isApproved, record, ...config.models });
+    opened.defer(() => downloads.close());
+    const localModels = await LocalModels.open({
+      store,
+      runs,
+      home,
+      gate: downloads,
+      readToken: () => secrets.get(huggingFaceSecret),
+    });
+    opened.defer(() => atMost(3000, localModels.close()));
+    const providers = new Providers({ store, secrets, egress, catalogue, egressLog, machine: localModels });
+    opened.defer(() => providers.close());
     const workbenches = new Workbenches({
       store,
       runs,
@@ -194,6 +214,7 @@ export async function startDaemon(options: DaemonOptions): Promise<Daemon> {
       runs,
       secrets,
       providers,
+      localModels,
       catalogue,
       workbenches,
       identities,

@@ -9,6 +9,7 @@ import { rpcMount } from "./json-rpc/post.ts";
 import { defaultSocketLimits, RpcSockets, type SocketLimits } from "./json-rpc/sockets.ts";
 import type { McpFeature } from "./mcp/feature.ts";
 import { createMcpMount } from "./mcp/mount.ts";
+import { ollamaMounts } from "./ollama/mounts.ts";
 import { Routes } from "./rest/routes.ts";
 
 export interface TransportOptions {
@@ -32,7 +33,7 @@ export interface Transports {
   close(): Promise<void>;
 }
 
-/** Every way to the operations, on one port: REST, JSON-RPC, gRPC, MCP, and the console beside them. */
+/** Every way to the operations, on one port: REST, JSON-RPC, gRPC, MCP, Ollama's protocol, and the console beside them. */
 export async function openTransports(options: TransportOptions): Promise<Transports> {
   const { registry, calls, limits, listening } = options;
   const stopping = new AbortController();
@@ -42,10 +43,7 @@ export async function openTransports(options: TransportOptions): Promise<Transpo
   const served: HttpParts = {
     ...parts,
     routes: new Routes(registry.entries),
-    mounts: new Map([
-      ["/rpc", rpcMount(rpc)],
-      ["/mcp", mcp.mount],
-    ]),
+    mounts: new Map([["/rpc", rpcMount(rpc)], ["/mcp", mcp.mount], ...ollamaMounts(parts)]),
     grpc: grpcMount({ ...parts, isReady: options.isReady, stoppingSignal: stopping.signal }),
     console: options.console,
     // Loaded when somebody asks: most daemons are never asked.

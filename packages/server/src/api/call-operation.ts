@@ -61,7 +61,7 @@ export interface Call {
   readonly browser?: BrowserSession | undefined;
 }
 
-export type Transport = "rest" | "json-rpc" | "grpc" | "mcp";
+export type Transport = "rest" | "json-rpc" | "grpc" | "mcp" | "ollama";
 
 export type Answer =
   | { readonly kind: "value"; readonly output: unknown }

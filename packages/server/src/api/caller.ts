@@ -1,15 +1,15 @@
 import type { Identity, InputOf, OperationId, Operations, OutputOf, Permission } from "@benchtop/operations";
 import { BenchtopError } from "@benchtop/protocol";
-import { callOperation, type Answer, type Call, type CallParts } from "../api/call-operation.ts";
-import type { Download, EventSource } from "../api/handler.ts";
-import type { Entry, Registry } from "../api/registry.ts";
+import { callOperation, type Answer, type Call, type CallParts, type Transport } from "./call-operation.ts";
+import type { Download, EventSource } from "./handler.ts";
+import type { Entry, Registry } from "./registry.ts";
 import type { Proof } from "../identity/proof.ts";
 
 export interface CallerParts extends CallParts {
   readonly registry: Registry;
 }
 
-/** Who asks. Whatever the MCP server reads or changes, it does as them, through the one way of every operation. */
+/** Who asks by another protocol. Whatever it reads or changes is done as them, through the one way of every operation. */
 export interface Caller {
   readonly identity: Identity;
   /** The same for requests of one key, person and workspace, and for no other. */
@@ -32,9 +32,9 @@ export interface AnswerOptions {
 }
 
 /** `identity` is what `proof` was worth when this request came; every call proves it again. */
-export function createCaller(parts: CallerParts, identity: Identity, proof: Proof): Caller {
+export function createCaller(parts: CallerParts, identity: Identity, proof: Proof, transport: Transport): Caller {
   const answer: Caller["answer"] = (entry, fields, options) =>
-    callOperation(parts, { entry, transport: "mcp", proof, fields: () => fields, ...options });
+    callOperation(parts, { entry, transport, proof, fields: () => fields, ...options });
   const ask = async (id: string, input: unknown, signal: AbortSignal): Promise<Answer> => {
     const entry = parts.registry.byId(id);
     if (entry === undefined) throw new BenchtopError("NOT_FOUND", `There is no operation ${id}.`);

@@ -6,6 +6,7 @@ import { draftHandlers } from "./draft.ts";
 import { evalHandlers } from "./evals.ts";
 import { failureHandlers } from "./failures.ts";
 import { identityHandlers } from "./identity.ts";
+import { localModelHandlers } from "./local-models.ts";
 import { memoryHandlers } from "./memory.ts";
 import { providerHandlers } from "./providers.ts";
 import { retentionHandlers } from "./retention.ts";
@@ -21,6 +22,7 @@ export function bindHandlers(services: Services): Handlers {
     ...systemHandlers(services),
     ...identityHandlers(services),
     ...providerHandlers(services),
+    ...localModelHandlers(services),
     ...runHandlers(services),
     ...conversationHandlers(services),
     ...retentionHandlers(services),

@@ -3,12 +3,21 @@ import { BenchtopError, type EventOf, type RunRecord } from "@benchtop/protocol"
 import type { Store } from "@benchtop/store";
 import type { EventSource, HandlersOf } from "../api/handler.ts";
 import { whoseOf } from "../identity/whose.ts";
+import { chatMessages } from "./chat-messages.ts";
 import type { Services } from "./services.ts";
 
 export function runHandlers({ store, runs, workbenches }: Services): HandlersOf<typeof runOperations> {
   const { journal, ledger } = store;
   return {
     "runs.start": (input, { identity }) => workbenches.runPrompt({ ...input, ...whoseOf(identity) }),
+    "runs.chat": async ({ messages, ...input }, { identity }) => {
+      const { runId, traceId } = await workbenches.runChat({
+        ...input,
+        messages: chatMessages(messages),
+        ...whoseOf(identity),
+      });
+      return { runId, traceId };
+    },
     "runs.list": ({ waiting, questions = false, ...input }, { identity }) =>
       ledger.list({
         ...input,

@@ -1,4 +1,4 @@
-import type { Catalogue, EgressExceptions, EgressLog, Providers, Secrets } from "@benchtop/models";
+import type { Catalogue, EgressExceptions, EgressLog, LocalModels, Providers, Secrets } from "@benchtop/models";
 import type { Runs } from "@benchtop/runs";
 import type { Store } from "@benchtop/store";
 import type { Workbenches } from "@benchtop/workbench";
@@ -21,6 +21,8 @@ export interface Services {
   readonly runs: Runs;
   readonly secrets: Secrets;
   readonly providers: Providers;
+  /** Those of this machine. */
+  readonly localModels: LocalModels;
   /** What is known of inference providers; read when first asked for. */
   readonly catalogue: () => Promise<Catalogue>;
   readonly workbenches: Workbenches;

@@ -51,6 +51,19 @@ const Listen = z.strictObject({
     .exactOptional(),
 });
 
+/** A place that models are downloaded from: its address, and further hosts that it may send on to. */
+const ModelHub = z.strictObject({
+  baseUrl: z.url().max(2000),
+  hosts: z.array(z.string().min(1).max(255)).max(50).exactOptional(),
+});
+
+const Models = z.strictObject({
+  huggingFace: ModelHub.exactOptional(),
+  ollama: ModelHub.exactOptional(),
+  /** Models may be downloaded from servers of this machine. */
+  loopbackUrls: z.boolean().exactOptional(),
+});
+
 const Config = z.strictObject({
   auth: AuthConfig.default("required"),
   rateLimits: RateLimitsConfig.optional(),
@@ -63,6 +76,7 @@ const Config = z.strictObject({
   tls: Tls.optional(),
   oidc: OidcConfigs.default([]),
   secrets: z.enum(["auto", "keychain", "file"]).default("auto"),
+  models: Models.default({}),
 });
 
 /** What an operator may set for one home. */
@@ -71,6 +85,8 @@ export interface HomeConfig {
   readonly oidc: readonly OidcConfig[];
   /** Where the key of the secrets is: in the keychain, in a file, or in the keychain where there is one. */
   readonly secrets: "auto" | "keychain" | "file";
+  /** Mirrors that models are downloaded from, in place of Hugging Face and the Ollama library. */
+  readonly models: z.infer<typeof Models>;
   /** `none`: every request is the operator's, without a proof. */
   readonly auth: "required" | "none";
   readonly rateLimits: RateLimitOptions & { readonly failedSignIns: number };
@@ -111,6 +127,7 @@ export async function readConfig(home: string): Promise<HomeConfig> {
     auth,
     oidc: parsed.data.oidc,
     secrets: parsed.data.secrets,
+    models: parsed.data.models,
     rateLimits: rateLimitsOf(parsed.data.rateLimits),
     limits: { ...defaultLimits, ...(limits as Partial<Limits>) },
     gates: gatesOf(path, gates),

@@ -26,13 +26,14 @@ export function errorBody(error: BenchtopError): string {
 }
 
 /**
- * Answers with a failure. Where part of the request's body is unread the connection ends after the answer; what still
+ * Answers with a failure, in the envelope of REST unless a body is given. Where part of the request's body is unread the connection ends after the answer; what still
  * arrives is thrown away for a moment, since closing at once would take the answer from a caller that is still writing.
  */
 export function sendFailure(
   request: IncomingMessage,
   response: ServerResponse,
   failure: BenchtopError | Refusal,
+  body?: string,
 ): void {
   const error = failure instanceof Refusal ? failure.error : failure;
   if (response.headersSent || response.destroyed) {
@@ -47,7 +48,7 @@ export function sendFailure(
     if (request.httpVersionMajor === 1) response.setHeader("Connection", "close");
     discardBody(request);
   }
-  sendJson(response, failure.status, errorBody(error));
+  sendJson(response, failure.status, body ?? errorBody(error));
 }
 
 /** Streams a file. `attachment`, `nosniff` and a sandbox keep a browser from running what a workbench holds. */

@@ -12,7 +12,7 @@ import {
 import { z } from "zod";
 import { errorOf, toFailure } from "../api/failure.ts";
 import { version } from "../version.ts";
-import type { Caller, CallerParts } from "./caller.ts";
+import type { Caller, CallerParts } from "../api/caller.ts";
 import type { McpFeature, McpRequest } from "./feature.ts";
 import { Subscriptions } from "./resources/subscriptions.ts";
 import { toErrorResult } from "./tools/tool-result.ts";

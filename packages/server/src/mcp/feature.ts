@@ -11,7 +11,7 @@ import type {
   ServerContext,
   Tool,
 } from "@modelcontextprotocol/server";
-import type { Caller } from "./caller.ts";
+import type { Caller } from "../api/caller.ts";
 
 /**
  * One part of what the MCP server offers. Its own parts (operations, agents, files, runs, prompts) are made of this, and so is

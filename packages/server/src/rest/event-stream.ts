@@ -49,7 +49,8 @@ function frames(batch: readonly StoredEvent[]): string {
   return text;
 }
 
-function drained(response: ServerResponse, signal: AbortSignal): Promise<void> {
+/** Resolves once the reader has taken what was written, or has gone away. */
+export function drained(response: ServerResponse, signal: AbortSignal): Promise<void> {
   return new Promise((resolve) => {
     const done = (): void => {
       response.off("drain", done);

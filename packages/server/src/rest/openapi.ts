@@ -95,6 +95,10 @@ const tags: Readonly<Record<string, string>> = {
   conversations: "Runs that share history",
   memory: "What the agents of a workbench remember",
   evals: "Suites of cases: ask models, judge the answers, compare",
+  localModels: "Models that are installed on this machine, and how new ones are made",
+  modelDownloads: "Models on their way to this machine",
+  modelRuntimes: "Models that run on this machine",
+  embeddings: "Texts as vectors",
 };
 
 function describeTag(name: string): string {

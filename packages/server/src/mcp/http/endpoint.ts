@@ -15,7 +15,7 @@ import { Refusal } from "../../api/refusal.ts";
 import { readJsonBytes, type BodyLimits } from "../../http/body.ts";
 import type { OwnAddresses } from "../../identity/origin.ts";
 import { proofOf, type Proof } from "../../identity/proof.ts";
-import { createCaller, ownerOf, type Caller, type CallerParts } from "../caller.ts";
+import { createCaller, ownerOf, type Caller, type CallerParts } from "../../api/caller.ts";
 import { createMcpServer, type McpServerParts } from "../create-server.ts";
 import type { McpFeature } from "../feature.ts";
 import { benchtopPrompts } from "../prompts/prompts.ts";
@@ -81,7 +81,7 @@ export class McpEndpoint {
     this.#parts.rateLimits.take(identity.keyId ?? identity.userId, "identity");
     this.#enter(owner);
     try {
-      await this.#answer(request, response, createCaller(this.#parts, identity, proof));
+      await this.#answer(request, response, createCaller(this.#parts, identity, proof, "mcp"));
     } finally {
       this.#leave(owner);
     }

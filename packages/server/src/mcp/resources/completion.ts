@@ -1,5 +1,5 @@
 import type { CompleteRequestParams } from "@modelcontextprotocol/server";
-import type { Caller } from "../caller.ts";
+import type { Caller } from "../../api/caller.ts";
 import type { McpRequest } from "../feature.ts";
 import { templates } from "./uris.ts";
 

@@ -1,6 +1,6 @@
 import type { Run } from "@benchtop/operations";
 import type { RunEvent } from "@benchtop/protocol";
-import type { Caller } from "../caller.ts";
+import type { Caller } from "../../api/caller.ts";
 
 export interface Journal {
   readonly run: Run;

@@ -1,4 +1,4 @@
-import type { Caller } from "../caller.ts";
+import type { Caller } from "../../api/caller.ts";
 
 /** What there is in a workbench, without the content of its files. */
 export interface Overview {

@@ -1,7 +1,7 @@
 import { BenchtopError } from "@benchtop/protocol";
 import type { ReadResourceResult, Resource } from "@modelcontextprotocol/server";
 import { z } from "zod";
-import type { Caller } from "../caller.ts";
+import type { Caller } from "../../api/caller.ts";
 import type { McpFeature, McpRequest, ResourcePage, Watch } from "../feature.ts";
 import { readContent, untrusted } from "../tools/tool-result.ts";
 import { inWords } from "../tools/shown.ts";

@@ -1,5 +1,5 @@
 import type { Change, TextDiff } from "@benchtop/operations";
-import type { Caller } from "../caller.ts";
+import type { Caller } from "../../api/caller.ts";
 
 /** What a Draft changes, as text: the list of files, then their differences as a unified diff. */
 export interface ReviewText {

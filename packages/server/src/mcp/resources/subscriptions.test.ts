@@ -1,7 +1,7 @@
 import { setTimeout as sleep } from "node:timers/promises";
 import { BenchtopError } from "@benchtop/protocol";
 import { expect, test } from "vitest";
-import type { Caller } from "../caller.ts";
+import type { Caller } from "../../api/caller.ts";
 import type { McpFeature } from "../feature.ts";
 import { SharedWatches } from "./subscriptions.ts";
 

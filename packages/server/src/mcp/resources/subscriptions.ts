@@ -1,5 +1,5 @@
 import { BenchtopError } from "@benchtop/protocol";
-import type { Caller } from "../caller.ts";
+import type { Caller } from "../../api/caller.ts";
 import type { McpFeature, Watch } from "../feature.ts";
 
 const maxSubscriptions = 64;

@@ -1,6 +1,6 @@
 import type { Workbench } from "@benchtop/operations";
 import { BenchtopError } from "@benchtop/protocol";
-import type { Caller } from "../caller.ts";
+import type { Caller } from "../../api/caller.ts";
 import type { Question } from "./confirmation.ts";
 import type { Fields } from "./offers.ts";
 import { inWords } from "./shown.ts";

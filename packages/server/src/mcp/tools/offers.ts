@@ -31,6 +31,7 @@ const access = none(
   "Who may do what is decided by people: in the console, or with `benchtop members` and `benchtop keys`.",
 );
 const bytes = none("Raw bytes do not pass through a model; text and images are read with files_read and as resources.");
+const machine = none("Models of the machine are the operator's to install, make and limit: `benchtop models`.");
 const host = none("Folders of the daemon's own machine are for the command line (`benchtop workbench`).");
 
 const bench = ({ workbenchId }: Fields): string => word(workbenchId);
@@ -74,10 +75,37 @@ export const offers: { readonly [Id in OperationId]: Offer } = {
   "providers.catalogue": read,
   "providers.add": none("A provider's key and host are the operator's: `benchtop providers add`."),
   "providers.test": { ...draft, idempotent: true, asksModels: true },
+  "providers.status": { ...read, asksModels: true },
+  "providers.loadModel": { ...draft, idempotent: true, asksModels: true },
+  "providers.unloadModel": { ...draft, idempotent: true, asksModels: true },
   "providers.remove": none("A provider's key and host are the operator's: `benchtop providers remove`."),
   "models.list": { ...read, asksModels: true },
 
+  "localModels.list": read,
+  "localModels.get": read,
+  "localModels.choices": machine,
+  "localModels.install": machine,
+  "localModels.remove": machine,
+  "localModels.pin": machine,
+  "localModels.verify": machine,
+  "localModels.export": machine,
+  "localModels.import": machine,
+  "localModels.settings": read,
+  "localModels.configure": machine,
+  "localModels.quantize": machine,
+  "localModels.train": machine,
+  "localModels.resumeTraining": machine,
+  "modelDownloads.list": read,
+  "modelDownloads.pause": machine,
+  "modelDownloads.resume": machine,
+  "modelDownloads.cancel": machine,
+  "modelRuntimes.status": read,
+  "modelRuntimes.load": { ...draft, idempotent: true },
+  "modelRuntimes.unload": { ...draft, idempotent: true },
+  "embeddings.create": none("Vectors are for programs; a model has no use for them."),
+
   "runs.start": { ...draft, asksModels: true },
+  "runs.chat": none("For programs that keep a conversation and execute tools by themselves; runs_start asks a model."),
   "runs.list": read,
   "runs.get": read,
   "runs.events": none(

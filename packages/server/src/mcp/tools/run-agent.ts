@@ -4,7 +4,7 @@ import type { CallToolResult, Tool } from "@modelcontextprotocol/server";
 import { z } from "zod";
 import { parseInput } from "../../api/input.ts";
 import type { StoredEvent } from "../../api/handler.ts";
-import type { Caller } from "../caller.ts";
+import type { Caller } from "../../api/caller.ts";
 import type { McpFeature, McpRequest } from "../feature.ts";
 import { refuseWithheld } from "./operation-tools.ts";
 import { inWords } from "./shown.ts";
