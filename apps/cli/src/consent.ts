@@ -64,6 +64,39 @@ export async function consentFor(
   });
 }
 
+/** What of a prompt goes to a model. Nothing of it is of a workbench, so no consent for it is kept. */
+export async function scopesOfPrompt(
+  invocation: Invocation,
+  prompt: string,
+  files: readonly { readonly name: string; readonly bytes: number }[] = [],
+): Promise<(model: string) => Promise<Scope | undefined>> {
+  const { items: providers } = await (await invocation.client()).call("providers.list", {});
+  return async (model) => {
+    const [providerId, modelId] = splitModel(model);
+    const provider = providers.find(({ name }) => name === providerId);
+    if (provider === undefined) return undefined;
+    return {
+      providerId,
+      modelId,
+      required: !provider.local,
+      consented: false,
+      persisted: false,
+      scopeHash: "",
+      fileCount: files.length,
+      totalBytes: Buffer.byteLength(prompt),
+      memories: 0,
+      contextItems: 0,
+      files: files.map(({ name, bytes }) => ({ path: name, bytes })),
+      host: new URL(provider.baseUrl).host,
+    };
+  };
+}
+
+function splitModel(ref: string): [string, string] {
+  const slash = ref.indexOf("/");
+  return slash < 0 ? [ref, ""] : [ref.slice(0, slash), ref.slice(slash + 1)];
+}
+
 /** One line for one recipient; `before` is the model that has to fail first. */
 function say(
   { terminal }: Invocation,

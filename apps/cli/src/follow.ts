@@ -4,11 +4,14 @@ import type { Invocation } from "./invocation.ts";
 import { exitCodes } from "./failure.ts";
 import { RunPrinter } from "./output/events.ts";
 import { printable } from "./output/format.ts";
+import { startProgress } from "./output/progress.ts";
 
 export interface ShowOptions {
   readonly after?: number;
   /** The run gives data: it is printed instead of the model's text. */
   readonly resultOnly?: boolean;
+  /** Said on a terminal while nothing has come yet: a model may have to be loaded first. */
+  readonly waiting?: string;
 }
 
 /**
@@ -18,12 +21,20 @@ export interface ShowOptions {
 export async function showRun(
   invocation: Invocation,
   runId: string,
-  { after = -1, resultOnly = false }: ShowOptions = {},
+  { after = -1, resultOnly = false, waiting }: ShowOptions = {},
 ): Promise<void> {
   const printer = new RunPrinter(invocation.terminal, { resultOnly });
-  const last = await follow(invocation, runId, after, decided, (event) =>
-    invocation.json ? invocation.printJson(event) : printer.print(event),
-  );
+  let progress = waiting === undefined ? undefined : startProgress(invocation.terminal, waiting);
+  const stopWaiting = (): void => {
+    progress?.end();
+    progress = undefined;
+  };
+  const show = (event: RunEvent): void => {
+    if (!saysNothing.has(event.type)) stopWaiting();
+    if (invocation.json) invocation.printJson(event);
+    else printer.print(event);
+  };
+  const last = await follow(invocation, runId, after, decided, show).finally(stopWaiting);
   if (last.type === "Error") throw errorOf(last);
   if (last.type !== "Suspended") return;
   process.exitCode = exitCodes.waiting;
@@ -34,6 +45,15 @@ export async function showRun(
       : `The run waits for your decision: \`benchtop runs resume ${runId} --${yes}\` or \`--${no}\`.`,
   );
 }
+
+/** Events that begin an answer without showing anything of it. */
+const saysNothing: ReadonlySet<RunEvent["type"]> = new Set([
+  "RunStarted",
+  "ContextAssembled",
+  "StepStarted",
+  "GateDecided",
+  "ProviderCallStarted",
+]);
 
 const choicesFor = {
   approval: ["approve", "deny"],

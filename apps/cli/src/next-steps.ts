@@ -1,4 +1,5 @@
 import { quoted } from "./commands/names.ts";
+import { modelSteps } from "./model-steps.ts";
 import type { BenchtopError, ErrorAction, ErrorCode } from "@benchtop/protocol";
 
 /** What the command was about, so that the next step can be typed as it stands. */
@@ -7,6 +8,14 @@ export interface Subject {
   readonly provider?: string;
   readonly model?: string;
   readonly runId?: string;
+  /** An installed model, by its name. */
+  readonly localModel?: string;
+  /** A training, by its run. */
+  readonly training?: string;
+  /** Where a model is to come from. */
+  readonly source?: string;
+  /** A model on its way, by the id of its download. */
+  readonly download?: string;
 }
 
 /**
@@ -15,14 +24,12 @@ export interface Subject {
  */
 export function nextSteps(error: BenchtopError, subject: Subject): string[] {
   const about = typed(withIdsOf(error, subject));
-  const special = byCode[error.code];
-  const steps = special
-    ? special(about, error)
-    : error.info.actions.flatMap((action) => byAction[action](about, error));
+  const special = modelSteps(about, error) ?? byCode[error.code]?.(about, error);
+  const steps = special ?? error.info.actions.flatMap((action) => byAction[action](about, error));
   return [...new Set(steps)].slice(0, 3);
 }
 
-type Steps = (subject: Subject, error: BenchtopError) => string[];
+export type Steps = (subject: Subject, error: BenchtopError) => string[];
 
 const byCode: Partial<Record<ErrorCode, Steps>> = {
   EGRESS_CONSENT_REQUIRED: () => [

@@ -4,6 +4,7 @@ import { addAccessCommands } from "./commands/access.ts";
 import { addApprovalsCommand } from "./commands/again.ts";
 import { addCallCommand } from "./commands/call.ts";
 import { addCheckpointCommands } from "./commands/checkpoints.ts";
+import { addChatCommand } from "./commands/chat.ts";
 import { addCompletionCommand } from "./commands/completion.ts";
 import { addConversationCommands } from "./commands/conversations.ts";
 import { addConsentCommands } from "./commands/consent.ts";
@@ -17,6 +18,7 @@ import { addLoginCommands } from "./commands/login.ts";
 import { addMemberCommands } from "./commands/members.ts";
 import { addMcpCommand } from "./commands/mcp.ts";
 import { addMemoryCommands } from "./commands/memory.ts";
+import { addModelCommands } from "./commands/models.ts";
 import { addNetworkCommands } from "./commands/network.ts";
 import { addProviderCommands } from "./commands/providers.ts";
 import { addAskCommand, addRunCommand } from "./commands/run.ts";
@@ -51,7 +53,9 @@ export function createProgram(invocation: Invocation): Command {
     .addHelpText("after", generalHelp());
   addDaemonCommands(program, invocation);
   addLoginCommands(program, invocation);
+  addChatCommand(program, invocation);
   addProviderCommands(program, invocation);
+  addModelCommands(program, invocation);
   addRunCommand(program, invocation);
   addAskCommand(program, invocation);
   addWorkbenchCommands(program, invocation);
@@ -82,6 +86,7 @@ function generalHelp(): string {
   const codes = exitCodeHelp.map(([code, meaning]) => `  ${String(code).padEnd(4)} ${meaning}`).join("\n");
   return `
 From nothing to a published change:
+  benchtop chat            # ask the guide, which is there from the start
   benchtop providers add --preset openai --api-key-env OPENAI_API_KEY
   benchtop workbench create budget --add notes.md --add data.csv
   benchtop ask budget "add a summary.md" --model openai/gpt-5.2 --consent once

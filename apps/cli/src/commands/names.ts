@@ -7,6 +7,16 @@ export function modelOf(ref: string): Subject {
   return slash < 0 ? { model: ref } : { model: ref, provider: ref.slice(0, slash) };
 }
 
+/** True for a model that is installed on the daemon's machine. */
+export function isOfMachine(ref: string): boolean {
+  return ref.startsWith("benchtop/");
+}
+
+/** An installed model by its name, or by its reference as `--model` takes it. */
+export function localName(word: string): string {
+  return isOfMachine(word) ? word.slice("benchtop/".length) : word;
+}
+
 /** A word as a shell takes it, for commands that are shown to be typed. */
 export function quoted(word: string): string {
   return /^[\w@%+=:,./-]+$/.test(word) ? word : `'${word.replaceAll("'", String.raw`'\''`)}'`;

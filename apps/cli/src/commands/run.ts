@@ -5,11 +5,22 @@ import type { Command } from "commander";
 import type { Contract, Json } from "@benchtop/protocol";
 import { BenchtopError } from "@benchtop/protocol/errors";
 import { describeAttached, filesToAttach, uploadAttached } from "../attaching.ts";
-import { type ConsentMode, consentFor, type Scope } from "../consent.ts";
+import { type ConsentMode, consentFor, scopesOfPrompt } from "../consent.ts";
 import { showRun } from "../follow.ts";
 import type { Invocation } from "../invocation.ts";
 import { formatCounts } from "../output/format.ts";
-import { addCommand, collect, consentOption, dollars, duration, modelOption, positiveNumber } from "./command.ts";
+import {
+  addCommand,
+  addSamplingOptions,
+  collect,
+  consentOption,
+  dollars,
+  duration,
+  modelOption,
+  positiveNumber,
+  samplingOf,
+  type SamplingOptions,
+} from "./command.ts";
 import { modelOf, quoted } from "./names.ts";
 
 export function addRunCommand(program: Command, invocation: Invocation): void {
@@ -23,7 +34,9 @@ export function addRunCommand(program: Command, invocation: Invocation): void {
     .option("--instructions <text>", "what the model is told beside the prompt")
     .option("--attach <file>", "send an image, a PDF or a text file with the prompt; may be repeated", collect)
     .option("--output-schema <file>", "print JSON of this schema (strict JSON Schema 2020-12), and nothing else");
-  addRunOptions(command).action((prompt: string, options: PromptOptions) => run(invocation, prompt, options));
+  addSamplingOptions(addRunOptions(command)).action((prompt: string, options: PromptOptions) =>
+    run(invocation, prompt, options),
+  );
 }
 
 export function addAskCommand(program: Command, invocation: Invocation): void {
@@ -55,7 +68,7 @@ interface RunOptions {
   readonly maxDuration?: number;
 }
 
-interface PromptOptions extends RunOptions {
+interface PromptOptions extends RunOptions, SamplingOptions {
   readonly instructions?: string;
   readonly attach?: readonly string[];
   readonly outputSchema?: string;
@@ -81,29 +94,9 @@ async function run(invocation: Invocation, words: string, options: PromptOptions
   const prompt = await textOf(words);
   invocation.about(modelOf(options.model));
   const client = await invocation.client();
-  const { items: providers } = await client.call("providers.list", {});
-  const scopeOf = async (model: string): Promise<Scope | undefined> => {
-    const [providerId, modelId] = splitModel(model);
-    const provider = providers.find(({ name }) => name === providerId);
-    if (provider === undefined) return undefined;
-    return {
-      providerId,
-      modelId,
-      required: !provider.local,
-      consented: false,
-      persisted: false,
-      scopeHash: "",
-      fileCount: files.length,
-      totalBytes: Buffer.byteLength(prompt),
-      memories: 0,
-      contextItems: 0,
-      files: files.map(({ name, bytes }) => ({ path: name, bytes })),
-      host: new URL(provider.baseUrl).host,
-    };
-  };
   const consent = await consentFor(invocation, options.consent, {
     models: modelsOf(options),
-    scopeOf,
+    scopeOf: await scopesOfPrompt(invocation, prompt, files),
     what: sentWith(files.length === 0 ? "your prompt" : describeAttached(files), options.session),
   });
   const attachments = await uploadAttached(invocation, files);
@@ -113,6 +106,7 @@ async function run(invocation: Invocation, words: string, options: PromptOptions
     ...(instructions !== undefined && { instructions }),
     ...(attachments.length > 0 && { attachments }),
     ...(output !== undefined && { output }),
+    ...samplingOf(options),
     ...(consent !== undefined && { consent }),
   });
   await showRun(invocation, runId, { resultOnly: output !== undefined });
@@ -198,9 +192,4 @@ function parsed(text: string): Json | undefined {
 /** `-` reads standard input. */
 async function textOf(words: string): Promise<string> {
   return words === "-" ? text(process.stdin) : words;
-}
-
-function splitModel(ref: string): [string, string] {
-  const slash = ref.indexOf("/");
-  return slash < 0 ? [ref, ""] : [ref.slice(0, slash), ref.slice(slash + 1)];
 }

@@ -1,5 +1,14 @@
 import { expect, test } from "vitest";
-import { formatBytes, formatCost, formatCounts, formatDuration, printableText } from "./format.ts";
+import {
+  formatAmount,
+  formatBytes,
+  formatCost,
+  formatCounts,
+  formatDuration,
+  formatSeconds,
+  formatUntil,
+  printableText,
+} from "./format.ts";
 
 test.each([
   [0, "0 B"],
@@ -23,6 +32,28 @@ test.each([
   [250_000, "$0.25"],
   [12_345_678, "$12.35"],
 ])("%d micro-dollars are %s", (micros, text) => expect(formatCost(micros)).toBe(text));
+
+test.each([
+  [512, "512"],
+  [999.6, "1k"],
+  [4096, "4.1k"],
+  [131_072, "131k"],
+  [7_615_616_512, "7.6B"],
+  [99_960, "100k"],
+])("%d tokens or parameters are %s", (amount, text) => expect(formatAmount(amount)).toBe(text));
+
+test.each([
+  [59.7, "1 min"],
+  [50, "50 s"],
+  [75, "1 min 15 s"],
+  [7200, "2 h"],
+])("%d seconds are %s", (seconds, text) => expect(formatSeconds(seconds)).toBe(text));
+
+test("a time to come is so long away, or now", () => {
+  const now = Date.parse("2026-01-01T00:00:00.000Z");
+  expect(formatUntil("2026-01-01T00:04:32.400Z", now)).toBe("in 4 min 32 s");
+  expect(formatUntil("2026-01-01T00:00:00.100Z", now)).toBe("now");
+});
 
 test("a change set in words", () => {
   expect(formatCounts({ added: 1, modified: 0, deleted: 2 })).toBe("1 added, 2 deleted");

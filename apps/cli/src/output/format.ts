@@ -22,6 +22,15 @@ export function formatDuration(milliseconds: number): string {
   return `${Math.floor(minutes / 60)} h ${minutes % 60} min`;
 }
 
+/** Tokens or parameters in three digits at most: 512, 4.1k, 7.6B. */
+export function formatAmount(amount: number): string {
+  const units = ["", "k", "M", "B", "T"];
+  let value = amount;
+  let unit = 0;
+  for (; value >= 999.5 && unit < units.length - 1; unit++) value /= 1000;
+  return `${unit === 0 || value >= 99.95 ? Math.round(value) : Number(value.toPrecision(value < 9.995 ? 2 : 3))}${units[unit]}`;
+}
+
 /** Micro-dollars as dollars, with as many digits as a small amount needs. */
 export function formatCost(micros: number): string {
   const dollars = micros / 1_000_000;
@@ -47,6 +56,18 @@ export function formatAge(iso: string, now = Date.now()): string {
   if (seconds < 86_400) return `${Math.floor(seconds / 3600)} h ago`;
   if (seconds < 30 * 86_400) return formatCount(Math.floor(seconds / 86_400), "day") + " ago";
   return iso.slice(0, 10);
+}
+
+/** Whole seconds, and no part of it that is zero: 50 s, 1 min 15 s, 10 min. */
+export function formatSeconds(seconds: number): string {
+  const whole = Math.round(seconds);
+  return whole < 60 ? `${whole} s` : formatDuration(whole * 1000).replace(/ 0 (?:s|min)$/, "");
+}
+
+/** How long it is until then. */
+export function formatUntil(iso: string, now = Date.now()): string {
+  const milliseconds = Date.parse(iso) - now;
+  return milliseconds < 1000 ? "now" : `in ${formatSeconds(milliseconds / 1000)}`;
 }
 
 /** Names and messages come from files and models: control characters must not steer the terminal. */

@@ -53,8 +53,7 @@ export async function withProgress<Result>(
   }
 }
 
-function barOf(done: number, total: number): string {
-  const width = 24;
+export function barOf(done: number, total: number, width = 24): string {
   const filled = total === 0 ? width : Math.min(width, Math.round((done / total) * width));
   return `${"█".repeat(filled)}${"░".repeat(width - filled)}`;
 }
