@@ -2,16 +2,21 @@
  * Takes the pictures of the README: `node test/browser/pictures.ts [FOLDER]`, `docs/images` unless told. A real daemon, a
  * real browser, and a model on loopback that always says the same.
  */
+import { readFile } from "node:fs/promises";
 import { createServer, type IncomingMessage, type Server, type ServerResponse } from "node:http";
 import type { AddressInfo } from "node:net";
 import { join, resolve } from "node:path";
 import { text } from "node:stream/consumers";
+import { writeGguf } from "../../packages/llama/src/gguf/write.ts";
+import { tinyModel } from "../../packages/llama/test/tiny-model.ts";
+import { serveRepository, startModelFileServer } from "../../packages/models/test/model-file-server.ts";
 import { Bench } from "./bench.ts";
 
 const folder = resolve(process.argv[2] ?? join(import.meta.dirname, "../../docs/images"));
 const task = "Make the totals consistent and add a summary.md of 2026";
 
-await using bench = await Bench.start();
+const hub = await startModelFileServer();
+await using bench = await Bench.start({ config: { models: { huggingFace: { baseUrl: hub.url } } } });
 await using model = await startScriptedModel();
 await bench.client.call("providers.add", {
   name: "workstation",
@@ -43,6 +48,13 @@ await page.goto(`${bench.url}/runs/${runId}?event=${edit}`);
 await page.getByRole("region", { name: "Event", exact: true }).getByText("Arguments").waitFor();
 await page.waitForLoadState("networkidle");
 await page.screenshot({ path: join(folder, "run.png") });
+
+await fillLibrary();
+await page.goto(`${bench.url}/models`);
+await page.getByRole("list", { name: "Installed models" }).getByText("Loaded", { exact: true }).nth(1).waitFor();
+await page.getByRole("list", { name: "Downloads" }).getByText(/left$/).waitFor();
+await page.screenshot({ path: join(folder, "models.png") });
+await hub.close();
 
 interface Move {
   readonly text?: string;
@@ -102,6 +114,40 @@ function moves(): readonly Move[] {
       text: "Everything adds up now:\n\n- `src/report.ts` sums in **cents** instead of joining text, and an empty list has an average of 0\n- `data/expenses-2026.csv`: the total of March was 10.00 too low\n- `summary.md` is new; `notes/old-totals.txt` says nothing any more, so I ask to delete it\n\nPlease review the Draft.",
     },
   ];
+}
+
+/** Models of every kind: one that was trained here, with a smaller copy and an adapter, one for vectors, and one on its way. */
+async function fillLibrary(): Promise<void> {
+  const { client } = bench;
+  const pairs = [
+    ["where is my invoice", "billing"],
+    ["the page does not load", "fault"],
+    ["can I have two seats more", "sales"],
+    ["my card was charged twice", "billing"],
+  ];
+  const examples = pairs.map(([prompt, completion]) => JSON.stringify({ prompt, completion })).join("\n");
+  const done = async ({ runId }: { readonly runId: string }): Promise<void> => {
+    for await (const event of client.follow(runId)) if (event.type === "Error") throw new Error(event.error.message);
+  };
+  await done(
+    await client.call("localModels.train", { name: "ticket-kinds", plan: { method: "full", steps: 40 }, examples }),
+  );
+  await done(
+    await client.call("localModels.quantize", { name: "ticket-kinds", quantization: "Q8_0", importance: false }),
+  );
+  const lora = { method: "lora", base: "ticket-kinds", steps: 20 } as const;
+  await done(await client.call("localModels.train", { name: "house-words", plan: lora, examples }));
+  await writeGguf(join(bench.folder, "search.gguf"), tinyModel({ name: "search", embeds: true, weights: "F16" }));
+  await client.call("localModels.install", { source: join(bench.folder, "search.gguf"), name: "search" });
+  await client.call("localModels.configure", { quotaBytes: 1_000_000_000, downloadBytesPerSecond: 6_000_000 });
+  await client.call("modelRuntimes.load", { name: "guide" });
+  await client.call("modelRuntimes.load", { name: "ticket-kinds", adapters: ["house-words"] });
+  const large = { embeddingLength: 512, layers: 8, heads: 8, keyValueHeads: 8, feedForwardLength: 1408 } as const;
+  const path = join(bench.folder, "assistant.gguf");
+  await writeGguf(path, tinyModel({ name: "assistant", weights: "F16", ...large }));
+  serveRepository(hub, "acme/assistant-GGUF", { "assistant-F16.gguf": await readFile(path) });
+  await client.call("localModels.install", { source: "hf:acme/assistant-GGUF", name: "assistant" });
+  await pause(4_000);
 }
 
 function files(): Record<string, string> {

@@ -3,6 +3,9 @@ import { Frame, NotFoundScreen } from "./frame/frame.tsx";
 import {
   readEvalSearch,
   readExplorerSearch,
+  readModelJobsSearch,
+  readModelsSearch,
+  readPlaygroundSearch,
   readRunSearch,
   readRunsSearch,
   readSettingsSearch,
@@ -53,6 +56,29 @@ const evaluation = createRoute({
   validateSearch: readEvalSearch,
   component: lazyRouteComponent(() => import("./evals/eval-screen.tsx"), "EvalScreen"),
 });
+const models = createRoute({
+  getParentRoute: () => rootRoute,
+  path: "/models",
+  validateSearch: readModelsSearch,
+  component: lazyRouteComponent(() => import("./models/library-screen.tsx"), "LibraryScreen"),
+});
+const playground = createRoute({
+  getParentRoute: () => rootRoute,
+  path: "/models/playground",
+  validateSearch: readPlaygroundSearch,
+  component: lazyRouteComponent(() => import("./models/playground-screen.tsx"), "PlaygroundScreen"),
+});
+const modelJobs = createRoute({
+  getParentRoute: () => rootRoute,
+  path: "/models/jobs",
+  validateSearch: readModelJobsSearch,
+  component: lazyRouteComponent(() => import("./models/jobs-screen.tsx"), "JobsScreen"),
+});
+const modelJob = createRoute({
+  getParentRoute: () => rootRoute,
+  path: "/models/jobs/$runId",
+  component: lazyRouteComponent(() => import("./models/job-screen.tsx"), "JobScreen"),
+});
 const approvals = createRoute({
   getParentRoute: () => rootRoute,
   path: "/approvals",
@@ -92,6 +118,10 @@ export const router = createRouter({
     run,
     evals,
     evaluation,
+    models,
+    playground,
+    modelJobs,
+    modelJob,
     approvals,
     egress,
     settings,

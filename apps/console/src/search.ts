@@ -82,6 +82,51 @@ export function readEvalSearch(search: Record<string, unknown>): EvalSearch {
   };
 }
 
+export interface ModelsSearch {
+  /** The model whose details are shown. */
+  readonly model?: string;
+  readonly window?: "install" | "limits";
+  /** Where the model to install is. */
+  readonly source?: string;
+  /** The model that is to be quantized, or loaded with settings. */
+  readonly quantize?: string;
+  readonly load?: string;
+}
+export function readModelsSearch(search: Record<string, unknown>): ModelsSearch {
+  const window = oneOf(search["window"], ["install", "limits"] as const);
+  return {
+    ...(typeof search["model"] === "string" && { model: search["model"] }),
+    ...(window !== undefined && { window }),
+    ...(typeof search["source"] === "string" && { source: search["source"] }),
+    ...(typeof search["quantize"] === "string" && { quantize: search["quantize"] }),
+    ...(typeof search["load"] === "string" && { load: search["load"] }),
+  };
+}
+
+/** The models that are asked side by side. What is asked stays out of the address: it may be nobody else's business. */
+export const mostCompared = 3;
+export interface PlaygroundSearch {
+  readonly models?: readonly string[];
+}
+export function readPlaygroundSearch(search: Record<string, unknown>): PlaygroundSearch {
+  const models = search["models"];
+  if (!Array.isArray(models)) return {};
+  return { models: models.filter((model) => typeof model === "string").slice(0, mostCompared) };
+}
+
+export interface ModelJobsSearch {
+  readonly window?: "train" | "quantize";
+  /** The model that training begins with. */
+  readonly base?: string;
+}
+export function readModelJobsSearch(search: Record<string, unknown>): ModelJobsSearch {
+  const window = oneOf(search["window"], ["train", "quantize"] as const);
+  return {
+    ...(window !== undefined && { window }),
+    ...(typeof search["base"] === "string" && { base: search["base"] }),
+  };
+}
+
 export const settingsSections = [
   "providers",
   "network",

@@ -31,6 +31,7 @@ const purposes: Record<EgressEvent["purpose"], string> = {
   oidc: "Sign-in",
   telemetry: "Telemetry",
   mcp: "Tool server",
+  "model-download": "Model download",
 };
 
 /** What left this machine, and what was kept from leaving. Never any content. */

@@ -3,7 +3,18 @@ import { Dialog } from "@base-ui/react/dialog";
 import { useQuery } from "@tanstack/react-query";
 import { useNavigate } from "@tanstack/react-router";
 import { Command } from "cmdk";
-import { Building2, Contrast, Keyboard, LayoutGrid, Plug, Plus, Search, Square, SquareActivity } from "lucide-react";
+import {
+  Boxes,
+  Building2,
+  Contrast,
+  Keyboard,
+  LayoutGrid,
+  Plug,
+  Plus,
+  Search,
+  Square,
+  SquareActivity,
+} from "lucide-react";
 import { useState, type ReactNode } from "react";
 import { client } from "../api/client.ts";
 import { query, queryClient } from "../api/queries.ts";
@@ -25,6 +36,7 @@ export default function CommandPalette(props: { readonly onClose: () => void; re
   const workbenches =
     useQuery({ ...query("workbenches.list", { limit: 200 }), enabled: may("workbenches:read") }).data?.items ?? [];
   const runs = useQuery({ ...query("runs.list", { limit: 60 }), enabled: may("runs:read") }).data?.items ?? [];
+  const models = useQuery({ ...query("localModels.list", {}), enabled: may("providers:read") }).data?.items ?? [];
   const providers = useQuery({ ...query("providers.list", {}), enabled: may("providers:read") }).data?.items ?? [];
   const workspaces = useWorkspaces().filter(({ workspaceId }) => workspaceId !== identity?.workspaceId);
   const choose = (action: () => unknown) => () => {
@@ -94,6 +106,24 @@ export default function CommandPalette(props: { readonly onClose: () => void; re
                   >
                     Add a model provider…
                   </Row>
+                )}
+                {may("models:write") && (
+                  <>
+                    <Row
+                      value="install a model local download hugging face ollama"
+                      icon={<Boxes size={15} aria-hidden />}
+                      onSelect={choose(() => navigate({ to: "/models", search: { window: "install" } }))}
+                    >
+                      Install a model…
+                    </Row>
+                    <Row
+                      value="train a model examples lora"
+                      icon={<Boxes size={15} aria-hidden />}
+                      onSelect={choose(() => navigate({ to: "/models/jobs", search: { window: "train" } }))}
+                    >
+                      Train a model…
+                    </Row>
+                  </>
                 )}
                 {workspaces.map(({ workspaceId, name }) => (
                   <Row
@@ -180,6 +210,28 @@ export default function CommandPalette(props: { readonly onClose: () => void; re
                     {run.title === "" ? `${run.kind} ${shortId(run.runId)}` : run.title}
                   </Row>
                 ))}
+              </Group>
+              <Group heading="Models of this machine">
+                {models.map((model) => (
+                  <Row
+                    key={model.name}
+                    value={`model ${model.name} ${model.architecture}`}
+                    icon={<Boxes size={15} aria-hidden />}
+                    onSelect={choose(() => navigate({ to: "/models", search: { model: model.name } }))}
+                    note={model.quantization}
+                  >
+                    {model.name}
+                  </Row>
+                ))}
+                {may("runs:write") && may("providers:read") && (
+                  <Row
+                    value="playground try prompt models side by side guide"
+                    icon={<Boxes size={15} aria-hidden />}
+                    onSelect={choose(() => navigate({ to: "/models/playground" }))}
+                  >
+                    Playground
+                  </Row>
+                )}
               </Group>
               <Group heading="Providers">
                 {providers.map((provider) => (

@@ -10,6 +10,7 @@ const groups: readonly { readonly title: string; readonly keys: readonly (readon
       ["g h", "Home"],
       ["g w", "Workbenches"],
       ["g r", "Runs"],
+      ["g m", "Models"],
       ["g e", "Egress"],
       ["g i", "API"],
       ["g s", "Settings"],
@@ -49,6 +50,13 @@ const groups: readonly { readonly title: string; readonly keys: readonly (readon
     ],
   },
   { title: "Evaluation", keys: [["j / k", "Open the next / previous answer"]] },
+  {
+    title: "Playground",
+    keys: [
+      [`${commandKey} Enter`, "Ask every model"],
+      ["← / →", "In a chart: read the previous / next step"],
+    ],
+  },
 ];
 
 export function KeyList(props: { readonly open: boolean; readonly onClose: () => void }) {

@@ -1,11 +1,22 @@
 import type { Identity, Permission } from "@benchtop/operations";
-import { Braces, FlaskConical, Globe, House, LayoutGrid, Settings, ShieldQuestion, SquareActivity } from "lucide-react";
+import {
+  Boxes,
+  Braces,
+  FlaskConical,
+  Globe,
+  House,
+  LayoutGrid,
+  Settings,
+  ShieldQuestion,
+  SquareActivity,
+} from "lucide-react";
 
 /** The sections of the console, in the order of the rail. One that needs a permission is there for those who have it. */
 const allSections = [
   { to: "/", label: "Home", icon: House, keys: "g h", permission: "self" },
   { to: "/workbenches", label: "Workbenches", icon: LayoutGrid, keys: "g w", permission: "workbenches:read" },
   { to: "/runs", label: "Runs", icon: SquareActivity, keys: "g r", permission: "runs:read" },
+  { to: "/models", label: "Models", icon: Boxes, keys: "g m", permission: "providers:read" },
   { to: "/evals", label: "Evals", icon: FlaskConical, keys: "g v", permission: "runs:read" },
   { to: "/approvals", label: "Approvals", icon: ShieldQuestion, keys: "g a", permission: "runs:read" },
   { to: "/egress", label: "Egress", icon: Globe, keys: "g e", permission: "egress:read" },

@@ -1,3 +1,4 @@
+import type { Run } from "@benchtop/operations";
 import { useQuery } from "@tanstack/react-query";
 import { Link } from "@tanstack/react-router";
 import { Square } from "lucide-react";
@@ -20,7 +21,7 @@ export function RunningRuns(props: { readonly compact?: boolean; readonly classN
     return (
       <Tooltip side="right" content={`${runs.length} running: ${first.title}`}>
         <Link
-          to="/runs/$runId"
+          to={placeOf(first)}
           params={{ runId: first.runId }}
           aria-label={`${runs.length} running: ${first.title}`}
           className={classes(
@@ -42,7 +43,7 @@ export function RunningRuns(props: { readonly compact?: boolean; readonly classN
           className="flex items-center gap-2 rounded-md border border-line bg-surface py-1 pr-1 pl-2"
         >
           <span className="pulse size-2 shrink-0 rounded-full bg-accent" aria-hidden />
-          <Link to="/runs/$runId" params={{ runId: run.runId }} className="min-w-0 flex-1 rounded-sm leading-4">
+          <Link to={placeOf(run)} params={{ runId: run.runId }} className="min-w-0 flex-1 rounded-sm leading-4">
             <span className="block truncate text-sm font-medium">{run.title === "" ? run.kind : run.title}</span>
             <span className="tabular block truncate text-xs text-muted">
               <Elapsed since={run.startedAt} />
@@ -63,6 +64,11 @@ export function RunningRuns(props: { readonly compact?: boolean; readonly classN
       )}
     </section>
   );
+}
+
+/** Where it is followed best: a job that makes a model has curves. */
+function placeOf({ kind }: Run) {
+  return kind === "quantize" || kind === "train" ? "/models/jobs/$runId" : "/runs/$runId";
 }
 
 async function stop(runId: string): Promise<void> {

@@ -12,8 +12,10 @@ import { EmptyState } from "../components/empty-state.tsx";
 import { ErrorNotice } from "../components/error-notice.tsx";
 import { TextField } from "../components/field.tsx";
 import { KeyCap } from "../components/key-cap.tsx";
+import { LineChart, type Series } from "../components/line-chart.tsx";
 import { Markdown } from "../components/markdown.tsx";
 import { Menu } from "../components/menu.tsx";
+import { Meter } from "../components/meter.tsx";
 import { ProgressBar } from "../components/progress-bar.tsx";
 import { RadioCards } from "../components/radio-cards.tsx";
 import { RelativeTime } from "../components/relative-time.tsx";
@@ -47,6 +49,18 @@ function windowOf(used: number | null): ContextUse {
     leftOut: share > 0.8 ? ["archive/2019.csv", "archive/2020.csv"] : [],
   };
 }
+
+const curves: readonly Series[] = [
+  {
+    name: "loss",
+    points: Array.from({ length: 120 }, (_, x) => ({ x: x * 4, y: 6 / (1 + x / 12) + Math.sin(x) / 12 })),
+  },
+  {
+    name: "evaluation loss",
+    points: Array.from({ length: 12 }, (_, x) => ({ x: x * 40, y: 6.2 / (1 + x / 1.3) + 0.2 })),
+    dashed: true,
+  },
+];
 
 /** Each component in each of its states, to look at in every appearance. */
 export function GalleryScreen() {
@@ -169,6 +183,29 @@ export function GalleryScreen() {
           <KeyCap>Esc</KeyCap>
           <div className="w-50">
             <ProgressBar label="Progress" done={3} total={8} />
+          </div>
+        </Group>
+        <Group title="How full something is">
+          {([0.3, 0.92] as const).map((share) => (
+            <div key={share} className="w-70">
+              <Meter
+                label="Room"
+                says={`${100 * share} of 100 taken, 20 by others`}
+                total={120}
+                limit={100}
+                tight={share > 0.85}
+                parts={[
+                  { tone: "own", value: 100 * share },
+                  { tone: "other", value: 20 },
+                ]}
+              />
+            </div>
+          ))}
+        </Group>
+        <Group title="Values over steps">
+          <div className="grid w-full gap-3 sm:grid-cols-2">
+            <LineChart label="Two curves" xLabel="step" series={curves} />
+            <LineChart label="Nothing yet" xLabel="step" series={[]} />
           </div>
         </Group>
         <Group title="How full a model’s window is">

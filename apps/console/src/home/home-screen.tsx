@@ -12,12 +12,15 @@ import { RelativeTime } from "../components/relative-time.tsx";
 import { Screen } from "../components/screen.tsx";
 import { SkeletonRows } from "../components/skeleton.tsx";
 import { useMay } from "../identity/identity.ts";
+import { AskGuide } from "../models/ask-guide.tsx";
+import { installedModels } from "../models/queries.ts";
 import { ProviderSetup } from "../providers/provider-setup.tsx";
 import { RunRow } from "../runs/run-row.tsx";
 
 export function HomeScreen() {
   const navigate = useNavigate();
   const providers = useQuery({ ...query("providers.list", {}), enabled: useMay("providers:read") });
+  const models = useQuery({ ...installedModels, enabled: useMay("providers:read") });
   const maySetUp = useMay("providers:write");
   const mayCreate = useMay("workbenches:write");
   const maySeeWorkbenches = useMay("workbenches:read");
@@ -37,15 +40,19 @@ export function HomeScreen() {
       </Screen>
     );
   }
-  if (providers.isLoading) {
+  if (providers.isLoading || models.isLoading) {
     return (
       <Screen title="Home">
         <SkeletonRows label="Loading" />
       </Screen>
     );
   }
+  // The guide is there from the start; it takes more than that to work on files.
+  const hasOwn =
+    models.data?.items.some(({ shipped, kind, embeds }) => !shipped && kind === "model" && !embeds) === true;
+  const isBare = providers.data?.items.length === 0 && !hasOwn;
   // Setting up stays on screen after the first provider was added, so that the test's outcome can be read.
-  if (maySetUp && (providers.data?.items.length === 0 || settingUp)) {
+  if (maySetUp && (isBare || settingUp)) {
     return (
       <Screen title="Home">
         <FirstRun onFocus={() => setSettingUp(true)} onDone={createWorkbench} />
@@ -64,10 +71,13 @@ export function HomeScreen() {
       }
     >
       <div className="mx-auto max-w-240 px-4 py-6 sm:px-8">
-        {providers.data?.items.length === 0 && (
-          <p className="mb-6 rounded-lg border border-line bg-raised px-4 py-3 text-muted">
-            No model is connected to this workspace yet. An admin or owner connects one in its settings.
-          </p>
+        {isBare && (
+          <div className="mb-6 flex flex-col gap-3">
+            <p className="rounded-lg border border-line bg-raised px-4 py-3 text-muted">
+              No model is connected to this workspace yet. An admin or owner connects one in its settings.
+            </p>
+            <AskGuide />
+          </div>
         )}
         {maySeeWorkbenches && <RecentWorkbenches onCreate={mayCreate ? createWorkbench : undefined} />}
         {maySeeRuns && <RecentRuns />}
@@ -77,6 +87,7 @@ export function HomeScreen() {
 }
 
 function FirstRun(props: { readonly onFocus: () => void; readonly onDone: () => void }) {
+  const mayInstall = useMay("models:write");
   const promises = [
     {
       icon: FilePlus2,
@@ -95,7 +106,10 @@ function FirstRun(props: { readonly onFocus: () => void; readonly onDone: () => 
     },
   ];
   return (
-    <div className="mx-auto max-w-200 px-4 py-8 sm:px-8 sm:py-14" onFocus={props.onFocus}>
+    <div className="mx-auto max-w-200 px-4 py-6 sm:px-8 sm:py-10" onFocus={props.onFocus}>
+      <div className="mb-8 empty:hidden">
+        <AskGuide />
+      </div>
       <h2 className="text-2xl font-semibold tracking-tight">Choose where answers come from</h2>
       <p className="mt-1.5 max-w-140 text-lg text-muted">
         Benchtop works with a model of your choice. Connect one now; others can be added at any time.
@@ -103,6 +117,19 @@ function FirstRun(props: { readonly onFocus: () => void; readonly onDone: () => 
       <div className="mt-6">
         <ProviderSetup onDone={props.onDone} doneLabel="Create a workbench" />
       </div>
+      {mayInstall && (
+        <p className="mt-4 text-sm text-muted">
+          Or run one here, without an account or another program:{" "}
+          <Link
+            to="/models"
+            search={{ window: "install" }}
+            className="rounded-sm font-medium text-accent-ink underline underline-offset-2"
+          >
+            install a model
+          </Link>
+          .
+        </p>
+      )}
       <ul className="mt-10 grid gap-x-8 gap-y-5 border-t border-line pt-6 sm:grid-cols-3">
         {promises.map(({ icon: Icon, title, text }) => (
           <li key={title}>

@@ -50,5 +50,6 @@ export const verbs: Readonly<Partial<Record<Permission, string>>> = {
   "workspace:write": "change the workspace itself",
   "system:read": "see the machine that Benchtop runs on",
   "installation:write": "make and delete workspaces",
+  "models:write": "install, remove, make and limit the models of this machine",
   "host:files": "read and write folders of the machine that Benchtop runs on",
 };

@@ -1,3 +1,4 @@
+import type { Model } from "@benchtop/operations";
 import { Popover } from "@base-ui/react/popover";
 import { useQuery } from "@tanstack/react-query";
 import { useNavigate } from "@tanstack/react-router";
@@ -6,12 +7,17 @@ import { Check, ChevronDown, HardDrive, Globe, Plug } from "lucide-react";
 import { useState } from "react";
 import { modelList, query } from "../api/queries.ts";
 
+/** What references to the models of this machine begin with. */
+const machine = "benchtop";
+
 /** Chooses a model by a few letters of its name; every model says whether it is on this machine. */
 export function ModelPicker(props: {
   readonly value: string | undefined;
   readonly onChange: (model: string) => void;
   readonly open: boolean;
   readonly onOpenChange: (open: boolean) => void;
+  /** Opens downwards, where it stands at the top. */
+  readonly below?: boolean;
 }) {
   const navigate = useNavigate();
   const models = useQuery(modelList);
@@ -19,7 +25,10 @@ export function ModelPicker(props: {
   const providers = useQuery(query("providers.list", {})).data?.items ?? [];
   const [text, setText] = useState("");
   const provider = providers.find(({ name }) => props.value?.startsWith(`${name}/`));
-  const Icon = provider === undefined ? Plug : provider.local ? HardDrive : Globe;
+  const own = items.filter(({ providerId }) => providerId === machine);
+  const others = items.filter(({ providerId }) => providerId !== machine);
+  const isOwn = props.value?.startsWith(`${machine}/`) === true;
+  const Icon = isOwn || provider?.local === true ? HardDrive : provider === undefined ? Plug : Globe;
   // Not every server lists its models; a name that is known can be written out.
   const written = providers
     .map(({ name }) => (text.startsWith(`${name}/`) ? text : `${name}/${text}`))
@@ -41,7 +50,12 @@ export function ModelPicker(props: {
         <ChevronDown size={12} aria-hidden className="shrink-0 text-faint" />
       </Popover.Trigger>
       <Popover.Portal>
-        <Popover.Positioner side="top" align="start" sideOffset={6} className="z-50">
+        <Popover.Positioner
+          side={props.below === true ? "bottom" : "top"}
+          align="start"
+          sideOffset={6}
+          className="z-50"
+        >
           <Popover.Popup className="floating w-84 max-w-[calc(100vw-24px)] overflow-hidden rounded-lg border border-line bg-raised shadow-floating">
             <Popover.Title className="sr-only">Choose a model</Popover.Title>
             <Command label="Models" loop defaultValue={props.value ?? ""}>
@@ -56,24 +70,20 @@ export function ModelPicker(props: {
                 <Command.Empty className="px-3 py-5 text-center text-sm text-muted">
                   {models.isPending ? "Asking the providers…" : "No model has that name."}
                 </Command.Empty>
-                {items.map((model) => (
-                  <Command.Item
-                    key={model.ref}
-                    value={model.ref}
-                    onSelect={() => choose(model.ref)}
-                    className="flex h-7.5 items-center gap-2 rounded-md px-2 data-[selected=true]:bg-selected"
-                  >
-                    <span className="w-3.5">{model.ref === props.value && <Check size={13} aria-hidden />}</span>
-                    <span className="min-w-0 flex-1 truncate">
-                      <span className="text-muted">{model.providerId}/</span>
-                      {model.modelId}
-                    </span>
-                    <span className="flex items-center gap-1 text-xs text-muted">
-                      {model.local ? <HardDrive size={11} aria-hidden /> : <Globe size={11} aria-hidden />}
-                      {model.local ? "local" : "remote"}
-                    </span>
-                  </Command.Item>
-                ))}
+                {own.length > 0 && (
+                  <Command.Group heading="This machine" className={groupClass}>
+                    {own.map((model) => (
+                      <ModelItem key={model.ref} model={model} chosen={model.ref === props.value} onChoose={choose} />
+                    ))}
+                  </Command.Group>
+                )}
+                {others.length > 0 && (
+                  <Command.Group {...(own.length > 0 && { heading: "Providers" })} className={groupClass}>
+                    {others.map((model) => (
+                      <ModelItem key={model.ref} model={model} chosen={model.ref === props.value} onChoose={choose} />
+                    ))}
+                  </Command.Group>
+                )}
                 {text !== "" &&
                   written.map((ref) => (
                     <Command.Item
@@ -106,5 +116,33 @@ export function ModelPicker(props: {
         </Popover.Positioner>
       </Popover.Portal>
     </Popover.Root>
+  );
+}
+
+const groupClass =
+  "[&_[cmdk-group-heading]]:px-2 [&_[cmdk-group-heading]]:pt-1.5 [&_[cmdk-group-heading]]:pb-1 [&_[cmdk-group-heading]]:text-xs [&_[cmdk-group-heading]]:font-semibold [&_[cmdk-group-heading]]:text-faint";
+
+function ModelItem(props: {
+  readonly model: Model;
+  readonly chosen: boolean;
+  readonly onChoose: (ref: string) => void;
+}) {
+  const { model } = props;
+  return (
+    <Command.Item
+      value={model.ref}
+      onSelect={() => props.onChoose(model.ref)}
+      className="flex h-7.5 items-center gap-2 rounded-md px-2 data-[selected=true]:bg-selected"
+    >
+      <span className="w-3.5">{props.chosen && <Check size={13} aria-hidden />}</span>
+      <span className="min-w-0 flex-1 truncate">
+        <span className="text-muted">{model.providerId}/</span>
+        {model.modelId}
+      </span>
+      <span className="flex items-center gap-1 text-xs text-muted">
+        {model.local ? <HardDrive size={11} aria-hidden /> : <Globe size={11} aria-hidden />}
+        {model.local ? "local" : "remote"}
+      </span>
+    </Command.Item>
   );
 }

@@ -22,6 +22,11 @@ export const kindNames: Readonly<Record<ProviderKind, string>> = {
   "openai-chat": "Chat completions",
   "openai-responses": "Responses",
   "anthropic-messages": "Messages",
+  ollama: "Ollama",
+  vllm: "vLLM",
+  "llama-server": "llama-server",
+  "lm-studio": "LM Studio",
+  rest: "REST, as mapped",
 };
 
 /** What is known of a provider, as a way to reach it. */

@@ -79,6 +79,20 @@ export function RunNumbers(props: {
           </dd>
         </div>
       )}
+      {(run.kind === "quantize" || run.kind === "train") && (
+        <div>
+          <dt className="text-xs text-faint">Job</dt>
+          <dd className="text-sm font-medium">
+            <Link
+              to="/models/jobs/$runId"
+              params={{ runId: run.runId }}
+              className="rounded-sm text-accent-ink underline-offset-2 hover:underline"
+            >
+              its curves
+            </Link>
+          </dd>
+        </div>
+      )}
       {run.workbenchId !== null && (
         <div>
           <dt className="text-xs text-faint">Workbench</dt>

@@ -1,7 +1,7 @@
 import { useNavigate } from "@tanstack/react-router";
 import { useQuery } from "@tanstack/react-query";
 import { Plug } from "lucide-react";
-import { query } from "../api/queries.ts";
+import { modelList, query } from "../api/queries.ts";
 import { Button } from "../components/button.tsx";
 import { useMay } from "../identity/identity.ts";
 
@@ -12,7 +12,11 @@ export function Suggestions(props: { readonly hasFiles: boolean; readonly onChoo
   const navigate = useNavigate();
   const providers = useQuery(query("providers.list", {})).data;
   const mayConnect = useMay("providers:write");
-  if (providers?.items.length === 0) {
+  // The guide, which is always there, cannot work on files.
+  const ofMachine = useQuery(modelList).data?.items.some(
+    ({ providerId, capabilities }) => providerId === "benchtop" && capabilities?.tools !== false,
+  );
+  if (providers?.items.length === 0 && ofMachine !== true) {
     if (!mayConnect) return <p className="text-sm text-muted">An admin or owner has to connect a model first.</p>;
     return (
       <Button

@@ -17,6 +17,9 @@ export interface ModelChoice {
 
 const lastKey = "benchtop.model";
 
+/** Of the models that are installed here: no provider stands for them. */
+const isOfMachine = (ref: string | undefined): boolean => ref?.startsWith("benchtop/") === true;
+
 /**
  * The model of a workbench: that of its conversation; before that has begun the one chosen here last, else the one chosen
  * anywhere last, else the first there is.
@@ -32,8 +35,14 @@ export function useModelChoice(workbenchId: string, entries: readonly Conversati
   const spoken = modelOf(entries);
   const begun = spoken !== undefined;
   const chosen = switching ?? spoken ?? stored;
-  const known = chosen !== undefined && providers?.some(({ name }) => chosen.startsWith(`${name}/`));
-  const model = known || providers === undefined ? chosen : models.data?.items[0]?.ref;
+  const known =
+    chosen !== undefined &&
+    (isOfMachine(chosen)
+      ? models.data === undefined || models.data.items.some(({ ref }) => ref === chosen)
+      : providers?.some(({ name }) => chosen.startsWith(`${name}/`)));
+  // A model that calls no tools, as the guide, cannot work on files: nobody is given it unasked.
+  const first = models.data?.items.find(({ capabilities }) => capabilities?.tools !== false);
+  const model = known || providers === undefined ? chosen : first?.ref;
   const provider = providers?.find(({ name }) => model?.startsWith(`${name}/`));
   const choose = useCallback(
     (next: string) => {
@@ -56,5 +65,11 @@ export function useModelChoice(workbenchId: string, entries: readonly Conversati
     },
     [key, begun, workbenchId],
   );
-  return { model, local: provider?.local, choose, failure: failed?.failure, failed: failed?.model };
+  return {
+    model,
+    local: isOfMachine(model) ? true : provider?.local,
+    choose,
+    failure: failed?.failure,
+    failed: failed?.model,
+  };
 }
