@@ -6,7 +6,18 @@ import { spawnSync } from "node:child_process";
 import { arch, cpus, platform, release, totalmem } from "node:os";
 import { join } from "node:path";
 
-const all = ["journal", "tokens", "turns", "harness", "startup", "publish", "transports", "subscribers"];
+const all = [
+  "journal",
+  "tokens",
+  "turns",
+  "harness",
+  "startup",
+  "publish",
+  "transports",
+  "subscribers",
+  "llama",
+  "train",
+];
 const wanted = process.argv.slice(2);
 const unknown = wanted.filter((name) => !all.includes(name));
 if (unknown.length > 0) {

@@ -1,6 +1,6 @@
 /**
  * `node scripts/train-guide.ts`: makes the guide from `models/guide/*.jsonl`: trains the model, quantizes it, fits the gate, scores
- * both, and writes `guide.gguf`, `gate.json` and `score.json` beside the questions. About half an hour of two cores. `model`, `gate` or `score`
+ * both, and writes `guide.gguf`, `gate.json` and `score.json` beside the questions. Five minutes of two free cores. `model`, `gate` or `score`
  * does that part alone.
  */
 import { mkdtempSync, readFileSync, renameSync, rmSync, writeFileSync } from "node:fs";
@@ -30,7 +30,7 @@ async function makeModel(): Promise<void> {
   const folder = mkdtempSync(join(tmpdir(), "benchtop-guide-"));
   try {
     const data = join(folder, "examples.jsonl");
-    writeFileSync(data, trainingExamples(readTopics(), 4, 1));
+    writeFileSync(data, trainingExamples(readTopics(), 12, 1));
     const full = join(folder, "guide-f16.gguf");
     let told = 0;
     const result = await train(

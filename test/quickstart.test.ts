@@ -45,6 +45,26 @@ test(
   },
 );
 
+test(
+  "HX every command of the quickstart on models works: the guide, training, quantizing, adapters, bundles, Ollama's protocol",
+  { timeout: 180_000 },
+  async () => {
+    await using home = await Home.create();
+    const { status, stdout, stderr } = await follow("docs/quickstart-models.md", home, "");
+    expect(`${stdout}\n${stderr}`.split("\n").slice(-30).join("\n")).not.toContain("✗");
+    expect(status).toBe(0);
+
+    expect(stdout).toContain("I do not know that. I am the guide");
+    expect(stdout).toContain(
+      "With Mrs. Lund on the second floor.\nThe red tap in the cellar, a quarter turn to the right.",
+    );
+    expect(stdout).toMatch(/house-q8-0 is house as Q8_0, with \d+ % of its size\./);
+    expect(stdout).toContain("In the box at the gate, code 4711.");
+    expect(stdout).toContain('"models":[{"name":"guide:latest"');
+    expect(stdout).toMatch(/"content":"It is called Fjord[^"]*"/);
+  },
+);
+
 test("HX H8 every command and program of the API quickstart works", async () => {
   await using home = await Home.create();
   await using server = await startModelServer();

@@ -42,18 +42,26 @@ export function trainingExamples(topics: readonly Topic[], variants: number, see
     const asked = questions.map((question) => plainQuestion(question).split(" "));
     return asked.flatMap((words) => {
       const varied = Array.from({ length: variants }, (_, at) => varyWords(words, asked, at, random));
-      return [words, ...varied].map((each) => conversation(each.join(" "), answer));
+      return [
+        conversation(words.join(" "), answer),
+        ...varied.map((each) => conversation(each.join(" "), beginningOf(answer), { unfinished: true })),
+      ];
     });
   });
   return `${shuffled(lines, random).join("\n")}\n`;
 }
 
-function conversation(question: string, answer: string): string {
+/** The words that tell which answer it is; the rest of it follows from them, and is learnt from the question as it is. */
+function beginningOf(answer: string): string {
+  return answer.split(" ").slice(0, 7).join(" ");
+}
+
+function conversation(question: string, answer: string, more: object = {}): string {
   const messages = [
     { role: "user", content: question },
     { role: "assistant", content: answer },
   ];
-  return JSON.stringify({ messages });
+  return JSON.stringify({ messages, ...more });
 }
 
 function varyWords(

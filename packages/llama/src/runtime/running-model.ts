@@ -77,16 +77,18 @@ export class RunningModel implements LlamaModel {
     this.#channel.write(encodeFrame(order));
   }
 
-  async *chat(request: LlamaChatRequest, signal: AbortSignal): AsyncGenerator<readonly LlamaPart[]> {
-    signal.throwIfAborted();
-    checkChat(request, this.facts.contextTokens);
-    yield* this.#generate((id) => ({ type: "chat", id, request }), signal);
+  chat(request: LlamaChatRequest, signal: AbortSignal): AsyncGenerator<readonly LlamaPart[]> {
+    return this.#generate((id) => {
+      checkChat(request, this.facts.contextTokens);
+      return { type: "chat", id, request };
+    }, signal);
   }
 
-  async *complete(request: LlamaCompletionRequest, signal: AbortSignal): AsyncGenerator<readonly LlamaPart[]> {
-    signal.throwIfAborted();
-    checkCompletion(request, this.facts.contextTokens);
-    yield* this.#generate((id) => ({ type: "complete", id, request }), signal);
+  complete(request: LlamaCompletionRequest, signal: AbortSignal): AsyncGenerator<readonly LlamaPart[]> {
+    return this.#generate((id) => {
+      checkCompletion(request, this.facts.contextTokens);
+      return { type: "complete", id, request };
+    }, signal);
   }
 
   async embed(
@@ -144,6 +146,7 @@ export class RunningModel implements LlamaModel {
   }
 
   async *#generate(orderOf: (id: number) => Job["order"], signal: AbortSignal): AsyncGenerator<readonly LlamaPart[]> {
+    signal.throwIfAborted();
     const stream = new PartStream();
     const order = orderOf(++this.#lastId);
     const abort = (): void => {

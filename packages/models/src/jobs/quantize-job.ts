@@ -114,13 +114,16 @@ function chunkTokens(text: string, contextTokens: number | null): number {
   return Math.max(16, Math.min(512, contextTokens ?? 512, Math.floor(text.length / 8)));
 }
 
+/** Four that count; a model that expects something else altogether has a perplexity of very many. */
+const digits = (value: number): string => String(Number(value.toPrecision(4)));
+
 function inWords(name: string, as: string, made: QuantizationManifest, quality: QualityReport | undefined): string {
   const { source, output, type } = made;
   const share = ((100 * output.bytes) / source.bytes).toFixed(0);
   const measured =
     quality === undefined
       ? ""
-      : ` On the given text its perplexity is ${quality.candidate.perplexity.toFixed(3)} (the source's ${quality.source.perplexity.toFixed(3)}), ` +
+      : ` On the given text its perplexity is ${digits(quality.candidate.perplexity)} (the source's ${digits(quality.source.perplexity)}), ` +
         `and both find the same next token most likely in ${(100 * quality.topAgreement).toFixed(1)} % of places.`;
   return `${as} is ${name} as ${type}, with ${share} % of its size.${measured}`;
 }

@@ -3,11 +3,13 @@ import { BenchtopError } from "@benchtop/protocol";
 import { refusal } from "./refusal.ts";
 
 /** One thing to learn from, and where it was read, for messages. */
-export type Example = { readonly line: number } & (
-  | { readonly kind: "chat"; readonly messages: readonly ChatMessage[] }
-  | { readonly kind: "completion"; readonly prompt: string; readonly completion: string }
-  | { readonly kind: "text"; readonly text: string }
-);
+export type Example = { readonly line: number } &
+  /** Unfinished: what the assistant says last goes on, and the end is not learnt. */
+  (
+    | { readonly kind: "chat"; readonly messages: readonly ChatMessage[]; readonly unfinished?: boolean }
+    | { readonly kind: "completion"; readonly prompt: string; readonly completion: string }
+    | { readonly kind: "text"; readonly text: string }
+  );
 
 export interface ChatMessage {
   readonly role: "system" | "user" | "assistant";
@@ -32,7 +34,7 @@ export async function readExamples({ path, format }: DataFile): Promise<Example[
   return examples;
 }
 
-/** Each line `{"messages": […]}`, `{"prompt": …, "completion": …}` or `{"text": …}`. Empty lines are skipped. */
+/** Each line `{"messages": […]}` (with `"unfinished": true` where the last of them goes on), `{"prompt": …, "completion": …}` or `{"text": …}`. Empty lines are skipped. */
 export function parseLines(text: string): Example[] {
   return text.split("\n").flatMap((content, at) => {
     if (content.trim() === "") return [];
@@ -48,7 +50,10 @@ function parseLine(content: string, line: number): Example {
     throw wrong(line, "is no JSON. Each line has to be one JSON object");
   }
   if (!isObject(value)) throw wrong(line, "is no JSON object");
-  if ("messages" in value) return { kind: "chat", line, messages: parseMessages(value["messages"], line) };
+  if ("messages" in value) {
+    const messages = parseMessages(value["messages"], line);
+    return { kind: "chat", line, messages, ...(value["unfinished"] === true && { unfinished: true }) };
+  }
   if ("prompt" in value || "completion" in value) {
     const { prompt, completion } = value;
     if (typeof prompt !== "string" || typeof completion !== "string") {

@@ -43,9 +43,17 @@ interface Part {
 
 function partsOf(example: Example, tokenizer: Tokenizer): readonly Part[] {
   const ended = (text: string): Part => ({ tokens: [...tokenizer.encode(text), tokenizer.endOfText], counts: true });
-  if (example.kind === "chat") return tokenizer.chat(example.messages);
+  if (example.kind === "chat") {
+    const parts = tokenizer.chat(example.messages);
+    return example.unfinished === true ? withoutEnd(parts) : parts;
+  }
   if (example.kind === "text") return [ended(example.text)];
   return [{ tokens: tokenizer.encode(example.prompt), counts: false }, ended(example.completion)];
+}
+
+/** Without the token that ends the last message. */
+function withoutEnd(parts: readonly Part[]): readonly Part[] {
+  return parts.map((part, at) => (at === parts.length - 1 ? { ...part, tokens: part.tokens.slice(0, -1) } : part));
 }
 
 function join(parts: readonly Part[], all: boolean): Sequence {
