@@ -1,7 +1,7 @@
 /**
  * What the embedded runtime adds to node-llama-cpp: the same chat by bare node-llama-cpp in a process like ours, which counts for
  * itself and sends nothing while it generates, and through `startLlamaModel`, counted where the parts arrive. One small model,
- * the same template, threads and sampling, one after the other in every round, and new processes for every ten rounds, because the
+ * the same template, threads and sampling, one after the other in every round, and new processes for every five rounds, because the
  * same program is up to a quarter faster in one process than in another. Goal: at most 5 % fewer tokens a second and 5 ms more to
  * the first. `node bench/llama.ts [--processes N] [--rounds N] [--tokens N] [--threads N]`
  */
@@ -33,9 +33,9 @@ interface Contender {
 
 const { values } = parseArgs({
   options: {
-    processes: { type: "string", default: "6" },
-    rounds: { type: "string", default: "10" },
-    tokens: { type: "string", default: "500" },
+    processes: { type: "string", default: "8" },
+    rounds: { type: "string", default: "5" },
+    tokens: { type: "string", default: "2000" },
     threads: { type: "string", default: "1" },
     bare: { type: "string" },
   },
@@ -43,7 +43,7 @@ const { values } = parseArgs({
 const threads = Number(values.threads);
 const bareName = "bare node-llama-cpp";
 const oursName = "startLlamaModel";
-const contextTokens = 2048;
+const contextTokens = 4096;
 const sentence = "The quick brown fox jumps over the lazy dog, and nobody in the whole wide world knows why. ";
 
 if (values.bare === undefined) await compare(Number(values.processes), Number(values.rounds), Number(values.tokens));
@@ -66,7 +66,7 @@ async function runRounds(
   tokens: number,
   samples: Map<string, Sample[]>,
 ): Promise<void> {
-  const warmUp = 3;
+  const warmUp = 2;
   for (let round = -warmUp; round < rounds; round += 1) {
     // Each prompt is new from its first word on, so that none is known from before.
     const prompt = `${round + warmUp} ${"What is there to say about the time of the day and the people of the world? ".repeat(8)}`;

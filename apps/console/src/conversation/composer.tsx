@@ -29,6 +29,8 @@ export function Composer(props: {
   readonly sending: boolean;
   /** Why nothing can be asked now. */
   readonly gate: string | undefined;
+  /** It is not known yet whether anything can be asked: what is sent meanwhile goes as soon as it can. */
+  readonly settling: boolean;
   readonly onSend: (text: string) => Promise<boolean>;
   readonly onHint: (text: string) => Promise<boolean>;
   readonly onStop: () => void;
@@ -38,10 +40,12 @@ export function Composer(props: {
   readonly notice?: ReactNode;
   readonly draftKey: string;
 }) {
-  const { textRef, running, waiting, gate, draftKey } = props;
+  const { textRef, running, waiting, gate, settling, draftKey } = props;
   const mode = modes[props.mode];
   const [text, setText] = useState(() => sessionStorage.getItem(draftKey) ?? "");
   const busy = useRef(false);
+  /** Asked to send while it was not known whether that is possible. */
+  const wanted = useRef(false);
   useEffect(() => {
     sessionStorage.setItem(draftKey, text);
     const area = textRef.current;
@@ -52,13 +56,18 @@ export function Composer(props: {
 
   const empty = text.trim() === "";
   const send = async () => {
+    wanted.current = settling && !empty;
     if (empty || busy.current || waiting || (gate !== undefined && !running)) return;
+    wanted.current = false;
     busy.current = true;
     const taken = await (running ? props.onHint(text.trim()) : props.onSend(text.trim())).finally(() => {
       busy.current = false;
     });
     if (taken) setText("");
   };
+  useEffect(() => {
+    if (wanted.current && !settling) void send();
+  });
   return (
     <div className="mx-auto w-full max-w-198 px-4 pt-1 pb-3">
       {props.notice}
@@ -81,7 +90,10 @@ export function Composer(props: {
                 ? "Tell the agent something; it reads it before its next turn…"
                 : mode.placeholder
           }
-          onChange={(event) => setText(event.target.value)}
+          onChange={(event) => {
+            wanted.current = false;
+            setText(event.target.value);
+          }}
           onKeyDown={(event) => {
             // Out of the text, so that the keys of Review work again.
             if (event.key === "Escape") event.currentTarget.blur();

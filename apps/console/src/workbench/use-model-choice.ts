@@ -7,6 +7,8 @@ import { modelOf } from "../conversation/entry.ts";
 
 export interface ModelChoice {
   readonly model: string | undefined;
+  /** Providers and models are being asked for, and there is no model yet. */
+  readonly settling: boolean;
   /** Undefined while the providers are not known. */
   readonly local: boolean | undefined;
   /** In a conversation that has begun, the switch is part of it. */
@@ -31,7 +33,8 @@ export function useModelChoice(workbenchId: string, entries: readonly Conversati
   const [switching, setSwitching] = useState<string>();
   const [failed, setFailed] = useState<{ readonly model: string; readonly failure: Failure }>();
   const models = useQuery(modelList);
-  const providers = useQuery(query("providers.list", {})).data?.items;
+  const configured = useQuery(query("providers.list", {}));
+  const providers = configured.data?.items;
   const spoken = modelOf(entries);
   const begun = spoken !== undefined;
   const chosen = switching ?? spoken ?? stored;
@@ -67,6 +70,7 @@ export function useModelChoice(workbenchId: string, entries: readonly Conversati
   );
   return {
     model,
+    settling: model === undefined && (models.isLoading || configured.isLoading),
     local: isOfMachine(model) ? true : provider?.local,
     choose,
     failure: failed?.failure,

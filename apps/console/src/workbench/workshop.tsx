@@ -314,6 +314,7 @@ export function Workshop(props: { readonly workbench: Workbench }) {
                   waiting={waiting}
                   sending={ask.sending}
                   gate={sendGate}
+                  settling={choice.settling}
                   onSend={(words) =>
                     choice.model === undefined
                       ? Promise.resolve(false)

@@ -1,4 +1,4 @@
-import { BenchtopError } from "@benchtop/protocol";
+import { BenchtopError } from "@benchtop/protocol/errors";
 import type { LibraryHandle } from "koffi";
 import type { NativeLibraries, Pointer } from "./library.ts";
 

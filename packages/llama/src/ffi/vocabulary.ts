@@ -1,4 +1,4 @@
-import { BenchtopError } from "@benchtop/protocol";
+import { BenchtopError } from "@benchtop/protocol/errors";
 import type { NativeLibraries, Pointer } from "./library.ts";
 
 /** The vocabulary of a GGUF file, by llama.cpp itself: of any kind, and with exactly the tokens that it will see at inference. */

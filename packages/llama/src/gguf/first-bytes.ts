@@ -1,4 +1,4 @@
-import { type BenchtopError } from "@benchtop/protocol";
+import type { BenchtopError } from "@benchtop/protocol/errors";
 import { refusal } from "./refusal.ts";
 
 /** Bytes of a file's start that are enough to tell what it is. */

@@ -1,6 +1,6 @@
 import { constants } from "node:fs";
 import { open, stat, type FileHandle } from "node:fs/promises";
-import { BenchtopError } from "@benchtop/protocol";
+import { BenchtopError } from "@benchtop/protocol/errors";
 import { ggufLimits as limits } from "./limits.ts";
 import { refusal } from "./refusal.ts";
 

@@ -1,4 +1,4 @@
-import { type BenchtopError } from "@benchtop/protocol";
+import type { BenchtopError } from "@benchtop/protocol/errors";
 import { checkMetadata, type FoundField } from "./check-metadata.ts";
 import { checkTensors } from "./check-tensors.ts";
 import { DistinctTokens } from "./distinct-tokens.ts";

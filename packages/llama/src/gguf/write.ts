@@ -1,7 +1,7 @@
 import { createHash, randomBytes } from "node:crypto";
 import { open, rename, rm, type FileHandle } from "node:fs/promises";
 import { dirname } from "node:path";
-import { BenchtopError } from "@benchtop/protocol";
+import { BenchtopError } from "@benchtop/protocol/errors";
 import { encodeField, encodeString, type GgufField } from "./field.ts";
 import { defaultAlignment, padded, tensorDimensions, tensorNameBytes, tensorTypeByName } from "./layout.ts";
 import { refusal } from "./refusal.ts";

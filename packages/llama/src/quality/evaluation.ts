@@ -1,7 +1,7 @@
 import { BenchtopError } from "@benchtop/protocol/errors";
 import type { Koffi, NativeLibraries, Pointer } from "../ffi/library.ts";
-import { listenToLog } from "../quantize/native-log.ts";
-import { callAside } from "../quantize/native-process.ts";
+import { listenToLog } from "../ffi/native-log.ts";
+import { callAside } from "../ffi/native-process.ts";
 
 /** Opens models to look at what they compute. Only for a child process: see `openForLongCalls`. */
 export interface Evaluator {

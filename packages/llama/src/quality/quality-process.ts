@@ -1,6 +1,6 @@
 /** A process that reads a text with two models side by side and compares what each expects next. */
 import { BenchtopError } from "@benchtop/protocol/errors";
-import { openForLongCalls, serveNativeTask } from "../quantize/native-process.ts";
+import { openForLongCalls, serveNativeTask } from "../ffi/native-process.ts";
 import { compareDistributions } from "./distribution.ts";
 import { openEvaluator, type EvaluatedModel } from "./evaluation.ts";
 import type { QualityProgress } from "./quality.ts";

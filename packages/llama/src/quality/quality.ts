@@ -3,7 +3,7 @@ import { availableParallelism } from "node:os";
 import { BenchtopError } from "@benchtop/protocol/errors";
 import { ggufFacts } from "../gguf/facts.ts";
 import { readGgufHeader } from "../gguf/read.ts";
-import { runNativeTask } from "../quantize/native-task.ts";
+import { runNativeTask } from "../ffi/native-task.ts";
 import type { QualityInput, QualityTask } from "./quality-process.ts";
 
 export interface QualityOptions {

@@ -5,7 +5,7 @@ import { openEvaluator } from "../quality/evaluation.ts";
 import { asText, chunksOf, tokensOf } from "../quality/text-chunks.ts";
 import type { ImportanceProgress } from "./importance.ts";
 import type { ImportanceSums } from "./importance-matrix.ts";
-import { openForLongCalls, serveNativeTask } from "./native-process.ts";
+import { openForLongCalls, serveNativeTask } from "../ffi/native-process.ts";
 
 export interface ImportanceInput {
   readonly modelPath: string;

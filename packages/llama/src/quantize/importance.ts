@@ -6,7 +6,7 @@ import { ggufFacts } from "../gguf/facts.ts";
 import { readGgufHeader } from "../gguf/read.ts";
 import type { ImportanceInput, ImportanceTask } from "./importance-process.ts";
 import { writeImportanceMatrix } from "./importance-matrix.ts";
-import { runNativeTask } from "./native-task.ts";
+import { runNativeTask } from "../ffi/native-task.ts";
 import { refuseExisting } from "./partial-output.ts";
 import type { ImportanceMatrixFacts } from "./quantization.ts";
 

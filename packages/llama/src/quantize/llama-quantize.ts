@@ -1,7 +1,7 @@
 import { BenchtopError } from "@benchtop/protocol/errors";
 import type { Koffi, NativeLibraries, Pointer } from "../ffi/library.ts";
-import { listenToLog } from "./native-log.ts";
-import { callAside } from "./native-process.ts";
+import { listenToLog } from "../ffi/native-log.ts";
+import { callAside } from "../ffi/native-process.ts";
 import type { QuantizationType, TensorFallback } from "./quantization.ts";
 
 /** What `llama_model_quantize` is asked to do. Only for a child process. */

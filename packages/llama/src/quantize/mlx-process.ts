@@ -5,7 +5,7 @@ import { rmSync } from "node:fs";
 import { open, readdir, stat, type FileHandle } from "node:fs/promises";
 import { join } from "node:path";
 import { BenchtopError } from "@benchtop/protocol/errors";
-import { serveNativeTask } from "./native-process.ts";
+import { serveNativeTask } from "../ffi/native-process.ts";
 import { codeOf } from "./partial-output.ts";
 
 export interface MlxTask {

@@ -3,7 +3,7 @@ import { stat } from "node:fs/promises";
 import { join, resolve } from "node:path";
 import { BenchtopError } from "@benchtop/protocol/errors";
 import type { FolderFile, MlxTask } from "./mlx-process.ts";
-import { runNativeTask } from "./native-task.ts";
+import { runNativeTask } from "../ffi/native-task.ts";
 import { openPartialOutput } from "./partial-output.ts";
 
 export type MlxAvailability =

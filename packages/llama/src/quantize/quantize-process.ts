@@ -9,7 +9,7 @@ import type { NativeLibraries } from "../ffi/library.ts";
 import { readGgufHeader } from "../gguf/read.ts";
 import { readImportanceMatrix, type ImportanceMatrix } from "./importance-matrix.ts";
 import { openLlamaQuantizer, QuantizeFailure, type LlamaQuantizer, type QuantizeCall } from "./llama-quantize.ts";
-import { openForLongCalls, serveNativeTask } from "./native-process.ts";
+import { openForLongCalls, serveNativeTask } from "../ffi/native-process.ts";
 import type { ImportanceMatrixFacts, LibraryFacts, QuantizeProgress, TensorFallback } from "./quantization.ts";
 
 export interface QuantizeInput extends Omit<QuantizeCall, "metadata" | "importance" | "outputPath"> {

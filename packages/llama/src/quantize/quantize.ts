@@ -7,7 +7,7 @@ import { defaultAlignment } from "../gguf/layout.ts";
 import { readGgufHeader } from "../gguf/read.ts";
 import type { GgufHeader } from "../gguf/gguf.ts";
 import { checkResult, checkSource } from "./check-model.ts";
-import { runNativeTask } from "./native-task.ts";
+import { runNativeTask } from "../ffi/native-task.ts";
 import { openPartialOutput } from "./partial-output.ts";
 import type { QuantizationManifest, QuantizeOptions, QuantizeProgress } from "./quantization.ts";
 import type { QuantizeInput, QuantizeTask } from "./quantize-process.ts";

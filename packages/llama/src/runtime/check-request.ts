@@ -1,5 +1,5 @@
 import type { Json, Message } from "@benchtop/protocol";
-import { BenchtopError } from "@benchtop/protocol";
+import { BenchtopError } from "@benchtop/protocol/errors";
 import { requestLimits as limits } from "./limits.ts";
 import type { LlamaChatRequest, LlamaCompletionRequest, LlamaModelOptions, SamplingOptions } from "./llama-model.ts";
 

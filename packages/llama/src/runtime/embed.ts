@@ -1,4 +1,4 @@
-import { BenchtopError } from "@benchtop/protocol";
+import { BenchtopError } from "@benchtop/protocol/errors";
 import { refused } from "./check-request.ts";
 import type { LoadedModel } from "./load.ts";
 

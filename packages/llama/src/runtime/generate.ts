@@ -1,5 +1,6 @@
 import { randomInt } from "node:crypto";
-import { BenchtopError, type FinishReason } from "@benchtop/protocol";
+import type { FinishReason } from "@benchtop/protocol";
+import { BenchtopError } from "@benchtop/protocol/errors";
 import type { LlamaGrammar, LLamaChatGenerateResponseOptions, Token } from "node-llama-cpp";
 import { answerGrammar } from "./answer-grammar.ts";
 import { AnswerRecorder } from "./answer-recorder.ts";

@@ -2,7 +2,7 @@
 // oxlint-disable-next-line no-restricted-imports -- it opens the pipe that it was given, and connects to nobody.
 import { Socket } from "node:net";
 import { Worker } from "node:worker_threads";
-import { BenchtopError } from "@benchtop/protocol";
+import { BenchtopError } from "@benchtop/protocol/errors";
 import { embed } from "./embed.ts";
 import { encodeFrame, FrameReader } from "./frames.ts";
 import { chat, complete, type Place } from "./generate.ts";

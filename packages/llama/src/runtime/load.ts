@@ -1,9 +1,9 @@
 import { availableParallelism } from "node:os";
 import { setTimeout } from "node:timers/promises";
-import { BenchtopError } from "@benchtop/protocol";
+import { BenchtopError } from "@benchtop/protocol/errors";
 import type * as library from "node-llama-cpp";
 import type { LlamaContextSequence, LlamaEmbeddingContext, LlamaModel as NativeModel, Llama } from "node-llama-cpp";
-import { ggufFacts, readGgufModel, type GgufHeader } from "../gguf/gguf.ts";
+import { ggufFacts, readGgufHeader, readGgufModel, type GgufHeader } from "../gguf/gguf.ts";
 import { resolveTemplate, type Template } from "./chat-template.ts";
 import { FreeCores } from "./free-cores.ts";
 import { offerGpuPackages } from "./gpu-packages.ts";
@@ -29,9 +29,10 @@ export interface LoadedModel {
 /** Loads a model as told. Throws `PROVIDER_UNAVAILABLE` where this machine cannot, and what the file is refused for. */
 export async function loadModel(options: LlamaModelOptions, report: () => void): Promise<LoadedModel> {
   const started = performance.now();
-  const signal = new AbortController().signal;
+  const { signal } = new AbortController();
   const hasGpuPackage = offerGpuPackages(options.packagesDir);
   const [library, { header }] = await Promise.all([importLibrary(), readGgufModel(options.modelPath, signal)]);
+  for (const { path } of options.adapters ?? []) await readGgufHeader(path, signal);
   report();
   const complaints = new Complaints();
   try {

@@ -4,7 +4,7 @@ type TextPart = Extract<LlamaPart, { readonly type: "text" | "reasoning" }>;
 
 /**
  * Gathers parts into batches, for a message costs as much as several tokens of a small model: the first part goes at once, then
- * whatever has come within four milliseconds goes together. Slow models send every token when it is there.
+ * whatever has come within eight milliseconds goes together. Slow models send every token when it is there.
  */
 export class PartOutbox {
   readonly #send: (parts: readonly LlamaPart[]) => void;
@@ -54,7 +54,7 @@ export class PartOutbox {
   }
 }
 
-const togetherMs = 4;
+const togetherMs = 8;
 
 /** A part with a probability stays by itself: the probability is that of its text. */
 function isPlain(part: LlamaPart): part is TextPart {

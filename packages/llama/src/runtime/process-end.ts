@@ -1,4 +1,4 @@
-import { BenchtopError } from "@benchtop/protocol";
+import { BenchtopError } from "@benchtop/protocol/errors";
 
 /** The last few kilobytes that a process printed to its standard error. */
 export class LastWords {

@@ -7,7 +7,8 @@ import type {
   LlamaText,
   Token,
 } from "node-llama-cpp";
-import { BenchtopError, type Json } from "@benchtop/protocol";
+import type { Json } from "@benchtop/protocol";
+import { BenchtopError } from "@benchtop/protocol/errors";
 import { callSchema } from "./call-schema.ts";
 import { chatHistoryOf } from "./chat-history.ts";
 import { refused } from "./check-request.ts";

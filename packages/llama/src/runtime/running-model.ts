@@ -1,6 +1,6 @@
 import type { ChildProcess } from "node:child_process";
 import type { Duplex } from "node:stream";
-import { BenchtopError } from "@benchtop/protocol";
+import { BenchtopError } from "@benchtop/protocol/errors";
 import { checkChat, checkCompletion, checkText, checkTexts } from "./check-request.ts";
 import { encodeFrame, FrameReader } from "./frames.ts";
 import type {

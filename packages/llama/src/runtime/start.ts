@@ -2,7 +2,7 @@ import { spawn } from "node:child_process";
 import { stat } from "node:fs/promises";
 import { Duplex } from "node:stream";
 import { fileURLToPath } from "node:url";
-import { BenchtopError } from "@benchtop/protocol";
+import { BenchtopError } from "@benchtop/protocol/errors";
 import { checkOptions } from "./check-request.ts";
 import { patience as defaultPatience } from "./limits.ts";
 import type { LlamaModel, LlamaModelOptions } from "./llama-model.ts";
@@ -18,6 +18,7 @@ export async function startLlamaModel(options: LlamaModelOptions, signal: AbortS
   checkOptions(options);
   for (const path of [options.modelPath, ...(options.adapters ?? []).map((adapter) => adapter.path)])
     await checkFile(path);
+  signal.throwIfAborted();
   const patience = { ...defaultPatience, ...options.patience };
   const child = spawn(
     process.execPath,

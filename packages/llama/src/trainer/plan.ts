@@ -1,7 +1,7 @@
 import { createHash } from "node:crypto";
 import { access, constants } from "node:fs/promises";
 import { dirname } from "node:path";
-import { BenchtopError } from "@benchtop/protocol";
+import { BenchtopError } from "@benchtop/protocol/errors";
 import type { NativeLibraries } from "../ffi/library.ts";
 import { readExamples, type Example } from "./data/examples.ts";
 import { refusal } from "./data/refusal.ts";

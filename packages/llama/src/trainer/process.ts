@@ -1,5 +1,5 @@
 import { openNativeLibraries } from "../ffi/library.ts";
-import { serveNativeTask } from "../quantize/native-process.ts";
+import { serveNativeTask } from "../ffi/native-process.ts";
 import { runTraining } from "./run.ts";
 import type { TrainingTask } from "./train.ts";
 

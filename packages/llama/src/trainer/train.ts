@@ -1,5 +1,5 @@
-import { BenchtopError } from "@benchtop/protocol";
-import { runNativeTask } from "../quantize/native-task.ts";
+import { BenchtopError } from "@benchtop/protocol/errors";
+import { runNativeTask } from "../ffi/native-task.ts";
 import { settingsOf, type TrainingOptions } from "./options.ts";
 import type { TrainingProgress, TrainingResult } from "./progress.ts";
 

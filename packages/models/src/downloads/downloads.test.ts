@@ -299,7 +299,7 @@ describe("P2.1 the queue", () => {
   test("takes one after the other in its order; pauses, resumes and cancels, and keeps what has come", async () => {
     here = await TemporaryDownloads.open();
     const start = (name: string) => {
-      here.server.files.set(`/${name}.gguf`, { body: file, bytesPerSecond: 40_000 });
+      here.server.files.set(`/${name}.gguf`, { body: file, bytesPerSecond: 10_000 });
       return here.downloads.start(
         { type: "url", url: `${here.server.url}/${name}.gguf` },
         { userId: "usr_1" },
@@ -343,7 +343,7 @@ describe("P2.1 the queue", () => {
 
   test("goes on by itself after a restart", async () => {
     here = await TemporaryDownloads.open();
-    here.server.files.set("/tiny.gguf", { body: file, bytesPerSecond: 40_000 });
+    here.server.files.set("/tiny.gguf", { body: file, bytesPerSecond: 10_000 });
     const { id } = await here.downloads.start({ type: "url", url: `${here.server.url}/tiny.gguf` }, {}, timeLimit());
     await expect.poll(() => here.downloads.get(id).bytesDone).toBeGreaterThan(30_000);
     here.server.files.set("/tiny.gguf", { body: file });
@@ -404,7 +404,7 @@ describe("P2.1 the queue", () => {
       const mounted = spawnSync("mount", ["-t", "tmpfs", "-o", "size=300k", "tmpfs", folder]);
       expect(mounted.stderr.toString()).toBe("");
       try {
-        here.server.files.set("/tiny.gguf", { body: file, bytesPerSecond: 40_000 });
+        here.server.files.set("/tiny.gguf", { body: file, bytesPerSecond: 15_000 });
         const url = `${here.server.url}/tiny.gguf`;
         const { id } = await here.downloads.start({ type: "url", url }, {}, timeLimit());
         // There was room when it began.

@@ -1,5 +1,5 @@
 import { readFile } from "node:fs/promises";
-import { BenchtopError } from "@benchtop/protocol";
+import { BenchtopError } from "@benchtop/protocol/errors";
 import { refusal } from "./refusal.ts";
 
 /** One thing to learn from, and where it was read, for messages. */

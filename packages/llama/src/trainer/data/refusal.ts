@@ -1,4 +1,4 @@
-import { BenchtopError, type ErrorDetail } from "@benchtop/protocol";
+import { BenchtopError, type ErrorDetail } from "@benchtop/protocol/errors";
 
 /** The one way in which training data and settings are refused. Messages name lines and settings; they never hold content. */
 export function refusal(message: string, detail?: Readonly<Record<string, ErrorDetail>>): BenchtopError {

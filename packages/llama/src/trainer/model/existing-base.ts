@@ -1,7 +1,7 @@
 import { createHash } from "node:crypto";
 import { createReadStream } from "node:fs";
 import { open } from "node:fs/promises";
-import { BenchtopError } from "@benchtop/protocol";
+import { BenchtopError } from "@benchtop/protocol/errors";
 import { openVocabulary } from "../../ffi/vocabulary.ts";
 import type { NativeLibraries } from "../../ffi/library.ts";
 import type { GgufHeader, GgufTensor } from "../../gguf/gguf.ts";

@@ -1,5 +1,5 @@
 import type { LibraryHandle } from "koffi";
-import type { Koffi } from "../ffi/library.ts";
+import type { Koffi } from "./library.ts";
 
 /** What llama.cpp says. It has one log for the whole process. */
 export interface NativeLog {

@@ -1,6 +1,6 @@
 import { flushCompileCache } from "node:module";
 import { BenchtopError } from "@benchtop/protocol/errors";
-import { openNativeLibraries, type NativeLibraries } from "../ffi/library.ts";
+import { openNativeLibraries, type NativeLibraries } from "./library.ts";
 import type { NativeOrder, NativeReply, NativeTask } from "./native-task.ts";
 
 export type NativeWork<Task extends NativeTask> = (
