@@ -1,4 +1,3 @@
-import { readFileSync } from "node:fs";
 import { getLlama, LlamaChatSession, LlamaLogLevel } from "node-llama-cpp";
 
 /** What a process is to do with a model by the real llama.cpp: native code stays out of the process of the tests. */
@@ -11,8 +10,8 @@ export interface WorkerTask {
   readonly tokenize?: string;
   readonly maxTokens?: number;
   readonly temperature?: number;
-  /** Tokens to fill the context with, for a look at the memory. */
-  readonly fill?: number;
+  /** Tells what the model and its context took. */
+  readonly asksMemory?: boolean;
 }
 
 export interface WorkerResult {
@@ -20,20 +19,26 @@ export interface WorkerResult {
   readonly vector?: readonly number[];
   readonly tokens?: number;
   readonly text?: string;
-  /** Bytes that became resident by loading and running. */
-  readonly grownBytes?: number;
+  /** Bytes that llama.cpp says it took, in whole hundredths of a MiB. */
+  readonly took?: { readonly weightsBytes: number; readonly cacheBytes: number };
   readonly error?: string;
 }
 
 const tasks = JSON.parse(process.argv[2] ?? "[]") as WorkerTask[];
-const llama = await getLlama({ build: "never", skipDownload: true, gpu: false, logLevel: LlamaLogLevel.disabled });
+const log: string[] = [];
+const llama = await getLlama({
+  build: "never",
+  skipDownload: true,
+  gpu: false,
+  logLevel: LlamaLogLevel.debug,
+  logger: (_level, message) => void log.push(message),
+});
 const results: WorkerResult[] = [];
 for (const task of tasks) results.push(await run(task).catch((thrown: unknown) => ({ error: String(thrown) })));
 // The last line: llama.cpp may write others.
 process.stdout.write(`\n${JSON.stringify(results)}\n`, () => process.exit(0));
 
 async function run(task: WorkerTask): Promise<WorkerResult> {
-  const before = residentBytes();
   const contextSize = task.contextTokens ?? 512;
   const model = await llama.loadModel({ modelPath: task.path });
   try {
@@ -43,11 +48,7 @@ async function run(task: WorkerTask): Promise<WorkerResult> {
     }
     const context = await model.createContext({ contextSize, threads: 1 });
     const sequence = context.getSequence();
-    if (task.fill !== undefined) {
-      const tokens = model.tokenize("a b c d ".repeat(task.fill)).slice(0, task.fill);
-      for await (const _ of sequence.evaluate(tokens)) break;
-      return { grownBytes: residentBytes() - before };
-    }
+    if (task.asksMemory === true) return { took: { weightsBytes: taken("model"), cacheBytes: taken("KV") } };
     const tokens = model.tokenize(task.tokenize ?? "");
     const session = new LlamaChatSession({ contextSequence: sequence });
     const answers: string[] = [];
@@ -61,7 +62,8 @@ async function run(task: WorkerTask): Promise<WorkerResult> {
   }
 }
 
-function residentBytes(): number {
-  if (process.platform !== "linux") return process.memoryUsage.rss();
-  return Number(/VmRSS:\s+(\d+)/.exec(readFileSync("/proc/self/status", "utf8"))?.[1]) * 1024;
+/** `load_tensors: CPU_Mapped model buffer size = 31.25 MiB`; there may be several of a kind. */
+function taken(kind: "model" | "KV"): number {
+  const line = new RegExp(`\\b${kind} buffer size =\\s*([\\d.]+) MiB`, "g");
+  return [...log.join("\n").matchAll(line)].reduce((sum, [, size]) => sum + Number(size) * 2 ** 20, 0);
 }

@@ -194,12 +194,13 @@ describe("Files that the reader accepts though they are odd", () => {
   });
 });
 
-test("the estimate of a model's memory is near to what becomes resident", async () => {
+test("the estimate of a model's weights and cache is what llama.cpp takes for them", async () => {
   const size = { embeddingLength: 256, layers: 8, heads: 8, keyValueHeads: 4, feedForwardLength: 1024 };
   const path = await written("medium", tinyModel({ ...size, contextTokens: 4096 }));
-  const [result] = await inLlama([{ path, contextTokens: 4096, fill: 1100 }]);
+  const [result] = await inLlama([{ path, contextTokens: 4096, asksMemory: true }]);
   const estimate = estimateMemory(await readGgufHeader(path), { contextTokens: 4096 });
-  const ratio = (estimate.totalBytes - estimate.processBytes) / (result?.grownBytes ?? 0);
-  expect(ratio).toBeGreaterThan(0.75);
-  expect(ratio).toBeLessThan(1.25);
+  const { weightsBytes = 0, cacheBytes = 0 } = result?.took ?? {};
+  // Told in hundredths of a MiB.
+  expect(Math.abs(weightsBytes - estimate.weightsBytes)).toBeLessThan(2 ** 20 / 50);
+  expect(Math.abs(cacheBytes - estimate.cacheBytes)).toBeLessThan(2 ** 20 / 50);
 });
