@@ -95,9 +95,9 @@ function observation(asked: Asked, features: readonly number[], balance: number)
 }
 
 /**
- * The threshold at which most is right. A question that is wrongly refused is lost, and one that is wrongly let through is looked at once
- * more, by what the model itself is sure of: so the one counts for more than the other. Whole questions alone are counted, since they
- * are what people ask; a keyword that was left out of what judges it is a word that nobody knows.
+ * The threshold at which most is right. A question that is wrongly let through may be answered with something wrong, and one that is
+ * wrongly refused is asked again in other words: so the one counts for more than the other. Whole questions alone are counted, since
+ * they are what people ask; a keyword that was left out of what judges it is a word that nobody knows.
  */
 function bestThreshold(scored: readonly { readonly each: Asked; readonly score: number }[]): number {
   const inside = scored
@@ -115,7 +115,7 @@ function bestThreshold(scored: readonly { readonly each: Asked; readonly score: 
 }
 
 const wholeQuestion = 4;
-const acceptedCounts = 1.5;
+const acceptedCounts = 0.6;
 
 function share<T>(all: readonly T[], isRight: (each: T) => boolean): number {
   return all.length === 0 ? 0 : all.filter(isRight).length / all.length;
