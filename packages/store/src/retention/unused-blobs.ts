@@ -11,6 +11,8 @@ export const blobColumns = {
   draft_decisions: ["sha256"],
   drafts: ["base_manifest_hash"],
   file_origins: ["sha256"],
+  // How a model was made: the examples that it was trained on stay as long as it does.
+  local_models: ["manifest"],
   publish_intents: ["from_manifest_hash", "to_manifest_hash"],
   uploads: ["sha256"],
   workbenches: ["manifest_hash"],
