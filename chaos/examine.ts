@@ -283,7 +283,7 @@ function belongs(path: string, workbenches: ReadonlySet<string>): boolean {
   if (/^ops\.db(-wal|-shm)?$/.test(path)) return true;
   if (/^blobs(\/temporary|\/[0-9a-f]{2}(\/[0-9a-f]{64})?)?$/.test(path)) return true;
   if (
-    /^(bootstrap-token|daemon\.json|daemon\.lock|secrets[^/]*|cache(\/provider-catalogue\.json)?|logs(\/.*)?|reports(\/.*)?|workbenches)$/.test(
+    /^(bootstrap-token|daemon\.json|daemon\.lock|secrets[^/]*|cache(\/provider-catalogue\.json)?|logs(\/.*)?|reports(\/.*)?|workbenches|models(\/\.installation)?)$/.test(
       path,
     )
   )
