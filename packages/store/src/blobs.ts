@@ -137,11 +137,12 @@ export class Blobs {
   }
 
   async has(sha256: string): Promise<boolean> {
+    const path = this.pathOf(sha256);
     try {
-      return (await lstat(this.pathOf(sha256))).isFile();
+      return (await lstat(path)).isFile();
     } catch (error) {
       if (isMissing(error)) return false;
-      throw error;
+      throw unreadable(sha256, error);
     }
   }
 
@@ -405,16 +406,16 @@ async function readable<Result>(sha256: string, reading: Promise<Result>): Promi
   try {
     return await reading;
   } catch (cause) {
-    const { code } = cause as NodeJS.ErrnoException;
-    throw new BenchtopError(
-      "FILE_READ_FAILED",
-      `The stored content ${short(sha256)} cannot be read (${code ?? "?"}).`,
-      {
-        detail: { sha256 },
-        cause,
-      },
-    );
+    throw unreadable(sha256, cause);
   }
+}
+
+function unreadable(sha256: string, cause: unknown): BenchtopError {
+  const { code } = cause as NodeJS.ErrnoException;
+  return new BenchtopError("FILE_READ_FAILED", `The stored content ${short(sha256)} cannot be read (${code ?? "?"}).`, {
+    detail: { sha256 },
+    cause,
+  });
 }
 
 function damaged(sha256: string): BenchtopError {
